@@ -1,0 +1,150 @@
+import js from '@eslint/js';
+import tseslint from 'typescript-eslint';
+
+/** What a folder of the library may not import. The rules of the design's §7, each with its reason. */
+const forbid = (files, ...patterns) => ({
+  files,
+  ignores: ['**/*.spec.ts'],
+  rules: { '@typescript-eslint/no-restricted-imports': ['error', { patterns }] },
+});
+const source = 'libs/outbox/src';
+const typeorm = {
+  group: ['typeorm', 'typeorm/*', '@nestjs/typeorm'],
+  message: 'TypeORM is known only to transactions/ and adapters/postgres/.',
+};
+const broker = {
+  group: ['amqplib', 'amqplib/*', '@golevelup/*'],
+  message: 'The broker is known only to adapters/rabbitmq/.',
+};
+const microservices = {
+  group: ['@nestjs/microservices', '@nestjs/microservices/*'],
+  message: '@nestjs/microservices is an optional peer, loaded only by adapters/direct/.',
+};
+const testing = { group: ['**/testing', '**/testing/*'], message: 'Product code never imports test machinery.' };
+const whole = {
+  regex: '(^|/)outbox\\.module$|^(\\.\\./)*(\\.\\./?|\\.)(index)?$|^(\\.\\./)+index$',
+  message: 'Only outbox.module.ts and index.ts see everything.',
+};
+const features = ['outbox', 'relay', 'inbox', 'receipts', 'operations'];
+const others = (own) => ({
+  group: features.filter((name) => name !== own).flatMap((name) => [`../${name}`, `../${name}/*`]),
+  message: 'outbox, relay, inbox, receipts and operations do not import each other: talk through a port.',
+});
+const adapters = {
+  group: ['**/adapters', '**/adapters/*'],
+  message: 'The core talks to ports; adapters are plugged in by outbox.module.ts.',
+};
+
+export default tseslint.config(
+  { ignores: ['**/dist/**', '**/node_modules/**', '.nx/**', 'coverage/**', 'bench/results/**'] },
+  js.configs.recommended,
+  ...tseslint.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    languageOptions: {
+      parserOptions: {
+        project: [
+          './tsconfig.spec.json',
+          './libs/*/tsconfig.json',
+          './apps/*/tsconfig.json',
+          './tools/*/tsconfig.json',
+          './proof/tsconfig.json',
+          './bench/tsconfig.json',
+        ],
+        tsconfigRootDir: import.meta.dirname,
+      },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
+      '@typescript-eslint/await-thenable': 'error',
+      '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/consistent-type-imports': 'off',
+      'no-console': 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
+    },
+  },
+  {
+    files: ['**/*.mjs', '**/*.cjs'],
+    languageOptions: {
+      globals: {
+        process: 'readonly',
+        console: 'readonly',
+        module: 'writable',
+        require: 'readonly',
+        __dirname: 'readonly',
+      },
+    },
+    rules: { '@typescript-eslint/no-require-imports': 'off' },
+  },
+  // Programs talk to a terminal; the library never does.
+  { files: ['apps/demo/**/*.ts', 'proof/**/*.ts', 'bench/**/*.ts', 'tools/**/*.ts'], rules: { 'no-console': 'off' } },
+
+  // The library's inner borders
+  forbid(
+    [`${source}/message/**/*.ts`],
+    { group: ['../*', '!../errors'], message: 'message/ is pure: it imports nothing of ours but the errors.' },
+    typeorm,
+    broker,
+    microservices,
+  ),
+  forbid(
+    [`${source}/ports/**/*.ts`],
+    { group: ['../*', '!../message', '!../message/*', '!../errors'], message: 'ports/ knows message/ only.' },
+    typeorm,
+    broker,
+    microservices,
+  ),
+  ...features.map((own) =>
+    forbid([`${source}/${own}/**/*.ts`], others(own), adapters, typeorm, broker, microservices, testing, whole),
+  ),
+  forbid(
+    [`${source}/transactions/**/*.ts`],
+    { group: features.map((name) => `../${name}/*`), message: 'transactions/ stands below the features.' },
+    adapters,
+    broker,
+    microservices,
+    testing,
+    whole,
+  ),
+  forbid(
+    [`${source}/adapters/postgres/**/*.ts`],
+    {
+      group: features.map((name) => `../../${name}/*`),
+      message: 'An adapter implements a port: it knows message/, ports/ and transactions/.',
+    },
+    broker,
+    microservices,
+    testing,
+    whole,
+  ),
+  forbid(
+    [`${source}/adapters/rabbitmq/**/*.ts`],
+    {
+      group: features.map((name) => `../../${name}/*`),
+      message: 'An adapter implements a port: it knows message/ and ports/.',
+    },
+    typeorm,
+    microservices,
+    testing,
+    whole,
+  ),
+  forbid(
+    [`${source}/adapters/direct/**/*.ts`, `${source}/adapters/memory/**/*.ts`],
+    {
+      group: features.map((name) => `../../${name}/*`),
+      message: 'An adapter implements a port: it knows message/ and ports/.',
+    },
+    typeorm,
+    broker,
+    testing,
+    whole,
+  ),
+  forbid([`${source}/outbox.module.ts`, `${source}/index.ts`], testing),
+  // Everybody else uses the front door
+  forbid(['apps/**/*.ts', 'libs/contracts/**/*.ts'], {
+    group: ['@tallystick/outbox/*', '!@tallystick/outbox/testing', '**/libs/**'],
+    message: "Import the package's entry points only.",
+  }),
+);

@@ -1,0 +1,65 @@
+/**
+ * Four kinds of test, told apart by their file name:
+ * - `*.spec.ts`      pure: no server, no file, no clock
+ * - `*.int.spec.ts`  one part against a real PostgreSQL or RabbitMQ
+ * - `*.e2e.spec.ts`  the services as processes, over HTTP
+ * - `*.proof.spec.ts` the evidence: model, simulation, crash matrix, soak (small sizes)
+ * Servers are throw-away and started once per run, by `tools/jest/servers.ts`.
+ */
+const common = {
+  rootDir: __dirname,
+  testEnvironment: 'node',
+  roots: [
+    '<rootDir>/libs',
+    '<rootDir>/apps',
+    '<rootDir>/tools',
+    '<rootDir>/proof',
+    '<rootDir>/bench',
+    '<rootDir>/docs',
+  ],
+  modulePathIgnorePatterns: ['/dist/'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: {
+          target: 'es2022',
+          keepClassNames: true,
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true, useDefineForClassFields: false },
+        },
+        module: { type: 'commonjs' },
+        sourceMaps: 'inline',
+      },
+    ],
+  },
+  moduleNameMapper: {
+    '^@tallystick/outbox$': '<rootDir>/libs/outbox/src/index.ts',
+    '^@tallystick/outbox/testing$': '<rootDir>/libs/outbox/src/testing/index.ts',
+    '^@tallystick/contracts$': '<rootDir>/libs/contracts/src/index.ts',
+    '^@tallystick/services$': '<rootDir>/tools/services/src/index.ts',
+  },
+  setupFiles: ['<rootDir>/tools/jest/setup.ts'],
+};
+const servers = {
+  globalSetup: '<rootDir>/tools/jest/servers.ts',
+  globalTeardown: '<rootDir>/tools/jest/servers-stop.ts',
+};
+const kinds = /\.(int|e2e|proof)\.spec\.ts$/.source;
+
+module.exports = {
+  maxWorkers: 2,
+  // Generous: a busy machine is slow, and only a test that hangs should meet it.
+  testTimeout: 120_000,
+  projects: [
+    {
+      ...common,
+      displayName: 'unit',
+      testMatch: ['**/*.spec.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '/dist/', kinds],
+    },
+    { ...common, ...servers, displayName: 'integration', testMatch: ['**/*.int.spec.ts'] },
+    { ...common, ...servers, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'] },
+    { ...common, ...servers, displayName: 'proof', testMatch: ['**/*.proof.spec.ts'] },
+  ],
+};

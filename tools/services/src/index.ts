@@ -1,0 +1,18 @@
+export { Cleanup } from './cleanup';
+export { freePort, portAnswers } from './ports';
+export { type PostgresDatabaseServer, type PostgresOptions, type PostgresServer, startPostgres } from './postgres';
+export { findRabbit, type FindRabbitOptions, type RabbitServer, RabbitUnavailableError } from './rabbit';
+export { rabbitAnswers, type RabbitUser } from './rabbit-control';
+export { rabbitInstalled } from './rabbit-installation';
+export { type RabbitOptions, startRabbit } from './rabbit-node';
+export { type Direction, TcpProxy, type TripwireAction } from './tcp-proxy';
+export {
+  connectTestPostgres,
+  connectTestRabbit,
+  exportTestPostgres,
+  exportTestRabbit,
+  exportTestRabbitMissing,
+  testBroker,
+  testDatabase,
+} from './testing';
+export { until } from './until';

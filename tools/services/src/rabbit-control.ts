@@ -1,0 +1,141 @@
+import { randomBytes } from 'node:crypto';
+import { connect } from 'amqplib';
+import { uniqueName } from './names';
+import { execFile } from './processes';
+
+/** How to run `rabbitmqctl` against one broker. Plain data: it is handed to test processes as JSON. */
+export interface CtlCommand {
+  readonly file: string;
+  /** What comes before the arguments of rabbitmqctl. */
+  readonly args: readonly string[];
+  /** Added to the environment. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+export interface RabbitUser {
+  readonly name: string;
+  /** @default a random one */
+  readonly password?: string;
+  /** Name or url of the virtual host the permissions are for. */
+  readonly vhost: string;
+  /** Regular expressions of resource names. @default `''`: nothing */
+  readonly configure?: string;
+  readonly write?: string;
+  readonly read?: string;
+}
+
+/** What can be done to a running broker, whoever started it, through its `rabbitmqctl`. */
+export class RabbitControl {
+  constructor(
+    readonly url: string,
+    readonly command: CtlCommand | undefined,
+  ) {}
+
+  get port(): number {
+    return Number(new URL(this.url).port || 5672);
+  }
+
+  /** Can we do more to this broker than connect to it? */
+  get supportsFaults(): boolean {
+    return this.command !== undefined;
+  }
+
+  /** Runs `rabbitmqctl --quiet …` and returns what it prints. Takes about a second: it boots an Erlang machine. */
+  ctl(...args: string[]): Promise<string> {
+    return this.runCtl(args);
+  }
+
+  /** Stops RabbitMQ but not its Erlang machine: the port closes, queues and messages stay as they are. */
+  async stopApp(): Promise<void> {
+    await this.ctl('stop_app');
+  }
+
+  async startApp(): Promise<void> {
+    await this.ctl('start_app');
+  }
+
+  /** Makes the broker write down which queues and bindings there are; left alone it takes a second or two. */
+  async flush(): Promise<void> {
+    // Mnesia's log has the definitions; the tables on disk have what quorum queues know of themselves.
+    await this.ctl('eval', 'catch mnesia:sync_log(), [ok = dets:sync(Table) || Table <- dets:all()].');
+  }
+
+  /** Closes all connections, or those of one virtual host, as an operator would; clients are told the reason. */
+  async closeConnections(reason: string, vhost?: string): Promise<void> {
+    const scope = vhost === undefined ? [] : ['--vhost', vhostName(vhost)];
+    await this.ctl('close_all_connections', ...scope, reason);
+  }
+
+  /**
+   * An empty virtual host for one test file, with all rights for the user of `url`.
+   * On a broker that was given to us (AMQP_URL) there is no way to make one: the answer is `url` itself, shared with
+   * everybody, so names of exchanges and queues must then be unique by themselves.
+   * @param name default: unique
+   */
+  async createVhost(name = uniqueName('vhost')): Promise<string> {
+    if (!this.command) return this.url;
+    const user = decodeURIComponent(new URL(this.url).username);
+    const everything = { configure: '.*', write: '.*', read: '.*' };
+    await this.define({ vhosts: [{ name }], permissions: [{ user, vhost: name, ...everything }] });
+    return withPath(this.url, name);
+  }
+
+  /** Removes the virtual host with its connections, queues and messages. */
+  async deleteVhost(nameOrUrl: string): Promise<void> {
+    if (!this.command) return;
+    await this.ctl('delete_vhost', vhostName(nameOrUrl));
+  }
+
+  /** Adds a user with rights in one virtual host, and returns the url to connect as that user. */
+  async addUser(user: RabbitUser): Promise<string> {
+    const { name, password = randomBytes(12).toString('hex'), configure = '', write = '', read = '' } = user;
+    const vhost = vhostName(user.vhost);
+    await this.define({
+      users: [{ name, password, tags: '' }],
+      permissions: [{ user: name, vhost, configure, write, read }],
+    });
+    const url = new URL(withPath(this.url, vhost));
+    url.username = encodeURIComponent(name);
+    url.password = encodeURIComponent(password);
+    return url.href;
+  }
+
+  /** One boot of an Erlang machine, where `add_vhost`, `add_user` and `set_permissions` take one each. */
+  private async define(definitions: object): Promise<void> {
+    await this.runCtl(['import_definitions'], JSON.stringify(definitions));
+  }
+
+  private async runCtl(args: string[], input = ''): Promise<string> {
+    if (!this.command) {
+      throw new Error(
+        `The broker on port ${this.port} was given to us: rabbitmqctl ${args[0]} needs a broker that this package started.`,
+      );
+    }
+    const { file, args: prefix, env } = this.command;
+    const running = execFile(file, [...prefix, '--quiet', ...args], { env: { ...process.env, ...env } });
+    running.child.stdin!.end(input);
+    return (await running).stdout.trim();
+  }
+}
+
+/** Can a client log in there? */
+export async function rabbitAnswers(url: string): Promise<boolean> {
+  try {
+    const connection = await connect(url, { timeout: 2_000 });
+    connection.on('error', () => {});
+    await connection.close();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function withPath(url: string, vhost: string): string {
+  const result = new URL(url);
+  result.pathname = `/${encodeURIComponent(vhost)}`;
+  return result.href;
+}
+
+function vhostName(nameOrUrl: string): string {
+  return nameOrUrl.includes('://') ? decodeURIComponent(new URL(nameOrUrl).pathname.slice(1)) || '/' : nameOrUrl;
+}
