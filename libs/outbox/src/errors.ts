@@ -1,0 +1,127 @@
+/**
+ * Every error the library throws, one class per *decision a caller can make*. The message is a small runbook: what
+ * happened, with which value, and what to do. `code` is stable; match on it or on the class, never on the text.
+ */
+export abstract class OutboxError extends Error {
+  abstract readonly code: string;
+
+  constructor(message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = new.target.name;
+  }
+}
+
+/** `forRoot` was given options that cannot work. Lists *all* problems, not only the first. */
+export class InvalidOptionsError extends OutboxError {
+  readonly code = 'INVALID_OPTIONS';
+  constructor(readonly problems: readonly string[]) {
+    super(
+      problems.length === 1
+        ? `Invalid outbox options: ${problems[0]}`
+        : `Invalid outbox options, ${problems.length} problems:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+    );
+  }
+}
+
+/** A contract, handler or follow-up is declared in a way that cannot work. Thrown at boot, with all problems. */
+export class InvalidHandlerError extends OutboxError {
+  readonly code = 'INVALID_HANDLER';
+  constructor(readonly problems: readonly string[]) {
+    super(
+      problems.length === 1
+        ? problems[0]!
+        : `${problems.length} problems with message handlers:\n${problems.map((problem) => `- ${problem}`).join('\n')}`,
+    );
+  }
+}
+
+/** `add` (or anything else that must be atomic with business data) was called without a transaction (R10). */
+export class TransactionRequiredError extends OutboxError {
+  readonly code = 'TRANSACTION_REQUIRED';
+}
+
+/** The transaction of this call has already ended: nearly always a missing `await`. */
+export class TransactionEndedError extends OutboxError {
+  readonly code = 'TRANSACTION_ENDED';
+}
+
+/** COMMIT was answered with ROLLBACK: a SQL error inside the transaction was caught and ignored; nothing was saved. */
+export class SilentRollbackError extends OutboxError {
+  readonly code = 'SILENT_ROLLBACK';
+}
+
+/** A write went through another connection than the open transaction and would survive its rollback. */
+export class WriteOutsideTransactionError extends OutboxError {
+  readonly code = 'WRITE_OUTSIDE_TRANSACTION';
+}
+
+/** The class has no `@OutboxMessage`, or the type is not known here. */
+export class UnknownMessageError extends OutboxError {
+  readonly code = 'UNKNOWN_MESSAGE';
+}
+
+/** The payload does not satisfy its contract, is too large or cannot be written as JSON. Nothing was recorded. */
+export class InvalidMessageError extends OutboxError {
+  readonly code = 'INVALID_MESSAGE';
+  constructor(
+    message: string,
+    /** One entry per violated constraint: `quantity must not be less than 1`. Never the values. */
+    readonly violations: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    super(message, options);
+  }
+}
+
+/** `add` with an id that exists. The business transaction must roll back: the work was done before. */
+export class MessageAlreadyRecordedError extends OutboxError {
+  readonly code = 'MESSAGE_ALREADY_RECORDED';
+}
+
+/** No delivery of this message (to this receiver) exists, or it was pruned. */
+export class UnknownDeliveryError extends OutboxError {
+  readonly code = 'UNKNOWN_DELIVERY';
+}
+
+/** The delivery is in a state in which this operation would break the promise. */
+export class OperationRefusedError extends OutboxError {
+  readonly code = 'OPERATION_REFUSED';
+}
+
+/** `waitForVerdict` reached its time-out. The delivery goes on; ask again or look at `status`. */
+export class VerdictTimeoutError extends OutboxError {
+  readonly code = 'VERDICT_TIMEOUT';
+}
+
+/** The tables are missing, older or newer than this version of the library understands. */
+export class SchemaMismatchError extends OutboxError {
+  readonly code = 'SCHEMA_MISMATCH';
+}
+
+/** A queue or exchange exists with other arguments. Nothing was changed at the broker. */
+export class TopologyMismatchError extends OutboxError {
+  readonly code = 'TOPOLOGY_MISMATCH';
+}
+
+/** An optional peer dependency is not installed. */
+export class MissingDependencyError extends OutboxError {
+  readonly code = 'MISSING_DEPENDENCY';
+}
+
+/**
+ * Thrown by a `@MessageHandler` to say no *for good*. The handler's work is rolled back, the rejection is stored as the
+ * verdict and the producer compensates. Any other error means "not yet": it leaves no trace and is tried again.
+ */
+export class MessageRejected extends OutboxError {
+  readonly code = 'MESSAGE_REJECTED';
+  constructor(
+    /** Stable and machine-readable, e.g. `OUT_OF_STOCK`. Travels to the producer. */
+    readonly reason: string,
+    /** JSON for the producer's compensation. Optional; at most 8 KiB. */
+    readonly details?: unknown,
+    /** A sentence for people. Optional. */
+    readonly explanation?: string,
+  ) {
+    super(explanation ?? `Rejected: ${reason}`);
+  }
+}

@@ -1,0 +1,89 @@
+import type { Clock } from '../ports/clock';
+
+/**
+ * Turns many single writes into few batched ones. At most one flush is in flight; whatever arrives meanwhile goes with
+ * the next, so the batch size emerges from the load: alone, an item waits `lingerMs`; under load nobody waits longer
+ * than one flush.
+ *
+ * Items are keyed, and a batch holds a key once. `add` resolves when the item's batch has landed: a caller that awaits
+ * it knows that its row is written.
+ */
+export class Coalescer<Item, Result> {
+  private waiting = new Map<string, Waiting<Item, Result>>();
+  private flushing: Promise<void> | undefined;
+  private cancelTimer: (() => void) | undefined;
+
+  constructor(
+    private readonly clock: Clock,
+    /** Must answer with one result per item, in order. If it rejects, so does every `add` of the batch. */
+    private readonly flush: (items: Item[]) => Promise<readonly Result[]>,
+    private readonly limits: { maxBatch: number; lingerMs: number },
+  ) {}
+
+  /** The item waiting under this key: not yet on its way to the database. */
+  peek(key: string): Item | undefined {
+    return this.waiting.get(key)?.item;
+  }
+
+  /** Adds an item. One that waits under the same key is joined: it keeps its own value, and both learn its result. */
+  add(key: string, item: Item): Promise<Result> {
+    const twin = this.waiting.get(key);
+    if (twin) return twin.promise;
+    const waiting = new Waiting<Item, Result>(item);
+    this.waiting.set(key, waiting);
+    if (this.waiting.size >= this.limits.maxBatch) this.flushSoon(0);
+    else this.flushSoon(this.limits.lingerMs);
+    return waiting.promise;
+  }
+
+  /** Takes back an item that is not on its way yet; its `add` resolves with `result`. */
+  withdraw(key: string, result: Result): void {
+    this.waiting.get(key)?.resolve(result);
+    this.waiting.delete(key);
+  }
+
+  /** Resolves when nothing waits and nothing is in flight. */
+  async drain(): Promise<void> {
+    while (this.waiting.size > 0 || this.flushing) {
+      this.flushSoon(0);
+      await this.flushing;
+    }
+  }
+
+  private flushSoon(lingerMs: number): void {
+    if (this.flushing) return;
+    if (lingerMs > 0) {
+      this.cancelTimer ??= this.clock.schedule(lingerMs, () => this.flushSoon(0));
+      return;
+    }
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    this.flushing = this.flushNow().finally(() => {
+      this.flushing = undefined;
+      if (this.waiting.size > 0) this.flushSoon(0);
+    });
+  }
+
+  private async flushNow(): Promise<void> {
+    const batch = [...this.waiting].slice(0, this.limits.maxBatch);
+    for (const [key] of batch) this.waiting.delete(key);
+    if (batch.length === 0) return;
+    try {
+      const results = await this.flush(batch.map(([, { item }]) => item));
+      batch.forEach(([, waiting], index) => waiting.resolve(results[index]!));
+    } catch (error) {
+      batch.forEach(([, waiting]) => waiting.reject(error));
+    }
+  }
+}
+
+class Waiting<Item, Result> {
+  resolve!: (result: Result) => void;
+  reject!: (error: unknown) => void;
+  readonly promise = new Promise<Result>((resolve, reject) => {
+    this.resolve = resolve;
+    this.reject = reject;
+  });
+
+  constructor(readonly item: Item) {}
+}

@@ -1,0 +1,22 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { CAUSATION_HEADER, CORRELATION_HEADER, TRACEPARENT } from '../message/envelope';
+import type { RecordedMessage } from '../message/delivery';
+
+const handled = new AsyncLocalStorage<RecordedMessage>();
+
+/** Runs a handler so that messages added inside know which message caused them. */
+export function inConversation<T>(message: RecordedMessage, work: () => Promise<T>): Promise<T> {
+  return handled.run(message, work);
+}
+
+/** Headers of a message added now: the conversation goes on (CloudEvents correlation and causation, W3C trace context). */
+export function conversationHeaders(): Record<string, string> {
+  const cause = handled.getStore();
+  if (!cause) return {};
+  const traceparent = cause.headers[TRACEPARENT];
+  return {
+    [CORRELATION_HEADER]: cause.headers[CORRELATION_HEADER] ?? cause.id,
+    [CAUSATION_HEADER]: cause.id,
+    ...(traceparent !== undefined && { [TRACEPARENT]: traceparent }),
+  };
+}

@@ -1,0 +1,30 @@
+import type { Clock } from '../ports/clock';
+
+/**
+ * Runs work that is told, through its signal, when its time is over. Rejects then with a TimeoutError; the work itself
+ * cannot be stopped, so whatever it writes through must be taken away from it.
+ */
+export async function withTimeout<T>(
+  clock: Clock,
+  timeoutMs: number,
+  what: string,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  let cancel = (): void => {};
+  const over = new Promise<never>((_, reject) => {
+    cancel = clock.schedule(timeoutMs, () => {
+      const error = new DOMException(`${what} took longer than ${timeoutMs} ms`, 'TimeoutError');
+      reject(error);
+      controller.abort(error);
+    });
+  });
+  try {
+    const running = work(controller.signal);
+    // After a time-out nobody listens to the work any more; its late failure is not news.
+    running.catch(() => {});
+    return await Promise.race([running, over]);
+  } finally {
+    cancel();
+  }
+}

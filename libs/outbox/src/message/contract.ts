@@ -1,0 +1,101 @@
+import { UnknownMessageError } from '../errors';
+import { type Duration, toMs } from './duration';
+import { messageTypeProblem, serviceNameProblem } from './names';
+
+/** Which local follow-ups a delivery expects once its verdict is known (R13). */
+export type FollowUp = 'none' | 'accepted' | 'rejected' | 'both';
+
+/** A class that describes a message. */
+// `any[]`, because a contract may have any constructor: the library never calls it with arguments.
+// eslint-disable-next-line @typescript-eslint/no-explicit-any
+export type ContractClass<M extends object = object> = abstract new (...args: any[]) => M;
+
+export interface OutboxMessageOptions<K extends string = string, M = never> {
+  /** What travels, e.g. `order.requested`. Never reuse a type for another meaning. */
+  type: string;
+  /** The service (or services) that must answer. Without it the message is an *announcement*: nobody answers. */
+  to?: string | readonly string[];
+  /** The field (or a function) that yields the ordering key, e.g. `'userId'`. Recorded as `aggregateid`. */
+  key?: K | ((message: M) => string);
+  /** After this time without a verdict the library asks the consumer to cancel. Default: no deadline. */
+  deadline?: Duration;
+  /** Announcements only. `required` (default): nobody bound is retried, then parked. `optional`: it counts as delivered. */
+  listeners?: 'required' | 'optional';
+  /** Which follow-ups to expect. Default: those that the recording process has registered. */
+  followUp?: FollowUp;
+}
+
+/** What `@OutboxMessage` declared, checked. */
+export interface MessageContract<M extends object = object> {
+  readonly contract: ContractClass<M>;
+  readonly type: string;
+  /** Empty for an announcement. */
+  readonly receivers: readonly string[];
+  readonly deadlineMs: number | undefined;
+  readonly listeners: 'required' | 'optional';
+  readonly followUp: FollowUp | undefined;
+  keyOf(message: M): string | undefined;
+}
+
+const CONTRACT = Symbol('tallystick.contract');
+
+/**
+ * Declares a class to be a message contract. The class describes the payload with class-validator; the string `type` is
+ * what travels. With `to` it is a *request*, one delivery and one verdict per receiver; without, an *announcement*.
+ * @throws TypeError at class definition, if a name or duration is not usable
+ */
+export function OutboxMessage<K extends string = never, M = never>(options: OutboxMessageOptions<K, M>) {
+  return <T extends ContractClass<[M] extends [never] ? { [key in K]?: unknown } : M & object>>(contract: T): void => {
+    Object.defineProperty(contract, CONTRACT, {
+      value: read(contract as ContractClass, options as unknown as OutboxMessageOptions<string, object>),
+    });
+  };
+}
+
+/**
+ * The contract of a message class.
+ * @throws UnknownMessageError if the class has no `@OutboxMessage`
+ */
+export function contractOf<M extends object>(contract: ContractClass<M>): MessageContract<M> {
+  // Own properties only: a subclass of a contract is not that contract.
+  const found: unknown = contract && Object.getOwnPropertyDescriptor(contract, CONTRACT)?.value;
+  if (!found) {
+    throw new UnknownMessageError(
+      contract
+        ? `${contract.name} is no message contract: decorate the class with @OutboxMessage({ type: '…', to: '…' }).`
+        : 'The message contract is undefined here: probably a circular import. Import the class from the file that declares it.',
+    );
+  }
+  return found as MessageContract<M>;
+}
+
+function read(contract: ContractClass, options: OutboxMessageOptions<string, object>): MessageContract {
+  const receivers = options.to === undefined ? [] : typeof options.to === 'string' ? [options.to] : [...options.to];
+  const deadlineMs = options.deadline === undefined ? undefined : toMs(options.deadline);
+  const problems = [messageTypeProblem(options.type), ...receivers.map(serviceNameProblem)];
+  if (new Set(receivers).size !== receivers.length) problems.push('a receiver is named twice');
+  if (options.deadline !== undefined && !deadlineMs)
+    problems.push(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'`);
+  if (options.deadline !== undefined && receivers.length === 0)
+    problems.push('an announcement has no deadline: nobody answers it');
+  if (options.listeners && receivers.length > 0)
+    problems.push("'listeners' is for announcements; this message names its receivers");
+  if (options.followUp && options.followUp !== 'none' && receivers.length === 0)
+    problems.push('an announcement has no follow-up: nobody answers it');
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new TypeError(`@OutboxMessage on ${contract.name}: ${found.join('; ')}.`);
+
+  const key = options.key;
+  return {
+    contract,
+    type: options.type,
+    receivers,
+    deadlineMs,
+    listeners: options.listeners ?? 'required',
+    followUp: receivers.length === 0 ? 'none' : options.followUp,
+    keyOf: (message) => {
+      const value: unknown = typeof key === 'function' ? key(message as never) : key && message[key as keyof object];
+      return value === undefined || value === null ? undefined : String(value);
+    },
+  };
+}

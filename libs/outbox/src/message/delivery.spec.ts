@@ -1,0 +1,99 @@
+import { doubled, waits } from './backoff';
+import { type ClaimedDelivery, decide, EVERYBODY, expects, LISTENERS_HEADER, type OpenState } from './delivery';
+
+const fixed = { backoff: (attempt: number) => attempt * 10, receipt: (attempt: number) => attempt * 1000 };
+
+function delivery(state: OpenState, over: Partial<ClaimedDelivery> = {}): ClaimedDelivery {
+  return {
+    messageId: '018f0000-0000-7000-8000-000000000001',
+    consumer: 'order-service',
+    state,
+    attempt: 3,
+    leaseToken: 'token',
+    followUp: 'none',
+    deadlineAt: undefined,
+    answer: undefined,
+    message: { id: '', type: 't', source: 's', key: undefined, payload: '{}', headers: {}, recordedAt: '' },
+    ...over,
+  };
+}
+
+describe('decide', () => {
+  it('marks a confirmed request as sent, and waits for its receipt', () => {
+    expect(decide(delivery('pending'), { kind: 'confirmed' }, fixed)).toEqual({ kind: 'sent', waitMs: 3000 });
+    expect(decide(delivery('sent'), { kind: 'confirmed' }, fixed)).toEqual({ kind: 'sent', waitMs: 3000 });
+  });
+
+  it('ends a confirmed announcement, for nobody will answer', () => {
+    expect(decide(delivery('pending', { consumer: EVERYBODY }), { kind: 'confirmed' }, fixed)).toEqual({
+      kind: 'delivered',
+    });
+  });
+
+  it('keeps a cancel going after its confirm: only a receipt ends it', () => {
+    expect(decide(delivery('cancelling'), { kind: 'confirmed' }, fixed)).toEqual({
+      kind: 'again',
+      waitMs: 30,
+      error: undefined,
+    });
+  });
+
+  it.each(['returned', 'refused', 'unknown'] as const)('tries again after "%s", a cancel too', (kind) => {
+    const outcome = kind === 'returned' ? { kind } : { kind, error: 'why' };
+    expect(decide(delivery('pending'), outcome, fixed)).toMatchObject({ kind: 'retry', waitMs: 30 });
+    expect(decide(delivery('sent'), outcome, fixed)).toMatchObject({ kind: 'retry', waitMs: 30 });
+    expect(decide(delivery('cancelling'), outcome, fixed)).toMatchObject({ kind: 'again', waitMs: 30 });
+  });
+
+  it('gives the attempt back when nothing was sent', () => {
+    expect(decide(delivery('pending'), { kind: 'unavailable' }, fixed)).toEqual({ kind: 'release', waitMs: 0 });
+  });
+
+  it('writes nothing when the receipt came with the call: it is applied on its own', () => {
+    expect(decide(delivery('pending'), { kind: 'answered' }, fixed)).toBeUndefined();
+  });
+
+  it('retries an announcement without listeners, unless they are optional', () => {
+    const announcement = delivery('pending', { consumer: EVERYBODY });
+    expect(decide(announcement, { kind: 'returned' }, fixed)).toMatchObject({
+      kind: 'retry',
+      error: expect.stringMatching(/^NOBODY_LISTENS/),
+    });
+    const optional = {
+      ...announcement,
+      message: { ...announcement.message, headers: { [LISTENERS_HEADER]: 'optional' } },
+    };
+    expect(decide(optional, { kind: 'returned' }, fixed)).toEqual({ kind: 'delivered' });
+  });
+});
+
+describe('expects', () => {
+  it('asks for a follow-up only for the verdicts it was declared for', () => {
+    expect(expects('both', 'accepted') && expects('both', 'rejected')).toBe(true);
+    expect(expects('accepted', 'accepted') && expects('rejected', 'rejected')).toBe(true);
+    expect(expects('accepted', 'rejected') || expects('rejected', 'accepted') || expects('none', 'accepted')).toBe(
+      false,
+    );
+  });
+});
+
+describe('waits', () => {
+  const backoff = { firstMs: 1000, maxMs: 300_000 };
+
+  it('doubles up to its maximum, also at absurd attempts', () => {
+    expect([1, 2, 3, 9, 10, 5000].map((attempt) => doubled(backoff, attempt))).toEqual([
+      1000, 2000, 4000, 256_000, 300_000, 300_000,
+    ]);
+  });
+
+  it('jitters a back-off over its whole range, and never below one millisecond', () => {
+    expect(waits(backoff, backoff, () => 0).backoff(3)).toBe(1);
+    expect(waits(backoff, backoff, () => 0.5).backoff(3)).toBe(2000);
+  });
+
+  it('never asks for a receipt before its time', () => {
+    const receiptWait = { firstMs: 60_000, maxMs: 3_600_000 };
+    expect(waits(backoff, receiptWait, () => 0).receipt(1)).toBe(60_000);
+    expect(waits(backoff, receiptWait, () => 0.99).receipt(20)).toBeGreaterThan(3_600_000);
+  });
+});

@@ -1,0 +1,172 @@
+import type { FollowUp } from './contract';
+import type { Reason, Verdict, VerdictReceipt } from './receipt';
+
+/**
+ * The states of a delivery (design §3.1). One row per message and receiver moves through them:
+ *
+ * ```
+ *  pending ──confirmed──► sent ──accepted──────────────► completed ∎
+ *     │                    ├────rejected──────────────► compensated ∎
+ *     │                    └─verdict, follow-up due──► answered ──► completed ∎ | compensated ∎
+ *     ├──confirmed, nobody answers──► delivered ∎
+ *     └──deadline or cancel──► cancelling ──verdict──► …
+ *  any open state ──cannot be finished──► parked ──► (open again) | discarded ∎
+ * ```
+ */
+export type OpenState = 'pending' | 'sent' | 'cancelling' | 'answered';
+export type FinalState = 'completed' | 'compensated' | 'delivered' | 'discarded';
+export type DeliveryState = OpenState | 'parked' | FinalState;
+
+export const OPEN_STATES: readonly OpenState[] = ['pending', 'sent', 'cancelling', 'answered'];
+export const FINAL_STATES: readonly FinalState[] = ['completed', 'compensated', 'delivered', 'discarded'];
+/** The states a verdict may be stored from, while none is stored yet (R6). */
+export const UNDECIDED_STATES: readonly DeliveryState[] = ['pending', 'sent', 'cancelling', 'parked'];
+
+export function isFinal(state: DeliveryState): state is FinalState {
+  return (FINAL_STATES as readonly DeliveryState[]).includes(state);
+}
+
+/** The receiver of an announcement: everybody who listens, and nobody who answers. */
+export const EVERYBODY = '*';
+
+/** Names one delivery. */
+export interface DeliveryKey {
+  readonly messageId: string;
+  readonly consumer: string;
+}
+
+/** A message as its row keeps it. It never changes once recorded. */
+export interface RecordedMessage {
+  readonly id: string;
+  readonly type: string;
+  /** The service that recorded it. */
+  readonly source: string;
+  readonly key: string | undefined;
+  /** The stored JSON text, byte for byte. */
+  readonly payload: string;
+  /** Flat string headers: correlation, trace context and the user's own. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** When the database recorded it; ISO 8601, UTC. */
+  readonly recordedAt: string;
+}
+
+/** A delivery that this process leased: nobody else works on it until the lease ends. */
+export interface ClaimedDelivery extends DeliveryKey {
+  readonly state: OpenState;
+  /** Attempts in this phase, this one included. */
+  readonly attempt: number;
+  readonly leaseToken: string;
+  readonly followUp: FollowUp;
+  /** ISO 8601; undefined if the message has none. */
+  readonly deadlineAt: string | undefined;
+  /** Known in *answered* only. */
+  readonly answer: StoredAnswer | undefined;
+  readonly message: RecordedMessage;
+}
+
+/** A verdict as the producer's row keeps it. */
+export interface StoredAnswer {
+  readonly verdict: Verdict;
+  readonly reason: Reason | undefined;
+  readonly result: unknown;
+}
+
+/** True if a row with this expectation must run a follow-up before a verdict may close it (R13). */
+export function expects(followUp: FollowUp, verdict: Verdict): boolean {
+  return followUp === 'both' || followUp === verdict;
+}
+
+/** The final state a verdict leads to. */
+export function finalStateOf(verdict: Verdict): 'completed' | 'compensated' {
+  return verdict === 'accepted' ? 'completed' : 'compensated';
+}
+
+/** What became of one publish. A time-out is *unknown*, never "not sent": the copy may still arrive. */
+export type PublishOutcome =
+  /** The transport has it safely, and it was routed to at least one queue. */
+  | { kind: 'confirmed' }
+  /** It was routed to nobody. */
+  | { kind: 'returned' }
+  /** The transport said no. */
+  | { kind: 'refused'; error: string }
+  /** It may or may not have been sent. */
+  | { kind: 'unknown'; error: string }
+  /** Certainly not sent: there was no connection or no room. */
+  | { kind: 'unavailable' }
+  /** The reply came with the call (direct transport): a receipt instead of a confirm. */
+  | { kind: 'answered' };
+
+/**
+ * What to write after an attempt. Each settlement names the states it may leave (R1); `waitMs` counts from the database's
+ * now. `retry` and `sent` never wait past the deadline.
+ */
+export type Settlement =
+  | { kind: 'sent'; waitMs: number }
+  | { kind: 'delivered' }
+  /** pending or sent → pending */
+  | { kind: 'retry'; waitMs: number; error: string }
+  /** cancelling → cancelling, answered → answered */
+  | { kind: 'again'; waitMs: number; error: string | undefined }
+  /** Nothing was tried: the attempt is given back and the row is due after `waitMs`. */
+  | { kind: 'release'; waitMs: number; error?: string };
+
+/** How long to wait, by attempt (1-based). Injected, so that decide() stays pure. */
+export interface Waits {
+  /** After a failure: exponential, full jitter. */
+  backoff(attempt: number): number;
+  /** For a receipt, after a confirm. */
+  receipt(attempt: number): number;
+}
+
+/**
+ * The one decision after a publish: what became of it → what to write. Pure: time and chance come in with `waits`.
+ * `undefined` means there is nothing to write, because the receipt that came with the call is applied on its own.
+ */
+export function decide(delivery: ClaimedDelivery, outcome: PublishOutcome, waits: Waits): Settlement | undefined {
+  const { attempt, state } = delivery;
+  const announcement = delivery.consumer === EVERYBODY;
+  switch (outcome.kind) {
+    case 'answered':
+      return undefined;
+    case 'unavailable':
+      return { kind: 'release', waitMs: 0 };
+    case 'confirmed':
+      if (state === 'cancelling') return { kind: 'again', waitMs: waits.backoff(attempt), error: undefined };
+      return announcement ? { kind: 'delivered' } : { kind: 'sent', waitMs: waits.receipt(attempt) };
+    case 'returned':
+      if (announcement && delivery.message.headers[LISTENERS_HEADER] === 'optional') return { kind: 'delivered' };
+      return failed(delivery, announcement ? NOBODY_LISTENS : UNROUTABLE, waits);
+    case 'refused':
+      return failed(delivery, `REFUSED: ${outcome.error}`, waits);
+    case 'unknown':
+      return failed(delivery, `UNKNOWN: ${outcome.error}`, waits);
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function failed(delivery: ClaimedDelivery, error: string, waits: Waits): Settlement {
+  const waitMs = waits.backoff(delivery.attempt);
+  return delivery.state === 'cancelling' ? { kind: 'again', waitMs, error } : { kind: 'retry', waitMs, error };
+}
+
+/** Stored with an announcement whose contract says `listeners: 'optional'`; the relay may not know the contract. */
+export const LISTENERS_HEADER = 'outbox_listeners';
+
+/** `last_error` of an announcement that no queue was bound for. */
+export const NOBODY_LISTENS =
+  "NOBODY_LISTENS: no queue is bound for this announcement. Start a subscriber, or declare listeners: 'optional'.";
+/** `last_error` of a request that no queue was bound for. */
+export const UNROUTABLE =
+  'UNROUTABLE: no queue is bound for this receiver and type. Has the consumer been started once?';
+
+/** Why a row was parked: the first word of `last_error`. */
+export type ParkCode =
+  'GAVE_UP' | 'NOBODY_LISTENS' | 'CANCEL_UNANSWERED' | 'FOLLOW_UP_FAILED' | 'UNPROCESSABLE' | 'EXPIRED';
+
+/** What a verdict receipt brings to the row. */
+export function answerOf(receipt: VerdictReceipt): StoredAnswer {
+  return receipt.verdict === 'accepted'
+    ? { verdict: 'accepted', reason: undefined, result: receipt.result }
+    : { verdict: 'rejected', reason: receipt.reason, result: undefined };
+}

@@ -1,0 +1,15 @@
+import ms from 'ms';
+
+/** A length of time: milliseconds as a number, or a number with a unit, such as `'30s'`, `'15m'`, `'14d'`. */
+export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}` | (string & {});
+
+/** The duration in whole milliseconds, or undefined if it is none: negative, not finite, or not readable. */
+export function toMs(duration: Duration): number | undefined {
+  const value = typeof duration === 'number' ? duration : ms(duration as ms.StringValue);
+  return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined;
+}
+
+/** `90_000` → `2m`: for messages to people, rounded to one unit. */
+export function describeMs(value: number): string {
+  return ms(value);
+}

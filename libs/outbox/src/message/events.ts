@@ -1,0 +1,78 @@
+/**
+ * Everything the library reports, in one list: names are stable, fields are ids, codes and numbers. No payload, no secret.
+ *
+ * Five levels: *count* (only counted), *debug*, *log* and *warn* (a line as well), *alarm* (a person should look: a
+ * warning, and `onAlarm` is called).
+ */
+interface Ids {
+  messageId: string;
+  consumer: string;
+}
+
+export type OutboxEvent =
+  // recording and sending
+  | { event: 'message.added'; type: string; deliveries: number; handedOff: boolean }
+  | { event: 'delivery.published'; outcome: string }
+  | { event: 'delivery.lease-ran-short' }
+  | ({ event: 'delivery.attempt-failed'; attempt: number; error: string } & Ids)
+  | ({ event: 'delivery.cancelling' } & Ids)
+  | ({ event: 'delivery.parked'; code: string; error: string | undefined } & Ids)
+  // receipts
+  | { event: 'receipt.applied'; verdict: string }
+  | { event: 'receipt.duplicate' }
+  | ({ event: 'receipt.contradiction'; stored: string; received: string } & Ids)
+  | ({ event: 'receipt.after-discard'; verdict: string } & Ids)
+  | ({ event: 'receipt.unknown-delivery'; recent: boolean } & Ids)
+  | ({ event: 'receipt.untrusted'; problem: string } & Ids)
+  | ({ event: 'follow-up.failed'; where: string; attempt: number; error: string } & Ids)
+  | ({ event: 'follow-up.missing'; type: string; verdict: string } & Ids)
+  // consuming
+  | { event: 'inbox.handled'; type: string; verdict: string }
+  | { event: 'inbox.replayed'; type: string }
+  | { event: 'inbox.cancelled' }
+  | { event: 'inbox.twin-in-progress' }
+  | ({ event: 'inbox.deferred'; type: string; attempt: number; error: string } & Ids)
+  | ({ event: 'inbox.unprocessable'; type: string; code: string; problem: string } & Ids)
+  | ({ event: 'inbox.collision'; source: string } & Ids)
+  | ({ event: 'inbox.result-dropped'; type: string; problem: string } & Ids)
+  | { event: 'inbox.malformed'; problem: string }
+  | ({ event: 'inbox.quarantined'; problem: string } & Ids)
+  // the machinery
+  | { event: 'relay.failed'; step: string; error: string }
+  | { event: 'transport.ready'; transport: string }
+  | { event: 'transport.not-ready'; transport: string }
+  | { event: 'transport.trouble'; transport: string; problem: string; alarm?: boolean }
+  | { event: 'transport.receipt-not-sent'; outcome: string }
+  | { event: 'prune.done'; messages: number; inboxRows: number };
+
+export type OutboxEventName = OutboxEvent['event'];
+
+/** One line per delivery and attempt: an outage would drown the log. */
+const DETAILED: readonly OutboxEventName[] = ['delivery.attempt-failed', 'delivery.cancelling', 'follow-up.missing'];
+const WARNING: readonly OutboxEventName[] = [
+  'follow-up.failed',
+  'inbox.deferred',
+  'inbox.result-dropped',
+  'relay.failed',
+  'transport.not-ready',
+  'transport.trouble',
+];
+const ALARMING: readonly OutboxEventName[] = [
+  'delivery.parked',
+  'receipt.contradiction',
+  'receipt.after-discard',
+  'receipt.untrusted',
+  'inbox.unprocessable',
+  'inbox.collision',
+  'inbox.malformed',
+  'inbox.quarantined',
+];
+
+export function levelOf(event: OutboxEvent): 'count' | 'debug' | 'log' | 'warn' | 'alarm' {
+  if (event.event === 'receipt.unknown-delivery') return event.recent ? 'alarm' : 'count';
+  if (event.event === 'transport.trouble') return event.alarm ? 'alarm' : 'warn';
+  if (ALARMING.includes(event.event)) return 'alarm';
+  if (DETAILED.includes(event.event)) return 'debug';
+  if (WARNING.includes(event.event)) return 'warn';
+  return event.event === 'transport.ready' ? 'log' : 'count';
+}

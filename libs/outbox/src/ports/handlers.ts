@@ -1,0 +1,58 @@
+import type { ContractClass } from '../message/contract';
+import type { Reason, Verdict } from '../message/receipt';
+
+/** What a handler or follow-up is told beside the message. */
+export interface MessageContext<Tx = unknown> {
+  readonly messageId: string;
+  readonly type: string;
+  /** The service that recorded the message. */
+  readonly source: string;
+  /** The service that received it; with several receivers, says which one answered. */
+  readonly consumer: string;
+  readonly key: string | undefined;
+  readonly attempt: number;
+  /** When it was recorded; ISO 8601, the producer's database clock. */
+  readonly recordedAt: string;
+  /** The user's headers, correlation and trace context. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** The transaction in which the verdict (or the final state) is stored. Write through it. */
+  readonly manager: Tx;
+  /** Aborted when the handler's time-out has passed: its transaction will be rolled back. */
+  readonly signal: AbortSignal;
+}
+
+/** What a follow-up is told: the verdict's reason (rejected) or what the consumer's handler returned (accepted). */
+export interface FollowUpContext<Tx = unknown> extends MessageContext<Tx> {
+  readonly reason: Reason | undefined;
+  readonly result: unknown;
+}
+
+/** A `@MessageHandler`, found at boot. */
+export interface BoundHandler {
+  readonly type: string;
+  readonly contract: ContractClass;
+  /** `request` or `announcement`, as the contract says. */
+  readonly kind: 'request' | 'announcement';
+  readonly concurrency: number;
+  readonly timeoutMs: number;
+  /** `OrdersService.create`, for messages to people. */
+  readonly where: string;
+  /** What it returns (JSON) travels back in the receipt as `result`. */
+  handle(message: object, context: MessageContext): Promise<unknown>;
+}
+
+/** An `@OnAccepted` or `@Compensate`, found at boot. */
+export interface BoundFollowUp {
+  readonly type: string;
+  readonly contract: ContractClass;
+  readonly verdict: Verdict;
+  readonly where: string;
+  run(message: object, context: FollowUpContext): Promise<unknown>;
+}
+
+/** The handlers and follow-ups of this process. Filled once, before anything is consumed. */
+export interface HandlerRegistry {
+  handler(type: string): BoundHandler | undefined;
+  handlers(): readonly BoundHandler[];
+  followUp(type: string, verdict: Verdict): BoundFollowUp | undefined;
+}

@@ -1,0 +1,252 @@
+import type { FollowUp } from '../message/contract';
+import type {
+  ClaimedDelivery,
+  DeliveryKey,
+  DeliveryState,
+  ParkCode,
+  RecordedMessage,
+  Settlement,
+  StoredAnswer,
+} from '../message/delivery';
+import type { Reason, Verdict } from '../message/receipt';
+
+/**
+ * The producer's tables. One place touches these rows; every rule about *who may change what* is here.
+ *
+ * What every implementation must hold:
+ * - **Fenced writes (R1).** A write names the states it may leave, and, when it acts on a lease, the lease token. A write
+ *   that matches no row changes nothing and says so; it never throws for that. Every transition but a renewed lease
+ *   clears the token.
+ * - **One clock.** All "now" is the database's, read when the statement runs, not when its transaction began.
+ * - **Bounded, ordered batches.** A statement over several rows locks them first, in key order, and skips rows that
+ *   others hold, so batches neither deadlock nor wait for a follow-up in progress.
+ * - `tx` parameters are the caller's transaction: the write commits or rolls back with it. Methods without one commit on
+ *   their own before they resolve.
+ *
+ * Not promised: any order among deliveries.
+ */
+export interface OutboxStore<Tx = unknown> {
+  /**
+   * Inserts messages and their deliveries, in one statement. A message with `lease` is inserted as attempt 1, leased:
+   * the caller will publish it from memory (R15). Others are attempt 0 and due after `delayMs`.
+   * @returns per message, in order, when the database recorded it and its absolute deadline
+   * @throws MessageAlreadyRecordedError if an id exists (R10)
+   */
+  add(tx: Tx, messages: readonly NewMessage[]): Promise<AddedMessage[]>;
+  /** Of the rows leased under this token, the messages that still exist in this transaction (R15). */
+  stillThere(tx: Tx, leaseToken: string, messageIds: readonly string[]): Promise<string[]>;
+
+  /**
+   * Takes at most `limit` due deliveries and leases them under one token, in one statement:
+   * - `pending`, `sent` → unchanged, attempt + 1; past their deadline → `cancelling`, attempt 1
+   * - `cancelling`, `answered` → unchanged, attempt + 1
+   * - given up (its `giveUpAfter` is over, or its follow-ups are used up) → `parked`, reported apart, not leased
+   */
+  claim(request: ClaimRequest): Promise<ClaimResult>;
+  /** Records outcomes of attempts; each fenced by its token and states. @returns the keys of the rows that were written */
+  settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]>;
+
+  /**
+   * Closes the rows that expect **no** follow-up for this verdict (R13), by compare-and-set from an undecided state (R6).
+   * `answers` must name every delivery at most once.
+   * @returns the keys of the rows it closed; the others are for the caller to look at one by one
+   */
+  closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]>;
+  /**
+   * The same compare-and-set for one row whatever it expects, inside the transaction in which its follow-up will run: the
+   * row is closed first, which locks it. Waits for a row somebody else holds.
+   * @returns the closed delivery, or undefined if it was not undecided (any more): then nothing may run
+   */
+  close(tx: Tx, key: DeliveryKey, answer: StoredAnswer): Promise<ClosedDelivery | undefined>;
+  /** Keeps a verdict whose follow-up could not run here (`answered`), by the same compare-and-set. @returns false: no row */
+  keepAnswer(key: DeliveryKey, answer: StoredAnswer, later: { waitMs: number; error: string }): Promise<boolean>;
+  /** `answered`, still leased by this token → final, inside the follow-up's transaction. @returns false: nothing may run */
+  closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<boolean>;
+
+  /** Receipt *deferred*: pending or sent, same attempt → pending, due after `waitMs` or at the deadline. */
+  defer(key: DeliveryKey, attempt: number, later: { waitMs: number; error: string }): Promise<boolean>;
+  /** Receipt *unprocessable*: pending or sent, same attempt → parked. EXPIRED: pending, sent or cancelling, any attempt. */
+  park(key: DeliveryKey, attempt: number | 'any', reason: { code: ParkCode; error: string }): Promise<boolean>;
+  /** Keeps a verdict that contradicts the stored one, or that came after `discard`, for a person. Runs nothing. */
+  noteLateVerdict(key: DeliveryKey, answer: StoredAnswer): Promise<void>;
+
+  /**
+   * Everything known about the deliveries of a message, by receiver. Empty if it is unknown or pruned. With `tx` also
+   * what that transaction has not committed yet.
+   */
+  find(messageId: string, tx?: Tx): Promise<DeliveryRecord[]>;
+  list(filter: DeliveryFilter): Promise<DeliveryRecord[]>;
+  /** How long ago that was, in milliseconds, by the database's clock; negative for the future. */
+  ageMs(recordedAt: string): Promise<number>;
+  /** How long the oldest due row has been waiting, in milliseconds; 0 if none is due. Cheap: for health checks. */
+  oldestDueMs(): Promise<number>;
+  /** Rows by state, and how long the oldest due row has been waiting. Counts every open row. */
+  stats(): Promise<OutboxStats>;
+
+  /**
+   * Asks for give-up: pending, sent, or parked without verdict → cancelling, due now; sets the deadline to now if it is
+   * later, so that the wish survives. Joins `tx` if there is one.
+   * @returns the keys it changed
+   */
+  cancel(tx: Tx | undefined, messageId: string, options: { to?: string; reason: string }): Promise<DeliveryKey[]>;
+  /** parked → answered if it has a verdict, cancelling if its deadline has passed, else pending; attempts reset, due now. */
+  retry(messageId: string, options: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]>;
+  /** parked → discarded. Without `force` only if cancel went unanswered, it expired, has a verdict, or nobody answers it. */
+  discard(messageId: string, options: { to?: string; reason: string; force: boolean }): Promise<DeliveryKey[]>;
+
+  /** Deletes at most `limit` messages whose deliveries are all final since `olderThanMs`. @returns how many */
+  prune(olderThanMs: number, limit: number): Promise<number>;
+}
+
+export interface NewMessage {
+  readonly id: string;
+  readonly type: string;
+  readonly source: string;
+  readonly key: string | undefined;
+  /** JSON text; stored and sent byte for byte. */
+  readonly payload: string;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly deliveries: readonly { readonly consumer: string; readonly followUp: FollowUp }[];
+  readonly delayMs: number;
+  readonly deadlineMs: number | undefined;
+  readonly giveUpAfterMs: number;
+  readonly lease: { readonly token: string; readonly leaseMs: number } | undefined;
+}
+
+export interface AddedMessage {
+  readonly id: string;
+  readonly recordedAt: string;
+  readonly deadlineAt: string | undefined;
+}
+
+export interface ClaimRequest {
+  readonly limit: number;
+  readonly leaseToken: string;
+  readonly leaseMs: number;
+  /** Receivers whose window is full: their rows are left to wait, so that they starve nobody. */
+  readonly except: readonly string[];
+  /** Follow-ups tried this often are parked. */
+  readonly maxFollowUpAttempts: number;
+  /** The new budget of a row that goes over to `cancelling`. */
+  readonly giveUpAfterMs: number;
+}
+
+export interface ClaimResult {
+  readonly deliveries: readonly ClaimedDelivery[];
+  readonly parked: readonly (DeliveryKey & { readonly code: ParkCode; readonly error: string | undefined })[];
+}
+
+export interface SettleRow extends DeliveryKey {
+  readonly leaseToken: string;
+  readonly settlement: Settlement;
+}
+
+export interface AnsweredDelivery extends DeliveryKey {
+  readonly answer: StoredAnswer;
+}
+
+export interface ClosedDelivery extends DeliveryKey {
+  readonly followUp: FollowUp;
+  readonly attempt: number;
+  readonly message: RecordedMessage;
+}
+
+export interface DeliveryRecord extends DeliveryKey {
+  readonly type: string;
+  readonly key: string | undefined;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly followUp: FollowUp;
+  readonly verdict: Verdict | undefined;
+  readonly reason: Reason | undefined;
+  readonly result: unknown;
+  readonly lastError: string | undefined;
+  /** All ISO 8601, the database's clock. */
+  readonly recordedAt: string;
+  readonly nextAt: string | undefined;
+  readonly deadlineAt: string | undefined;
+  readonly sentAt: string | undefined;
+  readonly settledAt: string | undefined;
+}
+
+export interface DeliveryFilter {
+  readonly state?: DeliveryState;
+  readonly type?: string;
+  readonly consumer?: string;
+  /** First word of `lastError`, e.g. `EXPIRED`. */
+  readonly code?: string;
+  /** 1 to 1,000. */
+  readonly limit: number;
+  /** The last key of the previous page. */
+  readonly after?: DeliveryKey;
+}
+
+export interface OutboxStats {
+  readonly open: Readonly<Record<'pending' | 'sent' | 'cancelling' | 'answered' | 'parked', number>>;
+  /** How long the oldest due row has been waiting, in milliseconds; 0 if none is due. */
+  readonly oldestDueMs: number;
+}
+
+/**
+ * The consumer's table: one row per message and consumer, holding the verdict (R2, R3). The row *is* the receipt.
+ *
+ * `begin` and `reject` insert; they never overwrite. What they answer is decided by the unique key, so two copies of a
+ * message cannot both be first. They measure age with the database's clock against the *original's* recorded time (R9).
+ */
+export interface InboxStore<Tx = unknown> {
+  /**
+   * Claims the right to execute, inside the handler's transaction: inserts the row as *accepted*, or as *rejected
+   * (DEADLINE)* if the deadline has passed. Waits for a twin in progress up to `lockTimeoutMs`, then throws
+   * {@link TwinInProgressError}.
+   */
+  begin(tx: Tx, message: InboxMessage, limits: { horizonMs: number; lockTimeoutMs: number }): Promise<InboxBegin>;
+  /** Adds what the handler returned to the row of `begin`, in the same transaction. */
+  keepResult(tx: Tx, key: DeliveryKey, result: unknown): Promise<void>;
+  /**
+   * Stores a rejection on its own: after the handler's work was rolled back, or for a CANCEL. Somebody else's verdict
+   * stands: then it is returned.
+   */
+  reject(
+    message: InboxMessage,
+    reason: Reason,
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<InboxReject>;
+  /** The stored row, or how the message stands to the horizon when there is none. */
+  look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook>;
+  /** Deletes at most `limit` rows received longer than `olderThanMs` ago. @returns how many */
+  pruneInbox(olderThanMs: number, limit: number): Promise<number>;
+}
+
+export interface InboxMessage extends DeliveryKey {
+  /** The producing service. The same id from another source is a collision. */
+  readonly source: string;
+  /** SHA-256 over type and body; undefined for a CANCEL, which knows no payload. */
+  readonly payloadHash: Buffer | undefined;
+  /** When the original was recorded; ISO 8601. */
+  readonly recordedAt: string;
+  readonly deadlineAt: string | undefined;
+}
+
+export interface InboxRow {
+  readonly verdict: Verdict;
+  readonly reason: Reason | undefined;
+  readonly result: unknown;
+  readonly payloadHash: Buffer | undefined;
+  readonly source: string;
+  /** ISO 8601, the consumer's database clock. */
+  readonly receivedAt: string;
+}
+
+/** Recorded too long ago to execute (R9) · recorded more than an hour in the future. */
+export type OutOfTime = 'EXPIRED' | 'CLOCK';
+
+export type InboxBegin =
+  | { kind: 'first'; receivedAt: string }
+  | { kind: 'past-deadline'; row: InboxRow }
+  | { kind: 'known'; row: InboxRow }
+  | { kind: OutOfTime };
+export type InboxReject = { kind: 'stored'; row: InboxRow } | { kind: 'known'; row: InboxRow } | { kind: OutOfTime };
+export type InboxLook = { kind: 'known'; row: InboxRow } | { kind: 'new' } | { kind: OutOfTime };
+
+/** Another copy of this message is being handled right now; it will answer (R12). */
+export class TwinInProgressError extends Error {}

@@ -1,0 +1,88 @@
+import type { Codec } from '../message/codec';
+import type { CancelEnvelope, MalformedEnvelope, MessageEnvelope, ReceiptEnvelope } from '../message/envelope';
+import type { PublishOutcome } from '../message/delivery';
+import type { Receipt } from '../message/receipt';
+import type { Clock, Random } from './clock';
+import type { Monitor } from './monitor';
+
+/**
+ * Carries envelopes between services. It may lose, repeat, reorder and delay what it carries: the protocol heals all of
+ * that. What it must *not* do:
+ * - say `confirmed` before the envelope is safe with somebody else (and, for RabbitMQ, routed to at least one queue);
+ * - say `unavailable` when the envelope may have left;
+ * - acknowledge an incoming envelope before the endpoint's promise for it has resolved;
+ * - keep envelopes in unbounded memory: with no connection, `publish` says `unavailable` at once;
+ * - let an error of its own become an unhandled rejection.
+ */
+export interface Transport {
+  /** `rabbitmq`, `direct`, `memory`: for logs and health. */
+  readonly name: string;
+  /** True while a publish has a chance. Nothing is claimed otherwise. */
+  readonly ready: boolean;
+  /** Longest time a `publish` takes to resolve, in milliseconds. The lease must outlast it (R16). */
+  readonly publishTimeoutMs: number;
+
+  /** Connects and serves. Resolves when it is serving, or when the peer is unreachable and it keeps trying. */
+  start(endpoint: Endpoint): Promise<void>;
+  /** Never rejects. `to` is the receiving service, or undefined for an announcement. */
+  publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Promise<PublishOutcome>;
+  /** Takes no more envelopes; resolves when those in hand are answered, or when the time is over. */
+  stopConsuming(timeoutMs: number): Promise<void>;
+  /** Ends every connection. What is in flight resolves as `unknown`. */
+  close(): Promise<void>;
+}
+
+/** What a transport serves: the consuming half of this service, and its receipts. None of these ever rejects, but `onReceipt`. */
+export interface Endpoint {
+  readonly service: string;
+  readonly subscriptions: readonly Subscription[];
+  /** Handles a message or cancel to its end. */
+  onEnvelope(envelope: MessageEnvelope | CancelEnvelope): Promise<Reaction>;
+  /** Applies a receipt. Rejects only when the database failed: then the envelope is not acknowledged and comes again. */
+  onReceipt(envelope: ReceiptEnvelope): Promise<void>;
+  /** Something that is no envelope arrived; the transport has put it aside. */
+  onMalformed(malformed: MalformedEnvelope): void;
+  /** The transport has become ready, or no longer is. */
+  onReady(ready: boolean): void;
+}
+
+/** One queue to consume. Cancels and receipts are always consumed. */
+export interface Subscription {
+  readonly type: string;
+  readonly kind: 'request' | 'announcement';
+  /** How many messages are handled at once. */
+  readonly concurrency: number;
+}
+
+/** What becomes of an envelope after it was handled. In every case it is acknowledged. */
+export type Reaction =
+  /** Send this receipt to `to`, then acknowledge, even if it could not be sent (R11 asks again). */
+  | { kind: 'answer'; to: string; receipt: Receipt }
+  /** Nobody is to be told: a twin is answering, or an announcement is done. */
+  | { kind: 'silence' }
+  /** Nobody *can* be told: keep the envelope for a person, then acknowledge. */
+  | { kind: 'quarantine'; problem: string };
+
+/** Makes the transport of one process: what `transport:` in the module's options takes, e.g. `rabbitMq()`. */
+export interface TransportFactory {
+  /** The name of the transports it makes. */
+  readonly name: string;
+  /**
+   * Called once, while the application is being built: it neither connects nor looks anything up; `start` does.
+   * @throws MissingDependencyError, InvalidOptionsError
+   */
+  create(deps: TransportDeps): Transport;
+}
+
+/** What a transport is given by the application. */
+export interface TransportDeps {
+  /** The name of this service. */
+  readonly service: string;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly monitor: Monitor;
+  /** How envelopes are written and read, signed or not. Transports use nothing else. */
+  readonly codec: Codec;
+  /** Looks up a provider of the application, by class or token; undefined if there is none. Not before `start`. */
+  resolve<T>(token: unknown): T | undefined;
+}

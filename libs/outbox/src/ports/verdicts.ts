@@ -1,0 +1,19 @@
+import type { ClaimedDelivery, DeliveryKey, Settlement } from '../message/delivery';
+
+/** Lets those who wait in this process look at once, instead of at their next poll. */
+export interface VerdictListener {
+  /** A delivery of this message changed its state here. */
+  changed(messageId: string): void;
+}
+
+/** Runs the local follow-up of a verdict that is known already (`answered`). */
+export interface FollowUps {
+  /** Closes the row and runs its follow-up in one transaction. @returns what to write if it failed */
+  finish(delivery: ClaimedDelivery): Promise<Settlement | undefined>;
+}
+
+/** The marks of confirmed publishes that are not written yet. */
+export interface PendingMarks {
+  /** The receipt was faster: the mark would only be overwritten. Always safe; a missing mark costs at most a resend. */
+  skip(key: DeliveryKey): void;
+}
