@@ -1,0 +1,142 @@
+import { Injectable } from '@nestjs/common';
+import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
+import { InvalidHandlerError } from '../errors';
+import { contractOf, type MessageContract } from '../message/contract';
+import { toMs } from '../message/duration';
+import type { BoundFollowUp, BoundHandler, FollowUpContext, HandlerRegistry, MessageContext } from '../ports/handlers';
+import type { Verdict } from '../message/receipt';
+import { type Declared, declaredOn, describeRole } from './decorators';
+
+/** Messages of one type handled at once in one process. */
+export const DEFAULT_CONCURRENCY = 8;
+
+type Method = (...args: unknown[]) => unknown;
+type Singleton = Record<string, Method>;
+
+/**
+ * Finds `@MessageHandler`, `@OnAccepted` and `@Compensate` on the application's providers and controllers, once, at boot.
+ * One message type has one handler, and one follow-up per verdict: a second one would never be asked.
+ */
+@Injectable()
+export class HandlerExplorer implements HandlerRegistry {
+  private readonly bound = new Map<string, BoundHandler>();
+  private readonly followUps = new Map<string, BoundFollowUp>();
+  private readonly owners = new Map<string, { where: string; wrapper: InstanceWrapper }>();
+
+  constructor(
+    private readonly discovery: DiscoveryService,
+    private readonly scanner: MetadataScanner,
+  ) {}
+
+  handler(type: string): BoundHandler | undefined {
+    return this.bound.get(type);
+  }
+
+  handlers(): readonly BoundHandler[] {
+    return [...this.bound.values()];
+  }
+
+  followUp(type: string, verdict: Verdict): BoundFollowUp | undefined {
+    return this.followUps.get(`${verdict} ${type}`);
+  }
+
+  /** @throws InvalidHandlerError with everything that is wrong, not only the first */
+  explore(options: { service: string; handlerTimeoutMs: number }): void {
+    const problems: string[] = [];
+    for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
+      const prototype = prototypeOf(wrapper);
+      if (!prototype) continue;
+      for (const name of this.scanner.getAllMethodNames(prototype)) {
+        for (const declared of declaredOn(prototype[name] as Method)) {
+          const where = `${prototype.constructor.name}.${name}`;
+          const problem =
+            this.problemOf(wrapper, declared, where, options) ?? this.bind(wrapper, name, declared, where, options);
+          if (problem) problems.push(`${where}: ${problem}`);
+        }
+      }
+    }
+    if (problems.length > 0) throw new InvalidHandlerError(problems);
+  }
+
+  private problemOf(
+    wrapper: InstanceWrapper,
+    declared: Declared,
+    where: string,
+    { service }: { service: string },
+  ): string | undefined {
+    const { role, options } = declared;
+    if (!wrapper.isDependencyTreeStatic())
+      return 'its class is request-scoped (itself or through a dependency), and a message has no request. Make it a singleton.';
+    if (wrapper.isTransient)
+      return 'its class is transient, so each injection is another instance. Make it a singleton.';
+    let contract: MessageContract;
+    try {
+      contract = contractOf(declared.contract);
+    } catch (error) {
+      return (error as Error).message;
+    }
+    if (role === 'handler' && contract.receivers.length > 0 && !contract.receivers.includes(service)) {
+      return `'${contract.type}' is sent to ${contract.receivers.join(', ')}, not to '${service}': this handler would never be called. Is the service name right?`;
+    }
+    if (role !== 'handler' && contract.receivers.length === 0)
+      return `'${contract.type}' is an announcement: nobody answers it, so ${describeRole(declared)} would never run.`;
+    if (
+      options.concurrency !== undefined &&
+      !(Number.isSafeInteger(options.concurrency) && options.concurrency >= 1 && options.concurrency <= 1000)
+    ) {
+      return `concurrency ${options.concurrency} is no whole number from 1 to 1000.`;
+    }
+    if (options.timeout !== undefined && !toMs(options.timeout))
+      return `timeout ${JSON.stringify(options.timeout)} is no duration: write milliseconds or '30s'.`;
+    const twin = this.owners.get(`${role} ${contract.type}`);
+    if (twin && !(twin.wrapper.instance === wrapper.instance && twin.where === where)) {
+      return `'${contract.type}' already has a ${describeRole(declared)} in ${twin.where}. One message has one per service; call both from one method.`;
+    }
+    return undefined;
+  }
+
+  private bind(
+    wrapper: InstanceWrapper,
+    name: string,
+    declared: Declared,
+    where: string,
+    { handlerTimeoutMs }: { handlerTimeoutMs: number },
+  ): undefined {
+    const { role, contract, options } = declared;
+    const { type, receivers } = contractOf(contract);
+    this.owners.set(`${role} ${type}`, { where, wrapper });
+    // Through the instance, at the time of the call, so that spies and proxies around it are honoured.
+    const call = async (message: object, context: MessageContext | FollowUpContext): Promise<unknown> =>
+      (wrapper.instance as Singleton)[name]!(message, context);
+    if (role === 'handler') {
+      const timeoutMs = options.timeout === undefined ? handlerTimeoutMs : toMs(options.timeout)!;
+      const kind = receivers.length > 0 ? 'request' : 'announcement';
+      this.bound.set(type, {
+        type,
+        contract,
+        kind,
+        concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+        timeoutMs,
+        where,
+        handle: call,
+      });
+    } else {
+      this.followUps.set(`${role} ${type}`, { type, contract, verdict: role, where, run: call });
+    }
+  }
+}
+
+function prototypeOf(wrapper: InstanceWrapper): Singleton | undefined {
+  if (wrapper.isAlias) return undefined;
+  const { metatype, instance } = wrapper as { metatype: unknown; instance: unknown };
+  // A provider with `inject` is a factory: its metatype is the factory function, and only the instance tells the class.
+  const ownClass =
+    typeof metatype === 'function' && !wrapper.inject ? (metatype.prototype as object | undefined) : undefined;
+  const prototype =
+    ownClass ??
+    (typeof instance === 'object' && instance !== null
+      ? (Object.getPrototypeOf(instance) as object | null)
+      : undefined);
+  return prototype && prototype !== Object.prototype ? (prototype as Singleton) : undefined;
+}

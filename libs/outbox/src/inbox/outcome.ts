@@ -1,0 +1,95 @@
+import { boundedReason, CANCEL_TYPE, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
+import type { OutboxEvent } from '../message/events';
+import { errorText, type Receipt, type UnprocessableCode } from '../message/receipt';
+import type { InboxMessage, InboxRow, OutOfTime } from '../ports/store';
+
+/** What came of a message here, before it is known whom to tell. */
+export type Outcome =
+  | { kind: 'verdict'; row: InboxRow; replayed: boolean }
+  | { kind: 'unprocessable'; code: UnprocessableCode; problem: string }
+  | { kind: 'deferred'; error: unknown }
+  | { kind: 'twin' };
+
+/** A known row answers for the message, unless it belongs to another one with the same id (R14). */
+export function replay(message: InboxMessage, row: InboxRow): Outcome {
+  const sameContent = !row.payloadHash || !message.payloadHash || row.payloadHash.equals(message.payloadHash);
+  if (row.source === message.source && sameContent) return { kind: 'verdict', row, replayed: true };
+  return {
+    kind: 'unprocessable',
+    code: 'ID_COLLISION',
+    problem: 'another message with this id was decided here: other source, type or content',
+  };
+}
+
+export function outOfTime(code: OutOfTime): Outcome {
+  const problem = {
+    EXPIRED:
+      'recorded longer ago than the acceptance horizon, and no verdict is stored here (any more): check by hand whether it was executed',
+    CLOCK: 'recorded more than an hour in the future: check the clocks of both databases',
+  }[code];
+  return { kind: 'unprocessable', code, problem };
+}
+
+/** What the producer is told. */
+export function receiptOf(
+  outcome: Exclude<Outcome, { kind: 'twin' }>,
+  envelope: MessageEnvelope | CancelEnvelope,
+  consumer: string,
+): Receipt {
+  const { messageId, recordedAt } = idOf(envelope);
+  const answer = { messageId, consumer, attempt: envelope.attempt };
+  switch (outcome.kind) {
+    case 'verdict': {
+      const { verdict, reason, result, receivedAt } = outcome.row;
+      if (verdict === 'rejected')
+        return { ...answer, recordedAt: receivedAt, verdict, reason: reason ?? { code: 'UNKNOWN' } };
+      return { ...answer, recordedAt: receivedAt, verdict, ...(result !== undefined && { result }) };
+    }
+    // Nothing was recorded here, so the message's own time stands in.
+    case 'unprocessable': {
+      const reason = boundedReason({ code: outcome.code, message: outcome.problem });
+      return { ...answer, recordedAt, verdict: 'unprocessable', reason };
+    }
+    case 'deferred': {
+      const reason = boundedReason({ code: 'FAILED', message: errorText(outcome.error) });
+      return { ...answer, recordedAt, verdict: 'deferred', reason };
+    }
+    default:
+      return outcome satisfies never;
+  }
+}
+
+/** What is counted, logged or alarmed here. */
+export function eventOf(outcome: Outcome, envelope: MessageEnvelope | CancelEnvelope, consumer: string): OutboxEvent {
+  const { messageId, type, source } = idOf(envelope);
+  switch (outcome.kind) {
+    case 'verdict':
+      if (outcome.replayed) return { event: 'inbox.replayed', type };
+      if (envelope.kind === 'cancel') return { event: 'inbox.cancelled' };
+      return { event: 'inbox.handled', type, verdict: outcome.row.verdict };
+    case 'twin':
+      return { event: 'inbox.twin-in-progress' };
+    case 'deferred': {
+      const error = errorText(outcome.error);
+      return { event: 'inbox.deferred', messageId, consumer, type, attempt: envelope.attempt, error };
+    }
+    case 'unprocessable': {
+      const { code, problem } = outcome;
+      if (code === 'ID_COLLISION') return { event: 'inbox.collision', messageId, consumer, source };
+      return { event: 'inbox.unprocessable', messageId, consumer, type, code, problem };
+    }
+    default:
+      return outcome satisfies never;
+  }
+}
+
+function idOf(envelope: MessageEnvelope | CancelEnvelope): {
+  messageId: string;
+  type: string;
+  source: string;
+  recordedAt: string;
+} {
+  if (envelope.kind === 'cancel') return { ...envelope, type: CANCEL_TYPE };
+  const { id, type, source, recordedAt } = envelope.message;
+  return { messageId: id, type, source, recordedAt };
+}

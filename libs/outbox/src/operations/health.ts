@@ -1,0 +1,28 @@
+import type { OutboxStore } from '../ports/store';
+import type { Transport } from '../ports/transport';
+
+export interface OutboxHealthReport {
+  /** `degraded`: the transport is not ready. Messages are still recorded and go out later: keep the service in rotation. */
+  readonly status: 'up' | 'degraded';
+  readonly transport: { readonly name: string; readonly ready: boolean };
+  /** How long the oldest due delivery has been waiting, in milliseconds. Growing means the relay does not keep up. */
+  readonly oldestDueMs: number;
+}
+
+/** For health endpoints. */
+export class OutboxHealth {
+  constructor(
+    private readonly store: OutboxStore,
+    private readonly transport: Transport,
+  ) {}
+
+  /** Rejects if the database cannot be asked: that service *is* down. */
+  async check(): Promise<OutboxHealthReport> {
+    const { name, ready } = this.transport;
+    return {
+      status: ready ? 'up' : 'degraded',
+      transport: { name, ready },
+      oldestDueMs: await this.store.oldestDueMs(),
+    };
+  }
+}

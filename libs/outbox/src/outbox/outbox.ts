@@ -1,0 +1,314 @@
+import {
+  InvalidMessageError,
+  OperationRefusedError,
+  TransactionRequiredError,
+  UnknownDeliveryError,
+  VerdictTimeoutError,
+} from '../errors';
+import { conversationHeaders } from '../flow/conversation';
+import { type ContractClass, contractOf, type FollowUp, type MessageContract } from '../message/contract';
+import { type ClaimedDelivery, EVERYBODY, isFinal, LISTENERS_HEADER } from '../message/delivery';
+import { describeMs, type Duration, toMs } from '../message/duration';
+import { isReservedHeader } from '../message/envelope';
+import { writePayload } from '../message/payload';
+import type { Clock, Random } from '../ports/clock';
+import type { HandlerRegistry } from '../ports/handlers';
+import type { HandOff, HandOffSlot } from '../ports/hand-off';
+import type { Monitor } from '../ports/monitor';
+import type { AddedMessage, DeliveryRecord, NewMessage, OutboxStore } from '../ports/store';
+import type { TransactionRunner } from '../ports/transaction-runner';
+import type { EntityManager } from '../transactions';
+import type { VerdictWatch } from './verdict-watch';
+
+export interface AddOptions<Tx = EntityManager> {
+  /** The transaction to record in. Default: the ambient one. */
+  manager?: Tx;
+  /** A UUID of your own. An id that exists is refused: recognise repeated requests in your business table. */
+  id?: string;
+  /** Not before this time has passed. Shorter than half the horizon. */
+  delay?: Duration;
+  /** Travel with the message; at most 4 KiB together. `traceparent` is passed on as trace context. */
+  headers?: Record<string, string>;
+}
+
+/** What `Outbox.status` knows of a message. */
+export interface MessageStatus {
+  readonly id: string;
+  readonly type: string;
+  /** ISO 8601. */
+  readonly recordedAt: string;
+  /** One per receiver; an announcement has one, for `*`. */
+  readonly deliveries: readonly DeliveryRecord[];
+}
+
+export interface OutboxSettings {
+  readonly service: string;
+  readonly maxPayloadBytes: number;
+  readonly giveUpAfterMs: number;
+  readonly horizonMs: number;
+}
+
+const MAX_HEADER_BYTES = 4 * 1024;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+
+/**
+ * Records messages in the caller's transaction, and tells what became of them.
+ *
+ * `add` sends nothing: the message exists if, and only if, the transaction commits (R10). After the acknowledged commit
+ * the relay of this process gets it from memory; in every other case the sweep finds it.
+ */
+export class Outbox<Tx = EntityManager> {
+  constructor(
+    private readonly settings: OutboxSettings,
+    private readonly store: OutboxStore<Tx>,
+    private readonly transactions: TransactionRunner<Tx>,
+    private readonly handlers: HandlerRegistry,
+    private readonly handOff: HandOff,
+    private readonly verdicts: VerdictWatch,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly monitor: Monitor,
+  ) {}
+
+  /**
+   * Records one message.
+   * @throws TransactionRequiredError outside of a transaction
+   * @throws InvalidMessageError if the data breaks the contract: nothing was recorded, let the transaction roll back
+   * @throws MessageAlreadyRecordedError if `id` exists
+   */
+  async add<M extends object>(
+    contract: ContractClass<M>,
+    data: M,
+    options: AddOptions<Tx> = {},
+  ): Promise<{ id: string }> {
+    const [added] = await this.addAll(contract, [data], options);
+    return added!;
+  }
+
+  /** Records several messages of one type, in one statement. Throws as `add` does; then none is recorded. */
+  async addAll<M extends object>(
+    contract: ContractClass<M>,
+    data: readonly M[],
+    options: AddOptions<Tx> = {},
+  ): Promise<{ id: string }[]> {
+    const declared = contractOf(contract);
+    const transaction = this.transactionFor(options, declared);
+    if (options.id !== undefined && data.length !== 1) throw new TypeError('An id can be given to one message only.');
+    if (data.length === 0) return [];
+    const drafts: Draft[] = [];
+    for (const each of data) drafts.push(await this.draft(declared as MessageContract, each, options));
+
+    const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
+    const slot =
+      drafts[0]!.delayMs === 0 && this.transactions.isOwn(transaction) ? this.handOff.reserve(deliveries) : undefined;
+    try {
+      const messages = drafts.map((draft) => ({
+        ...draft,
+        lease: slot && { token: slot.leaseToken, leaseMs: slot.leaseMs },
+      }));
+      const added = await this.store.add(transaction, messages);
+      if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
+      else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
+      this.monitor.record({ event: 'message.added', type: declared.type, deliveries, handedOff: slot !== undefined });
+      return added.map(({ id }) => ({ id }));
+    } catch (error) {
+      slot?.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Asks the consumer to give the message up. It decides: *rejected (CANCELLED)* if it has not begun, else the verdict it
+   * has. Joins the ambient transaction. Final and answered deliveries are left alone; look at the returned status.
+   * @throws UnknownDeliveryError · OperationRefusedError for announcements
+   */
+  async cancel(id: string, options: { reason: string; to?: string }): Promise<MessageStatus> {
+    const transaction = this.transactions.current();
+    const before = await this.deliveriesOf(id, options.to, transaction);
+    if (before.some(({ consumer }) => consumer === EVERYBODY)) {
+      throw new OperationRefusedError(`Message ${id} is an announcement: nobody could answer a cancel.`);
+    }
+    const changed = await this.store.cancel(transaction, id, options);
+    for (const key of changed) this.monitor.record({ event: 'delivery.cancelling', ...key });
+    if (transaction) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
+    else this.handOff.wake();
+    return statusOf(id, await this.deliveriesOf(id, options.to, transaction));
+  }
+
+  /** Where a message stands; undefined if it is unknown or was pruned. */
+  async status(id: string): Promise<MessageStatus | undefined> {
+    const deliveries = UUID.test(id) ? await this.store.find(id) : [];
+    return deliveries.length > 0 ? statusOf(id, deliveries) : undefined;
+  }
+
+  /**
+   * Waits until every delivery (or the one `to`) has its verdict or is final. A parked delivery goes on waiting: it needs
+   * a person. For requests that want to answer "done" at once; the protocol never needs it.
+   * @throws VerdictTimeoutError after `timeout` (default 10 s): the delivery itself goes on
+   * @throws UnknownDeliveryError if there is no such delivery
+   */
+  async waitForVerdict(id: string, options: { to?: string; timeout?: Duration } = {}): Promise<MessageStatus> {
+    const timeoutMs = toMs(options.timeout ?? '10s');
+    if (timeoutMs === undefined)
+      throw new TypeError(`timeout ${JSON.stringify(options.timeout)} is no duration: write milliseconds or '10s'.`);
+    const ends = this.clock.monotonic() + timeoutMs;
+    for (let pauseMs = 50; ; pauseMs = Math.min(1000, pauseMs * 2)) {
+      const news = this.verdicts.watch(id);
+      try {
+        const deliveries = await this.deliveriesOf(id, options.to);
+        if (deliveries.every(({ state, verdict }) => verdict !== undefined || isFinal(state)))
+          return statusOf(id, deliveries);
+        const leftMs = ends - this.clock.monotonic();
+        if (leftMs <= 0) {
+          const waiting = deliveries.map(({ consumer, state }) => `${consumer}: ${state}`).join(', ');
+          throw new VerdictTimeoutError(
+            `No verdict on message ${id} within ${describeMs(timeoutMs)} (${waiting}). It goes on; ask status() later.`,
+          );
+        }
+        await news.within(Math.min(leftMs, pauseMs));
+      } finally {
+        news.forget();
+      }
+    }
+  }
+
+  private async deliveriesOf(id: string, to: string | undefined, transaction?: Tx): Promise<DeliveryRecord[]> {
+    const all = UUID.test(id) ? await this.store.find(id, transaction) : [];
+    const found = to === undefined ? all : all.filter(({ consumer }) => consumer === to);
+    if (found.length === 0) {
+      throw new UnknownDeliveryError(
+        `No delivery of message ${id}${to === undefined ? '' : ` to '${to}'`} is known: it was never committed here, or it was pruned.`,
+      );
+    }
+    return found;
+  }
+
+  private transactionFor(options: AddOptions<Tx>, contract: { type: string }): Tx {
+    const transaction = options.manager ?? this.transactions.current();
+    if (transaction === undefined || !this.transactions.isOpen(transaction)) {
+      throw new TransactionRequiredError(
+        `outbox.add('${contract.type}') needs an open transaction, so that the message commits with your business change. ` +
+          'Call it inside a @Transactional() method or transactions.run(), or pass { manager } of your own transaction.',
+      );
+    }
+    return transaction;
+  }
+
+  private async draft(contract: MessageContract, data: object, options: AddOptions<Tx>): Promise<Draft> {
+    const { settings } = this;
+    const id = options.id ?? this.random.id();
+    if (!UUID.test(id)) throw new InvalidMessageError(`The message id must be a UUID, not '${id.slice(0, 64)}'.`, []);
+    const delayMs = options.delay === undefined ? 0 : toMs(options.delay);
+    if (delayMs === undefined)
+      throw new InvalidMessageError(
+        `delay ${JSON.stringify(options.delay)} is no duration: write milliseconds or '30s'.`,
+        [],
+      );
+    const longest = settings.horizonMs / 2;
+    if (delayMs >= longest || (contract.deadlineMs ?? 0) >= longest) {
+      throw new InvalidMessageError(
+        `delay and deadline must be shorter than half the horizon (${describeMs(longest)}): a consumer refuses what is older.`,
+        [],
+      );
+    }
+    const key = contract.keyOf(data);
+    if (key !== undefined && key.length > 255)
+      throw new InvalidMessageError(`The key of a '${contract.type}' message is longer than 255 characters.`, []);
+    return {
+      id: id.toLowerCase(),
+      type: contract.type,
+      source: settings.service,
+      key,
+      payload: await writePayload(contract, data, settings.maxPayloadBytes),
+      headers: {
+        ...conversationHeaders(),
+        ...checkedHeaders(options.headers),
+        ...(contract.listeners === 'optional' && { [LISTENERS_HEADER]: 'optional' }),
+      },
+      deliveries:
+        contract.receivers.length === 0
+          ? [{ consumer: EVERYBODY, followUp: 'none' }]
+          : contract.receivers.map((consumer) => ({ consumer, followUp: this.followUpOf(contract) })),
+      delayMs,
+      deadlineMs: contract.deadlineMs,
+      giveUpAfterMs: settings.giveUpAfterMs,
+    };
+  }
+
+  /** R13: what the row will expect is decided here and now, not by whoever applies the receipt later. */
+  private followUpOf(contract: MessageContract): FollowUp {
+    if (contract.followUp) return contract.followUp;
+    const accepted = this.handlers.followUp(contract.type, 'accepted') !== undefined;
+    const rejected = this.handlers.followUp(contract.type, 'rejected') !== undefined;
+    if (accepted && rejected) return 'both';
+    if (accepted) return 'accepted';
+    return rejected ? 'rejected' : 'none';
+  }
+
+  /**
+   * R15: publish from memory only what surely committed. A rolled-back savepoint drops `afterCommit`. If anything ran on
+   * the transaction after our insert, it may have removed the rows without our seeing how, so we look once more.
+   */
+  private handOverAfterCommit(
+    transaction: Tx,
+    slot: HandOffSlot,
+    messages: readonly NewMessage[],
+    added: readonly AddedMessage[],
+  ): void {
+    let surviving = messages.map((message, index) => claimedFrom(message, added[index]!, slot.leaseToken)).flat();
+    const statements = this.transactions.statementCount(transaction);
+    this.transactions.beforeCommit(async () => {
+      if (this.transactions.statementCount(transaction) === statements) return;
+      const still = new Set(
+        await this.store.stillThere(
+          transaction,
+          slot.leaseToken,
+          messages.map(({ id }) => id),
+        ),
+      );
+      surviving = surviving.filter(({ messageId }) => still.has(messageId));
+    }, transaction);
+    this.transactions.afterCommit(() => slot.hand(surviving), transaction);
+    this.transactions.afterEnd(() => slot.release(), transaction);
+  }
+}
+
+type Draft = Omit<NewMessage, 'lease'>;
+
+function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: string): ClaimedDelivery[] {
+  const { id, type, source, key, payload, headers } = message;
+  return message.deliveries.map(({ consumer, followUp }) => ({
+    messageId: id,
+    consumer,
+    state: 'pending',
+    attempt: 1,
+    leaseToken,
+    followUp,
+    deadlineAt: added.deadlineAt,
+    answer: undefined,
+    message: { id, type, source, key, payload, headers, recordedAt: added.recordedAt },
+  }));
+}
+
+function statusOf(id: string, deliveries: readonly DeliveryRecord[]): MessageStatus {
+  const { type, recordedAt } = deliveries[0]!;
+  return { id, type, recordedAt, deliveries };
+}
+
+function checkedHeaders(headers: Record<string, string> = {}): Record<string, string> {
+  for (const [name, value] of Object.entries(headers)) {
+    if (typeof value !== 'string') throw new InvalidMessageError(`Header '${name}' must be a string.`, []);
+    if (isReservedHeader(name))
+      throw new InvalidMessageError(
+        `Header '${name}' is reserved: 'cloudEvents_', 'outbox_' and 'x-' belong to the library and the broker.`,
+        [],
+      );
+  }
+  const bytes = Buffer.byteLength(JSON.stringify(headers));
+  if (bytes > MAX_HEADER_BYTES)
+    throw new InvalidMessageError(
+      `The headers have ${bytes} bytes; at most ${MAX_HEADER_BYTES} travel. Put data into the payload.`,
+      [],
+    );
+  return headers;
+}

@@ -1,0 +1,115 @@
+import { withTimeout } from '../flow/time-out';
+import {
+  type ClaimedDelivery,
+  type DeliveryKey,
+  expects,
+  type RecordedMessage,
+  type Settlement,
+  type StoredAnswer,
+  type Waits,
+} from '../message/delivery';
+import { readPayload } from '../message/payload';
+import { errorText } from '../message/receipt';
+import type { Clock } from '../ports/clock';
+import type { HandlerRegistry } from '../ports/handlers';
+import type { Monitor } from '../ports/monitor';
+import type { OutboxStore } from '../ports/store';
+import type { TransactionRunner } from '../ports/transaction-runner';
+import type { FollowUps, VerdictListener } from '../ports/verdicts';
+import { inConversation } from '../flow/conversation';
+
+/** The row expects a follow-up that this process does not have: another version or another worker has it (R13). */
+export class FollowUpMissingError extends Error {
+  constructor(type: string, verdict: string) {
+    super(`NO_HANDLER: this process has no ${verdict === 'accepted' ? '@OnAccepted' : '@Compensate'} for '${type}'`);
+  }
+}
+
+/** A delivery with what its follow-up is told. */
+interface Answered extends DeliveryKey {
+  readonly attempt: number;
+  readonly message: RecordedMessage;
+}
+
+/** How long an answered row waits for a process that has its follow-up, before it is looked at again. */
+const MISSING_WAIT_MS = 30_000;
+
+/** Runs `@OnAccepted` and `@Compensate`, always inside the transaction that has just closed the row (R6, R7). */
+export class FollowUpRunner implements FollowUps {
+  constructor(
+    private readonly settings: { readonly timeoutMs: number },
+    private readonly store: OutboxStore,
+    private readonly transactions: TransactionRunner,
+    private readonly handlers: HandlerRegistry,
+    private readonly verdicts: VerdictListener,
+    private readonly waits: Waits,
+    private readonly clock: Clock,
+    private readonly monitor: Monitor,
+  ) {}
+
+  /** @throws FollowUpMissingError, or whatever the follow-up throws: then the row must not be closed */
+  async run(
+    transaction: unknown,
+    { messageId, consumer, attempt, message }: Answered,
+    answer: StoredAnswer,
+  ): Promise<void> {
+    const followUp = this.handlers.followUp(message.type, answer.verdict);
+    if (!followUp) {
+      this.monitor.record({
+        event: 'follow-up.missing',
+        messageId,
+        consumer,
+        type: message.type,
+        verdict: answer.verdict,
+      });
+      throw new FollowUpMissingError(message.type, answer.verdict);
+    }
+    const { type, source, key, recordedAt, headers } = message;
+    const { reason, result } = answer;
+    const told = {
+      messageId,
+      type,
+      source,
+      consumer,
+      key,
+      attempt,
+      recordedAt,
+      headers,
+      manager: transaction,
+      reason,
+      result,
+    };
+    try {
+      const payload = await readPayload(followUp.contract, message.payload);
+      await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, (signal) =>
+        inConversation(message, () => followUp.run(payload, { ...told, signal })),
+      );
+    } catch (error) {
+      const { where } = followUp;
+      this.monitor.record({ event: 'follow-up.failed', messageId, consumer, where, attempt, error: errorText(error) });
+      throw error;
+    }
+  }
+
+  /** The due follow-up of an *answered* row: closes the row first; if somebody else has closed it, nothing runs. */
+  async finish(delivery: ClaimedDelivery): Promise<Settlement | undefined> {
+    const { messageId, attempt, leaseToken, followUp } = delivery;
+    const answer = delivery.answer!;
+    try {
+      await this.transactions.run(
+        async (transaction) => {
+          if (!(await this.store.closeAnswered(transaction, delivery, leaseToken))) return;
+          if (expects(followUp, answer.verdict)) await this.run(transaction, delivery, answer);
+        },
+        { propagation: 'new' },
+      );
+      this.verdicts.changed(messageId);
+      return undefined;
+    } catch (error) {
+      const text = errorText(error);
+      // Not here, not failed: the attempt is given back.
+      if (error instanceof FollowUpMissingError) return { kind: 'release', waitMs: MISSING_WAIT_MS, error: text };
+      return { kind: 'again', waitMs: this.waits.backoff(attempt), error: text };
+    }
+  }
+}

@@ -1,0 +1,155 @@
+import { Coalescer } from '../flow/coalescer';
+import { Lane } from '../flow/lane';
+import { answerOf, expects, isFinal, type Waits } from '../message/delivery';
+import { keyText, type ReceiptEnvelope } from '../message/envelope';
+import { errorText, isVerdict, type Receipt, type VerdictReceipt } from '../message/receipt';
+import type { Clock } from '../ports/clock';
+import type { Monitor } from '../ports/monitor';
+import type { AnsweredDelivery, DeliveryRecord, OutboxStore } from '../ports/store';
+import type { TransactionRunner } from '../ports/transaction-runner';
+import type { PendingMarks, VerdictListener } from '../ports/verdicts';
+import type { FollowUpRunner } from './follow-ups';
+
+export interface ReceiptsSettings {
+  readonly service: string;
+  /** A receipt for a row that should still exist is an alarm; for one pruned long ago it is not. */
+  readonly retentionMs: number;
+}
+
+/** A deferred receipt may ask for a wait between these. */
+const RETRY_AFTER_MS = { min: 1_000, max: 3_600_000 };
+const MAX_BATCH = 500;
+/** Transactions with follow-ups at once. They share the application's pool with its requests. */
+const ALONE_AT_ONCE = 8;
+
+/**
+ * Applies receipts. A verdict is stored once, by compare-and-set from an undecided state (R6), whoever asks and however
+ * often: rows that expect no follow-up are closed in batches, the others one by one, each in the transaction in which its
+ * follow-up runs (R7). *Deferred* and *unprocessable* are no verdicts: they only move an open row.
+ *
+ * If this process dies before the receipt is acknowledged, it comes again and finds its work done or undone, never half.
+ */
+export class Receipts {
+  private readonly closing: Coalescer<AnsweredDelivery, boolean>;
+  private readonly alone = new Lane(ALONE_AT_ONCE);
+
+  constructor(
+    private readonly settings: ReceiptsSettings,
+    private readonly store: OutboxStore,
+    private readonly transactions: TransactionRunner,
+    private readonly followUps: FollowUpRunner,
+    private readonly marks: PendingMarks,
+    private readonly verdicts: VerdictListener,
+    private readonly waits: Waits,
+    clock: Clock,
+    private readonly monitor: Monitor,
+  ) {
+    this.closing = new Coalescer(clock, (batch) => this.closeMany(batch), { maxBatch: MAX_BATCH, lingerMs: 0 });
+  }
+
+  /** Rejects only if the database failed: then the receipt must come again. */
+  async apply({ receipt }: ReceiptEnvelope): Promise<void> {
+    this.marks.skip(receipt);
+    if (isVerdict(receipt)) await this.applyVerdict(receipt);
+    else await this.applyNoVerdict(receipt);
+    this.verdicts.changed(receipt.messageId);
+  }
+
+  private async applyVerdict(receipt: VerdictReceipt): Promise<void> {
+    if (await this.closeInBatch(receipt))
+      return this.monitor.record({ event: 'receipt.applied', verdict: receipt.verdict });
+    // The row expects a follow-up, is held by somebody, is decided, or is not ours: look at it alone.
+    const applied = await this.alone.run(() => this.closeAlone(receipt));
+    if (applied) this.monitor.record({ event: 'receipt.applied', verdict: receipt.verdict });
+    else await this.explain(receipt);
+  }
+
+  private async closeInBatch(receipt: VerdictReceipt): Promise<boolean> {
+    const key = keyText(receipt);
+    const twin = this.closing.peek(key);
+    // A batch holds a delivery once. Equal receipts share the place; a contradicting one must wait for its turn.
+    if (twin && twin.answer.verdict !== receipt.verdict) return false;
+    const { messageId, consumer } = receipt;
+    return this.closing.add(key, { messageId, consumer, answer: answerOf(receipt) });
+  }
+
+  private async closeMany(batch: AnsweredDelivery[]): Promise<boolean[]> {
+    const closed = new Set((await this.store.closeMany(batch)).map(keyText));
+    return batch.map((delivery) => closed.has(keyText(delivery)));
+  }
+
+  /** @returns false if no row was undecided */
+  private async closeAlone(receipt: VerdictReceipt): Promise<boolean> {
+    const answer = answerOf(receipt);
+    let followUpBegan = false;
+    try {
+      return await this.transactions.run(
+        async (transaction) => {
+          const closed = await this.store.close(transaction, receipt, answer);
+          if (!closed) return false;
+          if (!expects(closed.followUp, receipt.verdict)) return true;
+          followUpBegan = true;
+          await this.followUps.run(transaction, closed, answer);
+          return true;
+        },
+        { propagation: 'new' },
+      );
+    } catch (error) {
+      // Nothing of the application ran, so the database failed: the receipt comes again.
+      if (!followUpBegan) throw error;
+      // R6, R13: the verdict is safe in the row; whoever can run the follow-up finds it there. If only the answer to the
+      // commit was lost, the row is closed, and this changes nothing.
+      return this.store.keepAnswer(receipt, answer, { waitMs: this.waits.backoff(1), error: errorText(error) });
+    }
+  }
+
+  private async applyNoVerdict(receipt: Exclude<Receipt, VerdictReceipt>): Promise<void> {
+    const { attempt, reason } = receipt;
+    const error = reason.message === undefined ? reason.code : `${reason.code}: ${reason.message}`;
+    if (receipt.verdict === 'deferred') {
+      const waitMs =
+        receipt.retryAfterMs === undefined
+          ? this.waits.backoff(attempt)
+          : Math.min(Math.max(receipt.retryAfterMs, RETRY_AFTER_MS.min), RETRY_AFTER_MS.max);
+      const moved = await this.store.defer(receipt, attempt, { waitMs, error });
+      this.monitor.record(moved ? { event: 'receipt.applied', verdict: 'deferred' } : { event: 'receipt.duplicate' });
+      return;
+    }
+    const expired = reason.code === 'EXPIRED';
+    const code = expired ? 'EXPIRED' : 'UNPROCESSABLE';
+    const detail = expired ? (reason.message ?? '') : error;
+    const parked = await this.store.park(receipt, expired ? 'any' : attempt, { code, error: detail });
+    const { messageId, consumer } = receipt;
+    this.monitor.record(
+      parked ? { event: 'delivery.parked', messageId, consumer, code, error } : { event: 'receipt.duplicate' },
+    );
+  }
+
+  /** No row was undecided: says why, and keeps what a person should see. Changes no state. */
+  private async explain(receipt: VerdictReceipt): Promise<void> {
+    const { messageId, consumer, verdict } = receipt;
+    const row = (await this.store.find(messageId)).find((found) => found.consumer === consumer);
+    if (!row) {
+      const recent = (await this.store.ageMs(receipt.recordedAt)) < this.settings.retentionMs;
+      return this.monitor.record({ event: 'receipt.unknown-delivery', messageId, consumer, recent });
+    }
+    if (row.verdict === verdict) return this.monitor.record({ event: 'receipt.duplicate' });
+    if (!isDecided(row))
+      throw new Error(`Delivery ${keyText(receipt)} was reopened meanwhile; the receipt must come again.`);
+    await this.store.noteLateVerdict(receipt, answerOf(receipt));
+    if (row.verdict === undefined)
+      this.monitor.record({ event: 'receipt.after-discard', messageId, consumer, verdict });
+    else
+      this.monitor.record({
+        event: 'receipt.contradiction',
+        messageId,
+        consumer,
+        stored: row.verdict,
+        received: verdict,
+      });
+  }
+}
+
+function isDecided({ state, verdict }: DeliveryRecord): boolean {
+  return verdict !== undefined || isFinal(state);
+}

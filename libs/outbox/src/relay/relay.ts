@@ -1,0 +1,157 @@
+import { type ClaimedDelivery, decide, EVERYBODY, type PublishOutcome, type Waits } from '../message/delivery';
+import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
+import { errorText } from '../message/receipt';
+import type { Clock, Random } from '../ports/clock';
+import type { Monitor } from '../ports/monitor';
+import type { OutboxStore } from '../ports/store';
+import type { Transport } from '../ports/transport';
+import type { FollowUps } from '../ports/verdicts';
+import type { HandOffBuffer } from './hand-off-buffer';
+import type { Settlements } from './settlement';
+import { Window } from './window';
+
+export interface RelaySettings {
+  readonly service: string;
+  readonly leaseMs: number;
+  /** Deliveries in flight at once. */
+  readonly window: number;
+  readonly giveUpAfterMs: number;
+  readonly maxFollowUpAttempts: number;
+}
+
+/** Most rows one claim takes: enough to fill the pipeline, small enough to be published well within the lease. */
+const CLAIM_LIMIT = 500;
+
+/**
+ * Moves due deliveries to the transport. Each goes through the same four steps: *claim* (or hand-off) → *publish* →
+ * *decide* → *settle*. Any number of relays may run: a lease keeps them off each other's rows, and the states keep a
+ * late one from doing harm.
+ *
+ * If this process dies between any two steps, the lease runs out and another relay repeats the attempt; the consumer's
+ * inbox recognises the copy.
+ */
+export class Relay {
+  private readonly window: Window;
+
+  constructor(
+    private readonly settings: RelaySettings,
+    private readonly store: OutboxStore,
+    private readonly transport: Transport,
+    private readonly handOff: HandOffBuffer,
+    private readonly settlements: Settlements,
+    private readonly followUps: FollowUps,
+    private readonly waits: Waits,
+    private readonly clock: Clock,
+    private readonly random: Random,
+    private readonly monitor: Monitor,
+  ) {
+    this.window = new Window(settings.window);
+    this.handOff.onHanded = () => this.takeHandedOff();
+    this.handOff.onLate = (deliveries) => this.release(deliveries);
+  }
+
+  get inFlight(): number {
+    return this.window.inFlight;
+  }
+
+  /**
+   * One sweep: claims what is due, as far as the window has room, and starts publishing it.
+   * @returns how many rows it took; 0 also while the transport is not ready, when nothing is claimed
+   * @throws whatever the store throws
+   */
+  async runOnce(): Promise<number> {
+    const limit = Math.min(this.window.claimable(), CLAIM_LIMIT);
+    if (!this.transport.ready || limit <= 0) return 0;
+    const { leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
+    const leaseToken = this.random.token();
+    const publishBefore = this.clock.monotonic() + leaseMs - this.transport.publishTimeoutMs;
+    const { deliveries, parked } = await this.store.claim({
+      limit,
+      leaseToken,
+      leaseMs,
+      except: this.window.full(),
+      maxFollowUpAttempts,
+      giveUpAfterMs,
+    });
+    for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });
+    for (const delivery of deliveries) {
+      if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);
+      else this.settle(delivery, { kind: 'release', waitMs: 0 });
+    }
+    return deliveries.length + parked.length;
+  }
+
+  /** Resolves when another sweep has room for more than a few rows. */
+  room(): Promise<void> {
+    return this.window.room();
+  }
+
+  /** Publishes nothing more, finishes what is in flight, gives back the leases of the rest. */
+  async drain(): Promise<void> {
+    this.release(this.handOff.close());
+    await this.window.empty();
+    await this.settlements.drain();
+  }
+
+  private release(deliveries: readonly ClaimedDelivery[]): void {
+    for (const delivery of deliveries) this.settle(delivery, { kind: 'release', waitMs: 0 });
+  }
+
+  private takeHandedOff(): void {
+    for (const { delivery, publishBefore } of this.handOff.take((destination) => this.window.enter(destination))) {
+      this.start(delivery, publishBefore);
+    }
+  }
+
+  /** Runs one attempt in the background; its slot in the window is already taken. */
+  private start(delivery: ClaimedDelivery, publishBefore: number): void {
+    void this.attempt(delivery, publishBefore)
+      // The database failed: the lease runs out and the sweep repeats the attempt.
+      .catch((error) => this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }))
+      .finally(() => {
+        this.window.leave(delivery.consumer);
+        this.takeHandedOff();
+      });
+  }
+
+  private async attempt(delivery: ClaimedDelivery, publishBefore: number): Promise<void> {
+    // R16: too little of the lease is left; whoever claims the row next would publish it as well.
+    if (this.clock.monotonic() > publishBefore) {
+      this.monitor.record({ event: 'delivery.lease-ran-short' });
+      return;
+    }
+    const settlement =
+      delivery.state === 'answered'
+        ? await this.followUps.finish(delivery)
+        : decide(delivery, await this.publish(delivery), this.waits);
+    if (settlement) await this.settlements.record(delivery, settlement);
+  }
+
+  private async publish(delivery: ClaimedDelivery): Promise<PublishOutcome> {
+    const to = delivery.consumer === EVERYBODY ? undefined : delivery.consumer;
+    const outcome = await this.transport.publish(this.envelope(delivery), to);
+    this.monitor.record({ event: 'delivery.published', outcome: outcome.kind });
+    if (outcome.kind === 'refused' || outcome.kind === 'unknown' || outcome.kind === 'returned') {
+      const { messageId, consumer, attempt } = delivery;
+      const error = outcome.kind === 'returned' ? 'returned: routed to nobody' : `${outcome.kind}: ${outcome.error}`;
+      this.monitor.record({ event: 'delivery.attempt-failed', messageId, consumer, attempt, error });
+    }
+    return outcome;
+  }
+
+  private envelope(delivery: ClaimedDelivery): MessageEnvelope | CancelEnvelope {
+    const { message, attempt, deadlineAt } = delivery;
+    if (delivery.state === 'cancelling') {
+      const { id: messageId, source, recordedAt } = message;
+      return { kind: 'cancel', messageId, source, recordedAt, attempt, replyTo: this.settings.service };
+    }
+    const replyTo = delivery.consumer === EVERYBODY ? undefined : this.settings.service;
+    return { kind: 'message', message, attempt, deadlineAt, replyTo };
+  }
+
+  private settle(delivery: ClaimedDelivery, settlement: Parameters<Settlements['record']>[1]): void {
+    this.settlements
+      .record(delivery, settlement)
+      .catch((error) => this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }));
+  }
+}

@@ -1,0 +1,47 @@
+import { Coalescer } from '../flow/coalescer';
+import type { ClaimedDelivery, DeliveryKey, Settlement } from '../message/delivery';
+import { keyText } from '../message/envelope';
+import type { Clock } from '../ports/clock';
+import type { OutboxStore, SettleRow } from '../ports/store';
+import type { PendingMarks } from '../ports/verdicts';
+
+/**
+ * How long a lone mark waits for company. Long enough that the receipt of a healthy consumer usually comes first, which
+ * saves the mark; far shorter than any lease.
+ */
+const LINGER_MS = 25;
+const MAX_BATCH = 500;
+
+/**
+ * Writes the outcomes of attempts, batched. `record` resolves when the row has landed, when the store found that it no
+ * longer is ours to write (R1: silent), or when its receipt made it needless.
+ */
+export class Settlements implements PendingMarks {
+  private readonly coalescer: Coalescer<SettleRow, void>;
+
+  constructor(store: OutboxStore, clock: Clock) {
+    const flush = async (rows: SettleRow[]): Promise<void[]> => {
+      await store.settle(rows);
+      return rows.map(() => undefined);
+    };
+    this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: LINGER_MS });
+  }
+
+  async record(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
+    const { messageId, consumer, leaseToken } = delivery;
+    const key = keyText(delivery);
+    // A row has one lease at a time. If an older attempt's mark still waits, its lease ran out: the newer one counts.
+    const waiting = this.coalescer.peek(key);
+    if (waiting && waiting.leaseToken !== leaseToken) this.coalescer.withdraw(key, undefined);
+    await this.coalescer.add(key, { messageId, consumer, leaseToken, settlement });
+  }
+
+  skip(key: DeliveryKey): void {
+    const waiting = this.coalescer.peek(keyText(key));
+    if (waiting?.settlement.kind === 'sent') this.coalescer.withdraw(keyText(key), undefined);
+  }
+
+  drain(): Promise<void> {
+    return this.coalescer.drain();
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * Bounds what is in flight, in all and per destination. One destination may hold at most half of the window, so that a
+ * dead consumer, whose every attempt takes the full time-out, never starves the others.
+ */
+export class Window {
+  private readonly held = new Map<string, number>();
+  private readonly share: number;
+  private total = 0;
+  private waiting: { until: () => boolean; wake: () => void }[] = [];
+
+  constructor(private readonly size: number) {
+    this.share = Math.max(1, Math.ceil(size / 2));
+  }
+
+  get inFlight(): number {
+    return this.total;
+  }
+
+  /** Destinations that hold their whole share. */
+  full(): string[] {
+    return [...this.held].filter(([, count]) => count >= this.share).map(([destination]) => destination);
+  }
+
+  /** How many rows may be claimed now, so that they fit even if all are for one destination that is not full. */
+  claimable(): number {
+    const fullest = Math.max(0, ...[...this.held.values()].filter((count) => count < this.share));
+    return Math.min(this.size - this.total, this.share - fullest);
+  }
+
+  enter(destination: string): boolean {
+    const held = this.held.get(destination) ?? 0;
+    if (this.total >= this.size || held >= this.share) return false;
+    this.held.set(destination, held + 1);
+    this.total += 1;
+    return true;
+  }
+
+  leave(destination: string): void {
+    const held = this.held.get(destination)! - 1;
+    if (held === 0) this.held.delete(destination);
+    else this.held.set(destination, held);
+    this.total -= 1;
+    const ready = this.waiting.filter(({ until }) => until());
+    this.waiting = this.waiting.filter((waiter) => !ready.includes(waiter));
+    for (const { wake } of ready) wake();
+  }
+
+  /** Resolves when there is room for a claim worth its statement: a quarter of a share, in a window with a full destination too. */
+  room(): Promise<void> {
+    return this.until(() => this.claimable() >= Math.ceil(this.share / 4) && this.full().length === 0);
+  }
+
+  /** Resolves when nothing is in flight. */
+  empty(): Promise<void> {
+    return this.until(() => this.total === 0);
+  }
+
+  private until(condition: () => boolean): Promise<void> {
+    return condition() ? Promise.resolve() : new Promise((wake) => this.waiting.push({ until: condition, wake }));
+  }
+}

@@ -1,0 +1,92 @@
+import { Logger } from '@nestjs/common';
+import type { DataSource, QueryRunner } from 'typeorm';
+import { WriteOutsideTransactionError } from '../errors';
+import { findWrites } from './sql-verbs';
+import type { TransactionScopes } from './transaction-scopes';
+import type { TransactionsOptions } from './transactions.options';
+
+const DEFAULT_CACHE_TABLE = 'query-result-cache';
+
+/**
+ * Catches the classic mistake: inside a transaction, a write through something that does not belong to it (an injected
+ * repository, the DataSource, a second query runner). Such a write commits by itself and survives the rollback.
+ *
+ * It sees every statement TypeORM sends for this DataSource. It does not see a SELECT of a function that writes, the raw
+ * `pg` client, streams, nor other DataSources. A second *transaction* is reported even if it only reads: what it will do
+ * is not known yet, and with an exhausted pool it would wait for the connection its opener holds.
+ */
+export class StrayWriteGuard {
+  private readonly logger = new Logger(StrayWriteGuard.name);
+  /** Verbs and tables, no texts: a busy application would otherwise log the same mistake a thousand times a second. */
+  private readonly alreadyLogged = new Set<string>();
+  private readonly ignored: ReadonlySet<string>;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly scopes: TransactionScopes,
+    private readonly options: TransactionsOptions,
+  ) {
+    const { cache } = dataSource.options;
+    const cacheTable = (typeof cache === 'object' && cache.tableName) || DEFAULT_CACHE_TABLE;
+    this.ignored = new Set([...(options.ignoreTables ?? []), cacheTable].map(lastPartOf));
+  }
+
+  /** The guard comes after a connection is taken, except for entity events and transactions: too late for a full pool. */
+  warnIfThePoolWaitsForEver(): void {
+    const { connectTimeoutMS, extra } = this.dataSource.options as PoolOptions;
+    if (connectTimeoutMS || extra?.connectionTimeoutMillis) return;
+    this.logger.warn(
+      'The DataSource has no connectTimeoutMS: when its pool is exhausted, a query waits for a connection for ever, and ' +
+        'one that goes past its open transaction may wait for itself. Set e.g. connectTimeoutMS: 10_000.',
+    );
+  }
+
+  /** A transaction host may mean to open a second one (REQUIRES_NEW); the writes in it are still looked at. */
+  checkTransaction(runner: QueryRunner): void {
+    if (!this.options.transactionHost && this.strays(runner)) this.report('a second transaction');
+  }
+
+  checkEntity(runner: QueryRunner, verb: string, table: string): void {
+    if (this.strays(runner) && !this.ignores(table)) this.report(`${verb} ${table}`);
+  }
+
+  /** The text is looked at only when the connection is a stranger's: the right way costs two comparisons. */
+  checkStatement(runner: QueryRunner, sql: string): void {
+    if (!this.strays(runner)) return;
+    const write = findWrites(sql).find(({ table }) => table === undefined || !this.ignores(table));
+    if (write) this.report(write.table === undefined ? write.verb : `${write.verb} ${write.table}`);
+  }
+
+  private strays(runner: QueryRunner): boolean {
+    if (this.options.strictWrites === 'off') return false;
+    const ambient = this.scopes.current();
+    return ambient !== undefined && ambient.queryRunner !== runner;
+  }
+
+  private ignores(table: string): boolean {
+    return this.ignored.has(lastPartOf(table));
+  }
+
+  private report(what: string): void {
+    const error = new WriteOutsideTransactionError(
+      `Inside an open transaction, another connection was used for: ${what}. It would survive the transaction's rollback. ` +
+        'Write through transactions.repository(Entity), transactions.manager() or a repository from ' +
+        'OutboxModule.forFeature([Entity]). If it is meant to survive, wrap it in transactions.outside(() => …).',
+    );
+    this.options.onStrayWrite?.(error);
+    if (this.options.strictWrites === 'throw') throw error;
+    if (this.alreadyLogged.has(what)) return;
+    this.alreadyLogged.add(what);
+    this.logger.warn(error.stack);
+  }
+}
+
+interface PoolOptions {
+  connectTimeoutMS?: number;
+  extra?: { connectionTimeoutMillis?: number };
+}
+
+/** `"public"."account"` and `account` are one table here: a guard may be generous with names, not with verbs. */
+function lastPartOf(table: string): string {
+  return table.slice(table.lastIndexOf('.') + 1).toLowerCase();
+}
