@@ -1,0 +1,2 @@
+export { direct } from './direct.factory';
+export type { DirectAddress, DirectOptions } from './direct.options';

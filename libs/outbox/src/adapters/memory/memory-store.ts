@@ -1,0 +1,158 @@
+import type { DeliveryKey, ParkCode, StoredAnswer } from '../../message/delivery';
+import type { Reason } from '../../message/receipt';
+import type {
+  AddedMessage,
+  AnsweredDelivery,
+  ClaimRequest,
+  ClaimResult,
+  ClosedDelivery,
+  DeliveryFilter,
+  DeliveryRecord,
+  InboxBegin,
+  InboxLook,
+  InboxMessage,
+  InboxReject,
+  InboxStore,
+  NewMessage,
+  OutboxStats,
+  OutboxStore,
+  SettleRow,
+} from '../../ports/store';
+import type { MemoryClient } from './memory-database';
+import { OutboxTables } from './memory-tables';
+import type { MemoryTransaction } from './memory-transaction';
+import * as deciding from './statements-decide';
+import * as inbox from './statements-inbox';
+import * as operating from './statements-operate';
+import * as recording from './statements-record';
+import * as sending from './statements-send';
+
+/**
+ * Both stores in a {@link MemoryDatabase}, with the locks, waits and checks of the PostgreSQL tables. Each method is one
+ * statement: in the caller's transaction, or in one of its own that commits before the method resolves.
+ */
+export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<MemoryTransaction> {
+  private readonly t: OutboxTables;
+
+  constructor(private readonly client: MemoryClient) {
+    this.t = new OutboxTables(client.database);
+  }
+
+  add(tx: MemoryTransaction, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
+    return tx.statement(() => recording.add(this.t, tx, messages));
+  }
+
+  stillThere(tx: MemoryTransaction, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
+    return tx.statement(() => recording.stillThere(this.t, tx, leaseToken, messageIds));
+  }
+
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.alone((tx) => sending.claim(this.t, tx, request));
+  }
+
+  settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]> {
+    return this.alone((tx) => sending.settle(this.t, tx, settlements));
+  }
+
+  closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]> {
+    return this.alone((tx) => deciding.closeMany(this.t, tx, answers));
+  }
+
+  close(tx: MemoryTransaction, key: DeliveryKey, answer: StoredAnswer): Promise<ClosedDelivery | undefined> {
+    return tx.statement(() => deciding.close(this.t, tx, key, answer));
+  }
+
+  keepAnswer(key: DeliveryKey, answer: StoredAnswer, later: { waitMs: number; error: string }): Promise<boolean> {
+    return this.alone((tx) => deciding.keepAnswer(this.t, tx, key, answer, later));
+  }
+
+  closeAnswered(tx: MemoryTransaction, key: DeliveryKey, leaseToken: string): Promise<boolean> {
+    return tx.statement(() => deciding.closeAnswered(this.t, tx, key, leaseToken));
+  }
+
+  defer(key: DeliveryKey, attempt: number, later: { waitMs: number; error: string }): Promise<boolean> {
+    return this.alone((tx) => deciding.defer(this.t, tx, key, attempt, later));
+  }
+
+  park(key: DeliveryKey, attempt: number | 'any', reason: { code: ParkCode; error: string }): Promise<boolean> {
+    return this.alone((tx) => deciding.park(this.t, tx, key, attempt, reason));
+  }
+
+  noteLateVerdict(key: DeliveryKey, answer: StoredAnswer): Promise<void> {
+    return this.alone((tx) => deciding.noteLateVerdict(this.t, tx, key, answer));
+  }
+
+  find(messageId: string, tx?: MemoryTransaction): Promise<DeliveryRecord[]> {
+    if (tx) return tx.statement(async () => operating.find(this.t, tx, messageId));
+    return this.alone((own) => operating.find(this.t, own, messageId));
+  }
+
+  list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {
+    return this.alone((tx) => operating.list(this.t, tx, filter));
+  }
+
+  ageMs(recordedAt: string): Promise<number> {
+    return this.alone(() => this.t.now() - Date.parse(recordedAt));
+  }
+
+  oldestDueMs(): Promise<number> {
+    return this.alone((tx) => operating.stats(this.t, tx).oldestDueMs);
+  }
+
+  stats(): Promise<OutboxStats> {
+    return this.alone((tx) => operating.stats(this.t, tx));
+  }
+
+  cancel(
+    tx: MemoryTransaction | undefined,
+    messageId: string,
+    options: { to?: string; reason: string },
+  ): Promise<DeliveryKey[]> {
+    if (!tx) return this.alone((own) => operating.cancel(this.t, own, messageId, options));
+    return tx.statement(() => operating.cancel(this.t, tx, messageId, options));
+  }
+
+  retry(messageId: string, options: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]> {
+    return this.alone((tx) => operating.retry(this.t, tx, messageId, options));
+  }
+
+  discard(messageId: string, options: { to?: string; reason: string; force: boolean }): Promise<DeliveryKey[]> {
+    return this.alone((tx) => operating.discard(this.t, tx, messageId, options));
+  }
+
+  prune(olderThanMs: number, limit: number): Promise<number> {
+    return this.alone((tx) => operating.prune(this.t, tx, olderThanMs, limit));
+  }
+
+  begin(
+    tx: MemoryTransaction,
+    message: InboxMessage,
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<InboxBegin> {
+    return tx.statement(() => inbox.begin(this.t, tx, message, limits));
+  }
+
+  keepResult(tx: MemoryTransaction, key: DeliveryKey, result: unknown): Promise<void> {
+    return tx.statement(() => inbox.keepResult(this.t, tx, key, result));
+  }
+
+  reject(
+    message: InboxMessage,
+    reason: Reason,
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<InboxReject> {
+    return this.alone((tx) => inbox.reject(this.t, tx, message, reason, limits));
+  }
+
+  look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
+    return this.alone((tx) => inbox.look(this.t, tx, message, limits));
+  }
+
+  pruneInbox(olderThanMs: number, limit: number): Promise<number> {
+    return this.alone((tx) => inbox.pruneInbox(this.t, tx, olderThanMs, limit));
+  }
+
+  private alone<T>(statement: (tx: MemoryTransaction) => T | Promise<T>): Promise<T> {
+    return this.client.transaction((tx) => tx.statement(() => statement(tx)));
+  }
+}

@@ -1,0 +1,143 @@
+import type { FollowUp } from '../../message/contract';
+import { type DeliveryKey, type DeliveryState, isFinal, type RecordedMessage } from '../../message/delivery';
+import { errorText, type Reason, type Verdict } from '../../message/receipt';
+import type { MemoryDatabase } from './memory-database';
+import { MemoryDatabaseError } from './memory-database-error';
+import type { MemoryTable } from './memory-table';
+import type { MemoryTransaction } from './memory-transaction';
+
+/** `outbox_message`. Times are milliseconds since 1970, by the database's clock. */
+export interface MessageRow extends Omit<RecordedMessage, 'recordedAt'> {
+  readonly createdAt: number;
+  /** Finds the deliveries without an index. */
+  readonly consumers: readonly string[];
+}
+
+/** `outbox_delivery` */
+export interface DeliveryRow extends DeliveryKey {
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly nextAt: number | undefined;
+  readonly leaseToken: string | undefined;
+  readonly followUp: FollowUp;
+  readonly deadlineAt: number | undefined;
+  /** End of this phase's budget; undefined until the first claim of the phase. */
+  readonly giveUpAt: number | undefined;
+  readonly verdict: Verdict | undefined;
+  readonly reason: Reason | undefined;
+  readonly result: unknown;
+  readonly lastError: string | undefined;
+  readonly sentAt: number | undefined;
+  readonly settledAt: number | undefined;
+}
+
+/** `inbox_message` */
+export interface InboxMessageRow {
+  readonly verdict: Verdict;
+  readonly reason: Reason | undefined;
+  readonly result: unknown;
+  readonly payloadHash: Buffer | undefined;
+  readonly source: string;
+  readonly receivedAt: number;
+}
+
+/** The library's tables in a {@link MemoryDatabase}. Keys are texts that sort as the primary keys do. */
+export class OutboxTables {
+  readonly message: MemoryTable<MessageRow>;
+  readonly delivery: MemoryTable<DeliveryRow>;
+  readonly inbox: MemoryTable<InboxMessageRow>;
+
+  constructor(private readonly database: MemoryDatabase) {
+    this.message = database.table<MessageRow>('outbox_message');
+    this.delivery = database.table<DeliveryRow>('outbox_delivery', checkDelivery);
+    this.inbox = database.table<InboxMessageRow>('inbox_message', checkInbox);
+  }
+
+  now(): number {
+    return this.database.now();
+  }
+
+  /** `where key in (…) order by key for no key update skip locked` */
+  lockFree(tx: MemoryTransaction, keys: readonly DeliveryKey[]): DeliveryRow[] {
+    return sorted(keys)
+      .map((key) => this.delivery.tryLock(tx, key))
+      .filter((row) => row !== undefined);
+  }
+
+  /** `where message_id = … order by key for no key update`: waits for whoever holds one. */
+  async lockAll(tx: MemoryTransaction, messageId: string, to: string | undefined): Promise<DeliveryRow[]> {
+    const consumers = this.message.get(tx, messageId)?.consumers ?? [];
+    const keys = consumers.filter((consumer) => to === undefined || consumer === to);
+    const rows: DeliveryRow[] = [];
+    for (const key of sorted(keys.map((consumer) => ({ messageId, consumer })))) {
+      const row = await this.delivery.lock(tx, key, {});
+      if (row) rows.push(row);
+    }
+    return rows;
+  }
+
+  lockOne(tx: MemoryTransaction, key: DeliveryKey): Promise<DeliveryRow | undefined> {
+    return this.delivery.lock(tx, keyOf(key), {});
+  }
+
+  update(tx: MemoryTransaction, row: DeliveryKey, change: Partial<DeliveryRow>): DeliveryRow {
+    return this.delivery.update(tx, keyOf(row), change);
+  }
+}
+
+/** Message ids have one length, so the text sorts by id, then by consumer. */
+export function keyOf({ messageId, consumer }: DeliveryKey): string {
+  return `${messageId} ${consumer}`;
+}
+
+export function inboxKeyOf({ messageId, consumer }: DeliveryKey): string {
+  return `${consumer} ${messageId}`;
+}
+
+function sorted(keys: readonly DeliveryKey[]): string[] {
+  return keys.map(keyOf).sort();
+}
+
+/** What a `json` column gives back. */
+export function asJson<T>(value: T): T {
+  return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
+}
+
+/** A new note, with the older text behind it. */
+export function before(note: string, older: string | undefined): string {
+  return errorText(older === undefined ? note : `${note} | ${older}`);
+}
+
+export function iso(time: number): string {
+  return new Date(time).toISOString();
+}
+
+/** The CHECKs of design §5: the database refuses the impossible. */
+function checkDelivery(row: DeliveryRow): void {
+  const { state, verdict } = row;
+  const final = isFinal(state);
+  const idle = final || state === 'parked';
+  refuseUnless(final === (row.settledAt !== undefined), 'outbox_delivery_settled', row);
+  refuseUnless(idle === (row.nextAt === undefined), 'outbox_delivery_idle', row);
+  refuseUnless(!idle || row.leaseToken === undefined, 'outbox_delivery_lease', row);
+  refuseUnless(
+    !['answered', 'completed', 'compensated'].includes(state) || verdict !== undefined,
+    'outbox_delivery_answered',
+    row,
+  );
+  refuseUnless(
+    !['pending', 'sent', 'cancelling', 'delivered'].includes(state) || verdict === undefined,
+    'outbox_delivery_undecided',
+    row,
+  );
+  refuseUnless(state !== 'completed' || verdict === 'accepted', 'outbox_delivery_completed', row);
+  refuseUnless(state !== 'compensated' || verdict === 'rejected', 'outbox_delivery_compensated', row);
+}
+
+function checkInbox(row: InboxMessageRow): void {
+  refuseUnless((row.verdict === 'rejected') === (row.reason !== undefined), 'inbox_message_reason', row);
+}
+
+function refuseUnless(holds: boolean, constraint: string, row: object): void {
+  if (!holds) throw new MemoryDatabaseError('23514', `a row violates ${constraint}: ${JSON.stringify(row)}`);
+}

@@ -1,0 +1,156 @@
+import {
+  type DeliveryKey,
+  type DeliveryState,
+  expects,
+  finalStateOf,
+  type ParkCode,
+  type StoredAnswer,
+  UNDECIDED_STATES,
+} from '../../message/delivery';
+import { errorText } from '../../message/receipt';
+import type { AnsweredDelivery, ClosedDelivery } from '../../ports/store';
+import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
+import type { MemoryTransaction } from './memory-transaction';
+import { dueAfter } from './statements-send';
+
+/** A receipt came back: the statements that apply it. */
+
+export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: readonly AnsweredDelivery[]): DeliveryKey[] {
+  const wanted = new Map(answers.map((each) => [keyOf(each), each.answer]));
+  if (wanted.size < answers.length) throw new Error('closeMany was given a delivery twice');
+  const now = t.now();
+  const closed: DeliveryKey[] = [];
+  for (const row of t.lockFree(tx, answers)) {
+    const answer = wanted.get(keyOf(row))!;
+    if (!isUndecided(row) || expects(row.followUp, answer.verdict)) continue;
+    t.update(tx, row, closedBy(answer, now));
+    closed.push({ messageId: row.messageId, consumer: row.consumer });
+  }
+  return closed;
+}
+
+export async function close(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  answer: StoredAnswer,
+): Promise<ClosedDelivery | undefined> {
+  const row = await t.lockOne(tx, key);
+  if (!row || !isUndecided(row)) return undefined;
+  t.update(tx, row, closedBy(answer, t.now()));
+  const { consumers: _, createdAt, ...message } = t.message.get(tx, row.messageId)!;
+  return {
+    messageId: row.messageId,
+    consumer: row.consumer,
+    followUp: row.followUp,
+    attempt: row.attempts,
+    message: { ...message, recordedAt: iso(createdAt) },
+  };
+}
+
+export async function keepAnswer(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  answer: StoredAnswer,
+  later: { waitMs: number; error: string },
+): Promise<boolean> {
+  const row = await t.lockOne(tx, key);
+  if (!row || !isUndecided(row)) return false;
+  t.update(tx, row, {
+    ...stored(answer),
+    state: 'answered',
+    attempts: 0,
+    nextAt: t.now() + later.waitMs,
+    leaseToken: undefined,
+    giveUpAt: undefined,
+    lastError: errorText(later.error),
+  });
+  return true;
+}
+
+export async function closeAnswered(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  leaseToken: string,
+): Promise<boolean> {
+  const row = await t.lockOne(tx, key);
+  if (row?.state !== 'answered' || row.leaseToken !== leaseToken) return false;
+  const { verdict, reason, result } = row;
+  t.update(tx, row, closedBy({ verdict: verdict!, reason, result }, t.now()));
+  return true;
+}
+
+export async function defer(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  attempt: number,
+  later: { waitMs: number; error: string },
+): Promise<boolean> {
+  const row = await t.lockOne(tx, key);
+  if (!row || !isOnItsWay(row) || row.attempts !== attempt) return false;
+  t.update(tx, row, {
+    state: 'pending',
+    leaseToken: undefined,
+    nextAt: dueAfter(row, t.now(), later.waitMs),
+    lastError: errorText(later.error),
+  });
+  return true;
+}
+
+export async function park(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  attempt: number | 'any',
+  { code, error }: { code: ParkCode; error: string },
+): Promise<boolean> {
+  const row = await t.lockOne(tx, key);
+  const parkable =
+    row &&
+    (attempt === 'any' ? isOnItsWay(row) || row.state === 'cancelling' : isOnItsWay(row) && row.attempts === attempt);
+  if (!parkable) return false;
+  const lastError = errorText(`${code}: ${error}`);
+  t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, lastError });
+  return true;
+}
+
+export async function noteLateVerdict(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  answer: StoredAnswer,
+): Promise<void> {
+  const row = await t.lockOne(tx, key);
+  const discarded = row?.state === 'discarded' && row.verdict === undefined;
+  const contradicts = row?.verdict !== undefined && row.verdict !== answer.verdict;
+  if (!row || !(discarded || contradicts)) return;
+  const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
+  t.update(tx, row, { ...(discarded && stored(answer)), lastError: before(note, row.lastError) });
+}
+
+/** The guard of every verdict (R6). */
+function isUndecided({ state, verdict }: DeliveryRow): boolean {
+  return UNDECIDED_STATES.includes(state) && verdict === undefined;
+}
+
+const ON_THEIR_WAY: readonly DeliveryState[] = ['pending', 'sent'];
+function isOnItsWay({ state }: DeliveryRow): boolean {
+  return ON_THEIR_WAY.includes(state);
+}
+
+function stored({ verdict, reason, result }: StoredAnswer): Partial<DeliveryRow> {
+  return { verdict, reason: asJson(reason), result: asJson(result) };
+}
+
+function closedBy(answer: StoredAnswer, now: number): Partial<DeliveryRow> {
+  return {
+    ...stored(answer),
+    state: finalStateOf(answer.verdict),
+    nextAt: undefined,
+    leaseToken: undefined,
+    settledAt: now,
+  };
+}

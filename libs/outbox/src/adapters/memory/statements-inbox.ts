@@ -1,0 +1,116 @@
+import { DEADLINE, type Reason } from '../../message/receipt';
+import {
+  type InboxBegin,
+  type InboxLook,
+  type InboxMessage,
+  type InboxReject,
+  type InboxRow,
+  type OutOfTime,
+  TwinInProgressError,
+} from '../../ports/store';
+import { MemoryDatabaseError } from './memory-database-error';
+import { asJson, inboxKeyOf, type InboxMessageRow, iso, type OutboxTables } from './memory-tables';
+import type { MemoryTransaction } from './memory-transaction';
+
+/** The consumer's half: the statements of the inbox. */
+
+const PAST_DEADLINE: Reason = { code: DEADLINE, message: 'The deadline had passed when the consumer began.' };
+const MAX_CLOCK_SKEW_MS = 3_600_000;
+
+interface Limits {
+  readonly horizonMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+export async function begin(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  message: InboxMessage,
+  limits: Limits,
+): Promise<InboxBegin> {
+  const seen = look(t, tx, message, limits);
+  if (seen.kind !== 'new') return seen;
+  const pastDeadline = (): boolean => message.deadlineAt !== undefined && Date.parse(message.deadlineAt) <= t.now();
+  const inserted = await insert(t, tx, message, limits, () => (pastDeadline() ? PAST_DEADLINE : undefined));
+  const row = stored(t, tx, message)!;
+  if (!inserted) return { kind: 'known', row };
+  return row.verdict === 'rejected' ? { kind: 'past-deadline', row } : { kind: 'first', receivedAt: row.receivedAt };
+}
+
+export async function keepResult(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: { messageId: string; consumer: string },
+  result: unknown,
+): Promise<void> {
+  if (await t.inbox.lock(tx, inboxKeyOf(key), {})) t.inbox.update(tx, inboxKeyOf(key), { result: asJson(result) });
+}
+
+export async function reject(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  message: InboxMessage,
+  reason: Reason,
+  limits: Limits,
+): Promise<InboxReject> {
+  const seen = look(t, tx, message, limits);
+  if (seen.kind !== 'new') return seen;
+  const inserted = await insert(t, tx, message, limits, () => reason);
+  return { kind: inserted ? 'stored' : 'known', row: stored(t, tx, message)! };
+}
+
+export function look(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  message: InboxMessage,
+  { horizonMs }: { horizonMs: number },
+): InboxLook {
+  const row = stored(t, tx, message);
+  if (row) return { kind: 'known', row };
+  const kind = outOfTime(t.now() - Date.parse(message.recordedAt), horizonMs);
+  return { kind: kind ?? 'new' };
+}
+
+export function pruneInbox(t: OutboxTables, tx: MemoryTransaction, olderThanMs: number, limit: number): number {
+  const before = t.now() - olderThanMs;
+  let pruned = 0;
+  for (const [key, { receivedAt }] of [...t.inbox.entries(tx)]) {
+    if (pruned === limit) break;
+    if (receivedAt > before || !t.inbox.tryLock(tx, key)) continue;
+    t.inbox.delete(tx, key);
+    pruned++;
+  }
+  return pruned;
+}
+
+function outOfTime(ageMs: number, horizonMs: number): OutOfTime | undefined {
+  if (ageMs > horizonMs) return 'EXPIRED';
+  return ageMs < -MAX_CLOCK_SKEW_MS ? 'CLOCK' : undefined;
+}
+
+/** The unique key decides who is first: a twin's insert waits until this transaction ends (R2). */
+async function insert(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  message: InboxMessage,
+  { lockTimeoutMs }: Limits,
+  rejection: () => Reason | undefined,
+): Promise<boolean> {
+  const { payloadHash, source } = message;
+  const row = (): InboxMessageRow => {
+    const reason = asJson(rejection());
+    const verdict = reason ? 'rejected' : 'accepted';
+    return { verdict, reason, result: undefined, payloadHash, source, receivedAt: t.now() };
+  };
+  try {
+    return await t.inbox.insert(tx, inboxKeyOf(message), row, { timeoutMs: lockTimeoutMs });
+  } catch (error) {
+    if (!(error instanceof MemoryDatabaseError) || error.code !== '55P03') throw error;
+    throw new TwinInProgressError(`message ${message.messageId} is being handled by another copy`, { cause: error });
+  }
+}
+
+function stored(t: OutboxTables, tx: MemoryTransaction, message: InboxMessage): InboxRow | undefined {
+  const row = t.inbox.get(tx, inboxKeyOf(message));
+  return row && { ...row, receivedAt: iso(row.receivedAt) };
+}

@@ -1,0 +1,152 @@
+import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
+import { errorText } from '../../message/receipt';
+import type { DeliveryFilter, DeliveryRecord, OutboxStats } from '../../ports/store';
+import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
+import type { MemoryTransaction } from './memory-transaction';
+
+/** People look and decide, and time sweeps up: the statements of operations. */
+
+export function find(t: OutboxTables, tx: MemoryTransaction, messageId: string): DeliveryRecord[] {
+  const consumers = [...(t.message.get(tx, messageId)?.consumers ?? [])].sort();
+  return consumers
+    .map((consumer) => t.delivery.get(tx, keyOf({ messageId, consumer })))
+    .filter((row) => row !== undefined)
+    .map((row) => recordOf(t, tx, row));
+}
+
+export function list(t: OutboxTables, tx: MemoryTransaction, filter: DeliveryFilter): DeliveryRecord[] {
+  const { state, type, consumer, code, limit, after } = filter;
+  return [...t.delivery.entries(tx)]
+    .filter(
+      ([key, row]) =>
+        (after === undefined || key > keyOf(after)) &&
+        (state === undefined || row.state === state) &&
+        (consumer === undefined || row.consumer === consumer) &&
+        (code === undefined || codeOf(row.lastError) === code) &&
+        (type === undefined || t.message.get(tx, row.messageId)?.type === type),
+    )
+    .sort(([one], [other]) => (one < other ? -1 : 1))
+    .slice(0, limit)
+    .map(([, row]) => recordOf(t, tx, row));
+}
+
+export function stats(t: OutboxTables, tx: MemoryTransaction): OutboxStats {
+  const open = { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0 };
+  const now = t.now();
+  let oldest = now;
+  for (const [, { state, nextAt }] of t.delivery.entries(tx)) {
+    if (!isFinal(state)) open[state]++;
+    oldest = Math.min(oldest, nextAt ?? now);
+  }
+  return { open, oldestDueMs: now - oldest };
+}
+
+export async function cancel(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  messageId: string,
+  { to, reason }: { to?: string; reason: string },
+): Promise<DeliveryKey[]> {
+  const rows = await t.lockAll(tx, messageId, to);
+  const now = t.now();
+  const cancellable = rows.filter(
+    ({ consumer, state, verdict }) =>
+      consumer !== EVERYBODY && (state === 'pending' || state === 'sent' || (state === 'parked' && !verdict)),
+  );
+  return change(t, tx, cancellable, ({ deadlineAt }) => ({
+    state: 'cancelling',
+    attempts: 0,
+    nextAt: now,
+    leaseToken: undefined,
+    deadlineAt: Math.min(deadlineAt ?? now, now),
+    giveUpAt: undefined,
+    lastError: errorText(`CANCEL_REQUESTED: ${reason}`),
+  }));
+}
+
+export async function retry(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  messageId: string,
+  { to, deadlineMs }: { to?: string; deadlineMs?: number },
+): Promise<DeliveryKey[]> {
+  const rows = await t.lockAll(tx, messageId, to);
+  const now = t.now();
+  const parked = rows.filter(({ state }) => state === 'parked');
+  return change(t, tx, parked, (row) => {
+    const deadlineAt = deadlineMs === undefined ? row.deadlineAt : now + deadlineMs;
+    const late = deadlineAt !== undefined && deadlineAt <= now && row.consumer !== EVERYBODY;
+    const state = row.verdict ? 'answered' : late ? 'cancelling' : 'pending';
+    return { state, attempts: 0, nextAt: now, deadlineAt, giveUpAt: undefined };
+  });
+}
+
+export async function discard(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  messageId: string,
+  { to, reason, force }: { to?: string; reason: string; force: boolean },
+): Promise<DeliveryKey[]> {
+  const rows = await t.lockAll(tx, messageId, to);
+  const allowed = rows.filter((row) => row.state === 'parked' && (force || mayBeDiscarded(row)));
+  const settledAt = t.now();
+  return change(t, tx, allowed, ({ lastError }) => ({
+    state: 'discarded',
+    settledAt,
+    lastError: before(`DISCARDED: ${reason}`, lastError),
+  }));
+}
+
+/** Nothing that could still have an effect is given up. */
+function mayBeDiscarded({ consumer, verdict, lastError }: DeliveryRow): boolean {
+  return (
+    consumer === EVERYBODY ||
+    verdict !== undefined ||
+    ['CANCEL_UNANSWERED', 'EXPIRED'].includes(codeOf(lastError) ?? '')
+  );
+}
+
+export function prune(t: OutboxTables, tx: MemoryTransaction, olderThanMs: number, limit: number): number {
+  const horizon = t.now() - olderThanMs;
+  let pruned = 0;
+  for (const [id, { consumers }] of [...t.message.entries(tx)]) {
+    if (pruned === limit) break;
+    const keys = consumers.map((consumer) => keyOf({ messageId: id, consumer }));
+    const over = (key: string): boolean => (t.delivery.get(tx, key)?.settledAt ?? Infinity) < horizon;
+    if (!keys.every((key) => over(key) && t.delivery.tryLock(tx, key)) || !t.message.tryLock(tx, id)) continue;
+    for (const key of keys) t.delivery.delete(tx, key);
+    t.message.delete(tx, id);
+    pruned++;
+  }
+  return pruned;
+}
+
+function change(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  rows: readonly DeliveryRow[],
+  to: (row: DeliveryRow) => Partial<DeliveryRow>,
+): DeliveryKey[] {
+  for (const row of rows) t.update(tx, row, to(row));
+  return rows.map(({ messageId, consumer }) => ({ messageId, consumer }));
+}
+
+function codeOf(lastError: string | undefined): string | undefined {
+  return lastError?.split(':')[0];
+}
+
+function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): DeliveryRecord {
+  const { type, key, createdAt } = t.message.get(tx, row.messageId)!;
+  const { leaseToken: _token, giveUpAt: _budget, nextAt, deadlineAt, sentAt, settledAt, ...rest } = row;
+  const optional = (time: number | undefined): string | undefined => (time === undefined ? undefined : iso(time));
+  return {
+    ...rest,
+    type,
+    key,
+    recordedAt: iso(createdAt),
+    nextAt: optional(nextAt),
+    deadlineAt: optional(deadlineAt),
+    sentAt: optional(sentAt),
+    settledAt: optional(settledAt),
+  };
+}

@@ -1,0 +1,71 @@
+import { MessageAlreadyRecordedError } from '../../errors';
+import type { AddedMessage, NewMessage } from '../../ports/store';
+import { iso, keyOf, type OutboxTables } from './memory-tables';
+import type { MemoryTransaction } from './memory-transaction';
+
+/** A message's life begins: the statements in the recording transaction. */
+
+export async function add(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  messages: readonly NewMessage[],
+): Promise<AddedMessage[]> {
+  const added: AddedMessage[] = [];
+  for (const message of messages) {
+    const { id, type, source, key, payload, headers } = message;
+    const consumers = message.deliveries.map(({ consumer }) => consumer);
+    const row = () => ({ id, type, source, key, payload, headers: { ...headers }, consumers, createdAt: t.now() });
+    if (!(await t.message.insert(tx, id, row))) {
+      throw new MessageAlreadyRecordedError(
+        `A message with id ${id} is recorded already. Roll back: recognise a repeated request in your business table.`,
+      );
+    }
+    const { createdAt } = t.message.get(tx, id)!;
+    const deadlineAt = message.deadlineMs === undefined ? undefined : createdAt + message.deadlineMs;
+    await addDeliveries(t, tx, message, createdAt, deadlineAt);
+    added.push({ id, recordedAt: iso(createdAt), deadlineAt: deadlineAt === undefined ? undefined : iso(deadlineAt) });
+  }
+  return added;
+}
+
+async function addDeliveries(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  { id, deliveries, lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage,
+  createdAt: number,
+  deadlineAt: number | undefined,
+): Promise<void> {
+  const delay = lease ? 0 : delayMs;
+  for (const { consumer, followUp } of deliveries) {
+    const delivery = { messageId: id, consumer };
+    await t.delivery.insert(tx, keyOf(delivery), () => ({
+      ...delivery,
+      state: 'pending',
+      attempts: lease ? 1 : 0,
+      nextAt: createdAt + (lease?.leaseMs ?? Math.min(delay, deadlineMs ?? Infinity)),
+      leaseToken: lease?.token,
+      followUp,
+      deadlineAt,
+      giveUpAt: createdAt + delay + giveUpAfterMs,
+      verdict: undefined,
+      reason: undefined,
+      result: undefined,
+      lastError: undefined,
+      sentAt: undefined,
+      settledAt: undefined,
+    }));
+  }
+}
+
+export function stillThere(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  leaseToken: string,
+  messageIds: readonly string[],
+): string[] {
+  const leased = ({ messageId, consumer }: { messageId: string; consumer: string }): boolean =>
+    t.delivery.get(tx, keyOf({ messageId, consumer }))?.leaseToken === leaseToken;
+  return messageIds.filter((messageId) =>
+    t.message.get(tx, messageId)?.consumers.some((consumer) => leased({ messageId, consumer })),
+  );
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import { types } from 'pg';
+import { QueryFailedError } from 'typeorm';
+import { TransactionRequiredError } from '../../errors';
+import { newMessage } from '../../testing/store-contract-scenario';
+import { PostgresStore } from './index';
+import { PostgresFixture } from './postgres.fixture';
+
+const LIMITS = { horizonMs: 1e9, lockTimeoutMs: 5000 };
+const arriving = () => ({
+  messageId: randomUUID(),
+  consumer: 'order-service',
+  source: 'user-service',
+  payloadHash: Buffer.from('hash'),
+  recordedAt: new Date().toISOString(),
+  deadlineAt: undefined,
+});
+
+describe("The library's statements in the application's transaction", () => {
+  let fixture: PostgresFixture;
+
+  beforeAll(async () => {
+    fixture = await PostgresFixture.start();
+  });
+  afterAll(() => fixture.stop());
+  afterEach(() => jest.restoreAllMocks());
+
+  const prepared = (): Promise<string[]> =>
+    fixture.transactions.run(async (tx) => {
+      const rows: { name: string }[] = await tx.query('select name from pg_prepared_statements order by name');
+      return rows.map(({ name }) => name);
+    });
+
+  it('are refused without a transaction', async () => {
+    const add = fixture.outbox.add(fixture.dataSource.manager, [newMessage()]);
+    await expect(add).rejects.toThrow(TransactionRequiredError);
+    await expect(add).rejects.toThrow(/outbox\.add-one needs an open transaction/);
+  });
+
+  it('are prepared by name, unless that is switched off', async () => {
+    const { pool } = fixture;
+    const unnamed = new PostgresStore({ pool, namedStatements: false });
+    await fixture.transactions.run((tx) => unnamed.add(tx, [newMessage()]));
+    expect(await prepared()).toEqual([]);
+    await fixture.transactions.run((tx) => fixture.outbox.add(tx, [newMessage()]));
+    await fixture.transactions.run((tx) => fixture.inbox.begin(tx, arriving(), LIMITS));
+    expect(await prepared()).toEqual(['inbox.begin', 'outbox.add-one']);
+  });
+
+  it('are told to the logger of TypeORM, without their parameters', async () => {
+    const log = jest.spyOn(fixture.dataSource.logger, 'logQuery');
+    await fixture.transactions.run((tx) => fixture.outbox.add(tx, [newMessage({ payload: '"secret"' })]));
+    const add = log.mock.calls.find(([text]) => text.endsWith('-- outbox.add-one'));
+    expect(add?.[1]).toBeUndefined();
+    expect(JSON.stringify(log.mock.calls.map(([text, values]) => [text, values]))).not.toContain('secret');
+  });
+
+  it('fail as any statement of TypeORM does, without their parameters', async () => {
+    const log = jest.spyOn(fixture.dataSource.logger, 'logQueryError');
+    const broken = newMessage({ key: 'x'.repeat(300), payload: '"secret"' });
+    const error: unknown = await fixture.transactions.run((tx) => fixture.outbox.add(tx, [broken])).catch((e) => e);
+    expect(error).toBeInstanceOf(QueryFailedError);
+    expect(error).toMatchObject({ code: '22001', parameters: [] });
+    expect(log).toHaveBeenCalledTimes(1);
+  });
+
+  it("leave the transaction's lock_timeout as it was", async () => {
+    await fixture.transactions.run(async (tx) => {
+      await tx.query("set local lock_timeout = '7s'");
+      await fixture.inbox.begin(tx, arriving(), LIMITS);
+      expect(await tx.query('show lock_timeout')).toEqual([{ lock_timeout: '7s' }]);
+      const known = arriving();
+      await fixture.inbox.begin(tx, known, LIMITS);
+      await fixture.inbox.begin(tx, known, LIMITS);
+      expect(await tx.query('show lock_timeout')).toEqual([{ lock_timeout: '7s' }]);
+    });
+  });
+
+  it("do not depend on the application's type parsers", async () => {
+    const oids = [types.builtins.JSON, types.builtins.INT4, types.builtins.TIMESTAMPTZ, types.builtins.UUID];
+    const before = oids.map((oid) => types.getTypeParser(oid) as (text: string) => unknown);
+    oids.forEach((oid) => types.setTypeParser(oid, () => 'parsed by the application'));
+    try {
+      const message = newMessage();
+      await fixture.transactions.run((tx) => fixture.outbox.add(tx, [message]));
+      const [record] = await fixture.outbox.find(message.id);
+      expect(record).toMatchObject({ messageId: message.id, attempts: 0 });
+      expect(record!.recordedAt).toMatch(/^\d{4}-/);
+    } finally {
+      oids.forEach((oid, index) => types.setTypeParser(oid, before[index]!));
+    }
+  });
+
+  it('let a rolled-back savepoint take its messages along, which stillThere then knows', async () => {
+    const lease = { token: randomUUID(), leaseMs: 30_000 };
+    const [kept, dropped] = [newMessage({ lease }), newMessage({ lease })];
+    await fixture.transactions.run(async (tx) => {
+      await fixture.outbox.add(tx, [kept]);
+      await tx
+        .transaction(async (savepoint) => {
+          await fixture.outbox.add(savepoint, [dropped]);
+          throw new Error('only this part');
+        })
+        .catch(() => {});
+      expect(await fixture.outbox.stillThere(tx, lease.token, [kept.id, dropped.id])).toEqual([kept.id]);
+    });
+  });
+});
+
+describe("The store's own pool", () => {
+  let fixture: PostgresFixture;
+
+  beforeAll(async () => {
+    fixture = await PostgresFixture.start();
+  });
+  afterAll(() => fixture.stop());
+
+  it('is named for what it is, and sets nothing on its connections', async () => {
+    const { rows } = await fixture.pool.query(
+      `select application_name, current_setting('plan_cache_mode') as planning from pg_stat_activity where pid = pg_backend_pid()`,
+    );
+    expect(rows).toEqual([{ application_name: 'tallystick (outbox)', planning: 'auto' }]);
+  });
+
+  it('survives the end of its idle connections', async () => {
+    await fixture.outbox.stats();
+    const ended = new Promise((resolve) => fixture.pool.once('remove', resolve));
+    await fixture.owner.query(
+      `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tallystick (outbox)' and datname = current_database()`,
+    );
+    await ended;
+    expect((await fixture.outbox.stats()).oldestDueMs).toBe(0);
+  });
+
+  it('keeps no prepared statements, so that every plan fits the tables as they are', async () => {
+    await fixture.outbox.stats();
+    const { rows } = await fixture.pool.query('select name from pg_prepared_statements');
+    expect(rows).toEqual([]);
+  });
+});

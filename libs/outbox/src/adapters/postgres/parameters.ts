@@ -1,0 +1,93 @@
+import type { DeliveryKey, StoredAnswer } from '../../message/delivery';
+import { errorText } from '../../message/receipt';
+import type { AnsweredDelivery, NewMessage, SettleRow } from '../../ports/store';
+
+/** The ports' words into the parameters of a statement, in its order. Many rows travel as one array per column. */
+
+export function addOneValues(message: NewMessage): unknown[] {
+  const { attempts, leaseToken, waitMs, deadlineMs, giveUpMs } = startOf(message);
+  return [
+    message.id,
+    message.type,
+    message.source,
+    message.key,
+    message.payload,
+    jsonText(message.headers),
+    attempts,
+    leaseToken,
+    waitMs,
+    deadlineMs,
+    giveUpMs,
+    message.deliveries.map(({ consumer }) => consumer),
+    message.deliveries.map(({ followUp }) => followUp),
+  ];
+}
+
+export function addManyValues(messages: readonly NewMessage[]): unknown[] {
+  const deliveries = messages.flatMap((message) => {
+    const start = startOf(message);
+    return message.deliveries.map((delivery) => ({ id: message.id, ...delivery, ...start }));
+  });
+  return [
+    messages.map(({ id }) => id),
+    messages.map(({ type }) => type),
+    messages.map(({ source }) => source),
+    messages.map(({ key }) => key),
+    messages.map(({ payload }) => payload),
+    messages.map(({ headers }) => jsonText(headers)),
+    messages.map(({ deadlineMs }) => deadlineMs),
+    deliveries.map(({ id }) => id),
+    deliveries.map(({ consumer }) => consumer),
+    deliveries.map(({ followUp }) => followUp),
+    deliveries.map(({ attempts }) => attempts),
+    deliveries.map(({ leaseToken }) => leaseToken),
+    deliveries.map(({ waitMs }) => waitMs),
+    deliveries.map(({ deadlineMs }) => deadlineMs),
+    deliveries.map(({ giveUpMs }) => giveUpMs),
+  ];
+}
+
+/** How a delivery starts: handed off (R15) and leased, or due after its delay. The budget starts when it may be sent. */
+function startOf({ lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage) {
+  if (lease) {
+    return { attempts: 1, leaseToken: lease.token, waitMs: lease.leaseMs, deadlineMs, giveUpMs: giveUpAfterMs };
+  }
+  const waitMs = Math.min(delayMs, deadlineMs ?? Infinity);
+  return { attempts: 0, leaseToken: undefined, waitMs, deadlineMs, giveUpMs: delayMs + giveUpAfterMs };
+}
+
+export function settleValues(settlements: readonly SettleRow[]): unknown[] {
+  const outcomes = settlements.map(({ settlement }) => settlement);
+  return [
+    settlements.map(({ messageId }) => messageId),
+    settlements.map(({ consumer }) => consumer),
+    settlements.map(({ leaseToken }) => leaseToken),
+    outcomes.map(({ kind }) => kind),
+    outcomes.map((outcome) => ('waitMs' in outcome ? outcome.waitMs : undefined)),
+    outcomes.map((outcome) =>
+      'error' in outcome && outcome.error !== undefined ? errorText(outcome.error) : undefined,
+    ),
+  ];
+}
+
+export function closeManyValues(answers: readonly AnsweredDelivery[]): unknown[] {
+  return [
+    answers.map(({ messageId }) => messageId),
+    answers.map(({ consumer }) => consumer),
+    answers.map(({ answer }) => answer.verdict),
+    answers.map(({ answer }) => jsonText(answer.reason)),
+    answers.map(({ answer }) => jsonText(answer.result)),
+  ];
+}
+
+export function answerValues(
+  { messageId, consumer }: DeliveryKey,
+  { verdict, reason, result }: StoredAnswer,
+): unknown[] {
+  return [messageId, consumer, verdict, jsonText(reason), jsonText(result)];
+}
+
+/** `undefined` becomes an SQL null, `null` the JSON text: both come back as what they were. */
+export function jsonText(value: unknown): string | undefined {
+  return JSON.stringify(value);
+}

@@ -1,0 +1,56 @@
+import { Pool, type PoolConfig } from 'pg';
+import type { DataSource } from 'typeorm';
+import { InvalidOptionsError } from '../../errors';
+
+/** The part of TypeORM's PostgreSQL options that says how to connect. */
+interface ConnectOptions {
+  url?: string;
+  host?: string;
+  port?: number;
+  username?: string;
+  password?: PoolConfig['password'];
+  database?: string;
+  ssl?: PoolConfig['ssl'];
+  applicationName?: string;
+  connectTimeoutMS?: number;
+  extra?: PoolConfig;
+  replication?: { master: ConnectOptions };
+}
+
+const CONNECT_TIMEOUT_MS = 10_000;
+
+/**
+ * A small pool of the library's own, to the database the DataSource writes to: the relay and the handlers must not take
+ * connections from each other, or a process full of handlers waits for itself.
+ *
+ * It sets nothing on its connections, so that a transaction pooler may stand between. Whoever makes it ends it.
+ */
+export function poolFrom(dataSource: DataSource, { max }: { max: number }): Pool {
+  const options = dataSource.options as ConnectOptions & { type: string };
+  if (options.type !== 'postgres') {
+    throw new InvalidOptionsError([`the DataSource is of type '${options.type}'; the outbox needs 'postgres'`]);
+  }
+  // Read from the options as TypeORM's driver does it. A pg pool's own `options` hide the password from being copied.
+  const target = options.replication?.master ?? options;
+  const pool = new Pool({
+    connectionString: target.url,
+    host: target.host,
+    port: target.port,
+    user: target.username,
+    password: target.password,
+    database: target.database,
+    ssl: target.ssl,
+    connectionTimeoutMillis: options.connectTimeoutMS ?? CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    ...options.extra,
+    application_name: `${options.applicationName ?? target.applicationName ?? 'tallystick'} (outbox)`,
+    max,
+  });
+  return survivingIdleErrors(pool);
+}
+
+/** An idle connection that breaks is replaced at its next use; without a listener its error would end the process. */
+export function survivingIdleErrors(pool: Pool): Pool {
+  if (pool.listenerCount('error') === 0) pool.on('error', () => {});
+  return pool;
+}

@@ -1,0 +1,117 @@
+import type { EntityManager } from 'typeorm';
+import type { DeliveryKey } from '../../message/delivery';
+import { DEADLINE, type Reason } from '../../message/receipt';
+import {
+  type InboxBegin,
+  type InboxLook,
+  type InboxMessage,
+  type InboxReject,
+  type InboxRow,
+  type InboxStore,
+  type OutOfTime,
+  TwinInProgressError,
+} from '../../ports/store';
+import { type Database, type Result, sqlState } from './database';
+import { jsonText } from './parameters';
+import { inboxRowOf } from './rows';
+import { type InboxSql, inboxSql } from './sql/inbox';
+import type { Tables } from './tables';
+
+const LOCK_NOT_AVAILABLE = '55P03';
+const PAST_DEADLINE: Reason = { code: DEADLINE, message: 'The deadline had passed when the consumer began.' };
+
+interface Limits {
+  readonly horizonMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+/**
+ * The consumer's table in PostgreSQL. The unique key decides who is first; the age is asked only of messages without a
+ * row, by the insert itself (R14).
+ */
+export class PostgresInboxStore implements InboxStore<EntityManager> {
+  private readonly sql: InboxSql;
+
+  constructor(
+    private readonly database: Database,
+    tables: Tables,
+  ) {
+    this.sql = inboxSql(tables);
+  }
+
+  async begin(tx: EntityManager, message: InboxMessage, limits: Limits): Promise<InboxBegin> {
+    const values = [
+      ...lookValues(message, limits),
+      message.payloadHash,
+      message.source,
+      message.deadlineAt,
+      patience(limits),
+      jsonText(PAST_DEADLINE),
+    ];
+    const { rows } = await unlessTwin(message, this.database.runIn(tx, this.sql.begin, values));
+    const inserted = rows[0];
+    if (inserted?.verdict == null) {
+      return refused(message, await this.database.runIn(tx, this.sql.look, lookValues(message, limits)));
+    }
+    const row = inboxRowOf(inserted);
+    return row.verdict === 'accepted' ? { kind: 'first', receivedAt: row.receivedAt } : { kind: 'past-deadline', row };
+  }
+
+  async keepResult(tx: EntityManager, { consumer, messageId }: DeliveryKey, result: unknown): Promise<void> {
+    await this.database.runIn(tx, this.sql.keepResult, [consumer, messageId, jsonText(result)]);
+  }
+
+  async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {
+    const values = [
+      ...lookValues(message, limits),
+      message.payloadHash,
+      message.source,
+      patience(limits),
+      jsonText(reason),
+    ];
+    const { rows } = await unlessTwin(message, this.database.run(this.sql.reject, values));
+    return rows[0]
+      ? { kind: 'stored', row: inboxRowOf(rows[0]) }
+      : refused(message, await this.database.run(this.sql.look, lookValues(message, limits)));
+  }
+
+  async look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
+    return standingOf(await this.database.run(this.sql.look, lookValues(message, limits)));
+  }
+
+  async pruneInbox(olderThanMs: number, limit: number): Promise<number> {
+    return (await this.database.run(this.sql.prune, [olderThanMs, limit])).count;
+  }
+}
+
+function lookValues(message: InboxMessage, { horizonMs }: { horizonMs: number }): unknown[] {
+  return [message.consumer, message.messageId, message.recordedAt, horizonMs];
+}
+
+/** For PostgreSQL 0 means: wait for ever. */
+function patience({ lockTimeoutMs }: Limits): string {
+  return String(Math.max(1, Math.round(lockTimeoutMs)));
+}
+
+async function unlessTwin(message: InboxMessage, result: Promise<Result>): Promise<Result> {
+  try {
+    return await result;
+  } catch (error) {
+    if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
+    throw new TwinInProgressError(`another copy of message ${message.messageId} is being handled`, { cause: error });
+  }
+}
+
+function standingOf({ rows }: Result): InboxLook {
+  const row = rows[0]!;
+  if (row.verdict != null) return { kind: 'known', row: inboxRowOf(row) };
+  return { kind: row.standing as 'new' | OutOfTime };
+}
+
+/** Why nothing was inserted. */
+function refused(message: InboxMessage, result: Result): { kind: 'known'; row: InboxRow } | { kind: OutOfTime } {
+  const standing = standingOf(result);
+  if (standing.kind !== 'new') return standing;
+  // Its row was pruned between the two statements, or it came within the allowed hour just now: the next copy will tell.
+  throw new Error(`the inbox row of message ${message.messageId} vanished while it was looked up`);
+}

@@ -1,0 +1,225 @@
+import type { EntityManager, QueryFailedError } from 'typeorm';
+import { MessageAlreadyRecordedError } from '../../errors';
+import type { DeliveryKey, ParkCode, StoredAnswer } from '../../message/delivery';
+import { keyText } from '../../message/envelope';
+import { errorText } from '../../message/receipt';
+import type {
+  AddedMessage,
+  AnsweredDelivery,
+  ClaimRequest,
+  ClaimResult,
+  ClosedDelivery,
+  DeliveryFilter,
+  DeliveryRecord,
+  NewMessage,
+  OutboxStats,
+  OutboxStore,
+  SettleRow,
+} from '../../ports/store';
+import { type Database, type Result, sqlState } from './database';
+import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
+import { claimedOf, closedOf, keyOf, recordOf } from './rows';
+import { type OutboxSql, outboxSql } from './sql/outbox';
+import type { Tables } from './tables';
+
+const UNIQUE_VIOLATION = '23505';
+const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
+const MAX_PAGE = 1000;
+
+/** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
+export class PostgresOutboxStore implements OutboxStore<EntityManager> {
+  private readonly sql: OutboxSql;
+  /** The statement inserts into both tables; which one notices first is PostgreSQL's choice. */
+  private readonly keys: readonly (string | undefined)[];
+
+  constructor(
+    protected readonly database: Database,
+    tables: Tables,
+  ) {
+    this.sql = outboxSql(tables);
+    this.keys = [tables.bare('outbox_message_pkey'), tables.bare('outbox_delivery_pkey')];
+  }
+
+  async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
+    if (messages.length === 0) return [];
+    try {
+      const [only, ...others] = messages;
+      const { rows } =
+        others.length === 0
+          ? await this.database.runIn(tx, this.sql.addOne, addOneValues(only!))
+          : await this.database.runIn(tx, this.sql.addMany, addManyValues(messages));
+      return rows.map((row) => ({
+        id: row.id!,
+        recordedAt: row.recorded_at!,
+        deadlineAt: row.deadline_at ?? undefined,
+      }));
+    } catch (error) {
+      throw this.alreadyRecorded(error, messages) ?? error;
+    }
+  }
+
+  async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
+    const { rows } = await this.database.runIn(tx, this.sql.stillThere, [leaseToken, messageIds]);
+    return rows.map((row) => row.message_id!);
+  }
+
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    const { limit, leaseToken, leaseMs, except, maxFollowUpAttempts, giveUpAfterMs } = request;
+    const { rows } = await this.database.run(this.sql.claim, [
+      except,
+      limit,
+      maxFollowUpAttempts,
+      leaseToken,
+      leaseMs,
+      giveUpAfterMs,
+    ]);
+    // PostgreSQL has surprised others here (a limit inside an update that was planned as a join). Better loud than flooded.
+    if (rows.length > limit) throw new Error(`outbox.claim took ${rows.length} rows with a limit of ${limit}`);
+    return {
+      deliveries: rows.filter((row) => row.state !== 'parked').map((row) => claimedOf(row, leaseToken)),
+      parked: rows
+        .filter((row) => row.state === 'parked')
+        .map((row) => ({ ...keyOf(row), code: row.park_code as ParkCode, error: row.last_error ?? undefined })),
+    };
+  }
+
+  async settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]> {
+    if (settlements.length === 0) return [];
+    const { rows } = await this.database.run(this.sql.settle, settleValues(settlements));
+    return rows.map(keyOf);
+  }
+
+  async closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]> {
+    if (answers.length === 0) return [];
+    refuseTwins(answers);
+    const { rows } = await this.database.run(this.sql.closeMany, closeManyValues(answers));
+    return rows.map(keyOf);
+  }
+
+  async close(tx: EntityManager, key: DeliveryKey, answer: StoredAnswer): Promise<ClosedDelivery | undefined> {
+    const { rows } = await this.database.runIn(tx, this.sql.close, answerValues(key, answer));
+    return rows[0] && closedOf(rows[0]);
+  }
+
+  async keepAnswer(key: DeliveryKey, answer: StoredAnswer, later: { waitMs: number; error: string }): Promise<boolean> {
+    const values = [...answerValues(key, answer), later.waitMs, errorText(later.error)];
+    return wrote(await this.database.run(this.sql.keepAnswer, values));
+  }
+
+  async closeAnswered(tx: EntityManager, key: DeliveryKey, leaseToken: string): Promise<boolean> {
+    return wrote(await this.database.runIn(tx, this.sql.closeAnswered, [key.messageId, key.consumer, leaseToken]));
+  }
+
+  async defer(key: DeliveryKey, attempt: number, later: { waitMs: number; error: string }): Promise<boolean> {
+    const values = [key.messageId, key.consumer, attempt, later.waitMs, errorText(later.error)];
+    return wrote(await this.database.run(this.sql.defer, values));
+  }
+
+  async park(
+    key: DeliveryKey,
+    attempt: number | 'any',
+    { code, error }: { code: ParkCode; error: string },
+  ): Promise<boolean> {
+    const sameAttempt = attempt === 'any' ? null : attempt;
+    const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`)];
+    return wrote(await this.database.run(this.sql.park, values));
+  }
+
+  async noteLateVerdict(key: DeliveryKey, answer: StoredAnswer): Promise<void> {
+    const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
+    await this.database.run(this.sql.noteLateVerdict, [...answerValues(key, answer), errorText(note)]);
+  }
+
+  async find(messageId: string, tx?: EntityManager): Promise<DeliveryRecord[]> {
+    const { rows } = tx
+      ? await this.database.runIn(tx, this.sql.find, [messageId])
+      : await this.database.run(this.sql.find, [messageId]);
+    return rows.map(recordOf);
+  }
+
+  async list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {
+    const { state, type, consumer, code, after, limit } = filter;
+    const { rows } = await this.database.run(this.sql.list, [
+      state,
+      type,
+      consumer,
+      code,
+      after?.messageId,
+      after?.consumer,
+      Math.min(Math.max(limit, 1), MAX_PAGE),
+    ]);
+    return rows.map(recordOf);
+  }
+
+  async ageMs(recordedAt: string): Promise<number> {
+    const { rows } = await this.database.run(this.sql.ageMs, [recordedAt]);
+    return Number(rows[0]!.age_ms);
+  }
+
+  async oldestDueMs(): Promise<number> {
+    const { rows } = await this.database.run(this.sql.oldestDue, []);
+    return Number(rows[0]!.oldest_due_ms);
+  }
+
+  async stats(): Promise<OutboxStats> {
+    const { rows } = await this.database.run(this.sql.stats, []);
+    const counted = Object.fromEntries(rows.map((row) => [row.state!, Number(row.rows)]));
+    return {
+      open: { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0, ...counted },
+      oldestDueMs: Math.max(0, ...rows.map((row) => Number(row.oldest_due_ms))),
+    };
+  }
+
+  async cancel(
+    tx: EntityManager | undefined,
+    messageId: string,
+    { to, reason }: { to?: string; reason: string },
+  ): Promise<DeliveryKey[]> {
+    const values = [messageId, to, errorText(`CANCEL_REQUESTED: ${reason}`)];
+    const { rows } = tx
+      ? await this.database.runIn(tx, this.sql.cancel, values)
+      : await this.database.run(this.sql.cancel, values);
+    return rows.map(keyOf);
+  }
+
+  async retry(messageId: string, { to, deadlineMs }: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]> {
+    return (await this.database.run(this.sql.retry, [messageId, to, deadlineMs])).rows.map(keyOf);
+  }
+
+  async discard(
+    messageId: string,
+    { to, reason, force }: { to?: string; reason: string; force: boolean },
+  ): Promise<DeliveryKey[]> {
+    const values = [messageId, to, errorText(`DISCARDED: ${reason}`), force];
+    return (await this.database.run(this.sql.discard, values)).rows.map(keyOf);
+  }
+
+  async prune(olderThanMs: number, limit: number): Promise<number> {
+    return (await this.database.run(this.sql.prune, [olderThanMs, limit])).count;
+  }
+
+  private alreadyRecorded(error: unknown, messages: readonly NewMessage[]): MessageAlreadyRecordedError | undefined {
+    if (sqlState(error) !== UNIQUE_VIOLATION) return undefined;
+    const { constraint, detail } = (error as QueryFailedError).driverError as { constraint?: string; detail?: string };
+    if (!this.keys.includes(constraint)) return undefined;
+    // PostgreSQL names the id in a sentence of the server's language, and leaves it out where the role may not see it.
+    const ids = UUID.exec(detail ?? '')?.[0] ?? messages.map(({ id }) => id).join(', ');
+    return new MessageAlreadyRecordedError(
+      `A message with id ${ids} is recorded already; nothing was added. If this request may come twice, recognise it by a ` +
+        "unique key of the business table before calling add; the outbox forgets finished messages. Don't catch this " +
+        'error inside the transaction: PostgreSQL has already given it up.',
+      { cause: error },
+    );
+  }
+}
+
+function wrote({ count }: Result): boolean {
+  return count > 0;
+}
+
+/** PostgreSQL would apply one of two answers for a row, and not say which. */
+function refuseTwins(answers: readonly AnsweredDelivery[]): void {
+  if (new Set(answers.map(keyText)).size < answers.length) {
+    throw new Error('closeMany was given a delivery twice: fold equal answers, apply contradictory ones singly');
+  }
+}

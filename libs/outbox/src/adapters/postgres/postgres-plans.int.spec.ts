@@ -1,0 +1,160 @@
+import { randomUUID } from 'node:crypto';
+import { DataSource } from 'typeorm';
+import { newMessage } from '../../testing/store-contract-scenario';
+import { poolFrom, PostgresStore } from './index';
+import { PostgresFixture } from './postgres.fixture';
+import { outboxSql } from './sql/outbox';
+import type { Statement } from './database';
+import type { SettleRow } from '../../ports/store';
+
+/** A node of EXPLAIN's JSON, with what is asked of it here. */
+interface PlanNode {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Index Cond'?: string;
+  Plans?: PlanNode[];
+}
+
+const CLAIM = { leaseMs: 30_000, except: [], maxFollowUpAttempts: 20, giveUpAfterMs: 1e9 };
+
+describe('What PostgreSQL makes of the statements', () => {
+  let fixture: PostgresFixture;
+  const sql = () => outboxSql(fixture.tables);
+
+  beforeAll(async () => {
+    fixture = await PostgresFixture.start();
+  });
+  afterAll(() => fixture.stop());
+  beforeEach(() => fixture.empty());
+
+  const explain = async (statement: Statement, values: unknown[]): Promise<PlanNode[]> => {
+    const { rows } = await fixture.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>({
+      text: `explain (analyze, format json) ${statement.text}`,
+      values,
+    });
+    return flat(rows[0]!['QUERY PLAN'][0].Plan);
+  };
+
+  describe('with 100,000 rows waiting for receipts and five that are due', () => {
+    beforeEach(async () => {
+      await fixture.owner.query(`
+        with message as (
+          insert into outbox_message (id, aggregatetype, type, payload)
+          select gen_random_uuid(), 'user-service', 'order.requested', '{}' from generate_series(1, 100005)
+          returning id
+        )
+        insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at)
+        select id, 'order-service', 'sent', 1, 'none',
+          clock_timestamp() + (case when row_number() over () <= 5 then -1 else 1 end) * interval '1 hour'
+        from message`);
+    });
+
+    it.each(['before', 'after'])(
+      'looks at due rows only, through the index, %s the tables were analysed',
+      async (when) => {
+        if (when === 'after') await fixture.owner.query('analyze outbox_message, outbox_delivery');
+        const plan = await explain(sql().claim, [[], 100, 20, randomUUID(), 30_000, 1e9]);
+        const due = plan.find((node) => node['Index Name'] === 'outbox_delivery_due');
+        expect(due?.['Index Cond']).toContain('next_at <=');
+        expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+      },
+    );
+
+    it('finds the rows of a batch by their key', async () => {
+      const keys: { message_id: string }[] = await fixture.owner.query(
+        'select message_id from outbox_delivery limit 50',
+      );
+      const ids = keys.map((row) => row.message_id);
+      const all = <T>(value: T): T[] => ids.map(() => value);
+      const plans = [
+        await explain(sql().settle, [ids, all('order-service'), all(randomUUID()), all('sent'), all(1), all(null)]),
+        await explain(sql().closeMany, [ids, all('order-service'), all('accepted'), all(null), all(null)]),
+      ];
+      for (const plan of plans) {
+        expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+        expect(plan.some((node) => node['Index Name'] === 'outbox_delivery_pkey')).toBe(true);
+      }
+    });
+
+    it('reads no table from end to end to find what to prune', async () => {
+      const plan = await explain(sql().prune, [1e9, 100]);
+      expect(plan.some((node) => node['Index Name'] === 'outbox_delivery_prunable')).toBe(true);
+      expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+    });
+  });
+
+  it.each([
+    '',
+    'hashjoin',
+    'mergejoin',
+    'nestloop',
+    'hashjoin mergejoin',
+    'hashjoin nestloop',
+    'mergejoin nestloop',
+    'material hashjoin',
+  ])('keeps the limit of a claim whatever way it joins (without: %s)', async (without) => {
+    const options = without
+      .split(' ')
+      .filter(Boolean)
+      .map((kind) => `-c enable_${kind}=off`)
+      .join(' ');
+    const pool = poolFrom(new DataSource({ type: 'postgres', url: fixture.url, extra: { options } }), { max: 1 });
+    try {
+      const store = new PostgresStore({ pool });
+      await fixture.transactions.run((tx) =>
+        store.add(
+          tx,
+          Array.from({ length: 200 }, () => newMessage()),
+        ),
+      );
+      const claimed = new Set<string>();
+      for (let round = 0; round < 5; round++) {
+        const { deliveries } = await store.claim({ ...CLAIM, limit: 7, leaseToken: randomUUID() });
+        expect(deliveries).toHaveLength(7);
+        for (const { messageId } of deliveries) claimed.add(messageId);
+      }
+      expect(claimed.size).toBe(35);
+    } finally {
+      await pool.end();
+    }
+  });
+
+  it('lets many shuffled batches over the same rows pass without a deadlock', async () => {
+    const store = fixture.outbox;
+    for (let round = 0; round < 10; round++) {
+      await fixture.empty();
+      await fixture.transactions.run((tx) =>
+        store.add(
+          tx,
+          Array.from({ length: 300 }, () => newMessage()),
+        ),
+      );
+      const { deliveries } = await store.claim({ ...CLAIM, limit: 300, leaseToken: randomUUID() });
+      const rows: SettleRow[] = deliveries.map(({ messageId, consumer, leaseToken }) => ({
+        messageId,
+        consumer,
+        leaseToken,
+        settlement: { kind: 'sent', waitMs: 60_000 },
+      }));
+      const answer = { verdict: 'accepted', reason: undefined, result: undefined } as const;
+      await Promise.all([
+        ...Array.from({ length: 3 }, () => store.settle(shuffled(rows))),
+        ...Array.from({ length: 3 }, () => store.closeMany(shuffled(rows).map((row) => ({ ...row, answer })))),
+        store.claim({ ...CLAIM, limit: 300, leaseToken: randomUUID() }),
+        store.prune(0, 100),
+      ]);
+    }
+  });
+});
+
+function flat(node: PlanNode): PlanNode[] {
+  return [node, ...(node.Plans ?? []).flatMap(flat)];
+}
+
+function shuffled<T>(list: readonly T[]): T[] {
+  return list
+    .map((value) => ({ value, order: Math.random() }))
+    .sort((one, other) => one.order - other.order)
+    .map(({ value }) => value);
+}

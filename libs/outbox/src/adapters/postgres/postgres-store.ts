@@ -1,0 +1,68 @@
+import type { Pool } from 'pg';
+import type { EntityManager } from 'typeorm';
+import type { DeliveryKey } from '../../message/delivery';
+import type { Reason } from '../../message/receipt';
+import type { InboxBegin, InboxLook, InboxMessage, InboxReject, InboxStore } from '../../ports/store';
+import { Database } from './database';
+import { PostgresInboxStore } from './postgres-inbox-store';
+import { PostgresOutboxStore } from './postgres-outbox-store';
+import { checkDurability, checkSchema } from './boot-checks';
+import { type TableOptions, tables } from './tables';
+
+export interface PostgresStoreOptions extends TableOptions {
+  /** For statements outside of the application's transactions; see `poolFrom`. The store does not end it. */
+  pool: Pool;
+  /** Prepare by name what the library adds to the application's transactions. Off for PgBouncer before 1.21. @default true */
+  namedStatements?: boolean;
+}
+
+/** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
+export class PostgresStore extends PostgresOutboxStore implements InboxStore<EntityManager> {
+  private readonly inbox: PostgresInboxStore;
+
+  /** @throws InvalidOptionsError if schema or prefix are not on the allow-list */
+  constructor(private readonly options: PostgresStoreOptions) {
+    const names = tables(options);
+    const database = new Database(options.pool, options.namedStatements ?? true);
+    super(database, names);
+    this.inbox = new PostgresInboxStore(database, names);
+  }
+
+  /** @throws SchemaMismatchError if the tables are missing, older or newer than this version of the library needs */
+  checkSchema(): Promise<void> {
+    return checkSchema(this.database, tables(this.options));
+  }
+
+  /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */
+  checkDurability(): Promise<string[]> {
+    return checkDurability(this.database);
+  }
+
+  begin(
+    tx: EntityManager,
+    message: InboxMessage,
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<InboxBegin> {
+    return this.inbox.begin(tx, message, limits);
+  }
+
+  keepResult(tx: EntityManager, key: DeliveryKey, result: unknown): Promise<void> {
+    return this.inbox.keepResult(tx, key, result);
+  }
+
+  reject(
+    message: InboxMessage,
+    reason: Reason,
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<InboxReject> {
+    return this.inbox.reject(message, reason, limits);
+  }
+
+  look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
+    return this.inbox.look(message, limits);
+  }
+
+  pruneInbox(olderThanMs: number, limit: number): Promise<number> {
+    return this.inbox.pruneInbox(olderThanMs, limit);
+  }
+}

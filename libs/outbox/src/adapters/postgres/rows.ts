@@ -1,0 +1,96 @@
+import type { FollowUp } from '../../message/contract';
+import type {
+  ClaimedDelivery,
+  DeliveryKey,
+  DeliveryState,
+  OpenState,
+  RecordedMessage,
+  StoredAnswer,
+} from '../../message/delivery';
+import type { Reason, Verdict } from '../../message/receipt';
+import type { ClosedDelivery, DeliveryRecord, InboxRow } from '../../ports/store';
+import type { Row } from './database';
+
+/** Rows into the ports' words. Columns are text or null; a CHECK or NOT NULL stands behind every `!` and cast. */
+
+export function keyOf(row: Row): DeliveryKey {
+  return { messageId: row.message_id!, consumer: row.consumer! };
+}
+
+export function messageOf(row: Row): RecordedMessage {
+  return {
+    id: row.message_id!,
+    type: row.type!,
+    source: row.source!,
+    key: row.key ?? undefined,
+    payload: row.payload!,
+    headers: (jsonOf(row.headers) ?? {}) as Record<string, string>,
+    recordedAt: row.recorded_at!,
+  };
+}
+
+export function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
+  return {
+    ...keyOf(row),
+    state: row.state as OpenState,
+    attempt: Number(row.attempts),
+    leaseToken,
+    followUp: row.follow_up as FollowUp,
+    deadlineAt: row.deadline_at ?? undefined,
+    answer: answerOf(row),
+    message: messageOf(row),
+  };
+}
+
+export function closedOf(row: Row): ClosedDelivery {
+  return {
+    ...keyOf(row),
+    followUp: row.follow_up as FollowUp,
+    attempt: Number(row.attempts),
+    message: messageOf(row),
+  };
+}
+
+export function recordOf(row: Row): DeliveryRecord {
+  return {
+    ...keyOf(row),
+    type: row.type!,
+    key: row.key ?? undefined,
+    state: row.state as DeliveryState,
+    attempts: Number(row.attempts),
+    followUp: row.follow_up as FollowUp,
+    verdict: (row.verdict as Verdict | null) ?? undefined,
+    reason: jsonOf(row.reason) as Reason | undefined,
+    result: jsonOf(row.result),
+    lastError: row.last_error ?? undefined,
+    recordedAt: row.recorded_at!,
+    nextAt: row.next_at ?? undefined,
+    deadlineAt: row.deadline_at ?? undefined,
+    sentAt: row.sent_at ?? undefined,
+    settledAt: row.settled_at ?? undefined,
+  };
+}
+
+export function inboxRowOf(row: Row): InboxRow {
+  return {
+    verdict: row.verdict as Verdict,
+    reason: jsonOf(row.reason) as Reason | undefined,
+    result: jsonOf(row.result),
+    payloadHash: row.payload_hash == null ? undefined : Buffer.from(row.payload_hash, 'hex'),
+    source: row.source!,
+    receivedAt: row.received_at!,
+  };
+}
+
+function answerOf(row: Row): StoredAnswer | undefined {
+  if (row.verdict == null) return undefined;
+  return {
+    verdict: row.verdict as Verdict,
+    reason: jsonOf(row.reason) as Reason | undefined,
+    result: jsonOf(row.result),
+  };
+}
+
+function jsonOf(text: string | null | undefined): unknown {
+  return text == null ? undefined : JSON.parse(text);
+}

@@ -1,0 +1,141 @@
+import { testDatabase } from '@tallystick/services';
+import { DataSource } from 'typeorm';
+import { SchemaMismatchError } from '../../errors';
+import { newMessage } from '../../testing/store-contract-scenario';
+import {
+  outboxMigrations,
+  OUTBOX_MIGRATIONS,
+  outboxSchemaSql,
+  poolFrom,
+  PostgresStore,
+  type TableOptions,
+} from './index';
+import { SCHEMA_VERSION } from './schema';
+
+describe('The tables of the outbox', () => {
+  const open: DataSource[] = [];
+  afterEach(async () => {
+    for (const dataSource of open.splice(0)) await dataSource.destroy();
+  });
+
+  const database = async (migrations = [...OUTBOX_MIGRATIONS]): Promise<DataSource> => {
+    const dataSource = new DataSource({ type: 'postgres', url: await testDatabase('schema'), migrations });
+    open.push(await dataSource.initialize());
+    return dataSource;
+  };
+  const withStore = async <T>(
+    dataSource: DataSource,
+    options: TableOptions & { extra?: object },
+    work: (store: PostgresStore) => Promise<T>,
+  ): Promise<T> => {
+    const { url } = dataSource.options as { url: string };
+    const pool = poolFrom(new DataSource({ type: 'postgres', url, extra: options.extra }), { max: 1 });
+    try {
+      return await work(new PostgresStore({ ...options, pool }));
+    } finally {
+      await pool.end();
+    }
+  };
+  const checkSchema = (dataSource: DataSource, options: TableOptions = {}): Promise<void> =>
+    withStore(dataSource, options, (store) => store.checkSchema());
+
+  it('are created by the migrations, once, and dropped by reverting them', async () => {
+    const dataSource = await database();
+    expect(await dataSource.runMigrations()).toHaveLength(1);
+    expect(await dataSource.runMigrations()).toHaveLength(0);
+    await checkSchema(dataSource);
+    await dataSource.undoLastMigration();
+    expect(await describeTables(dataSource)).toEqual([]);
+    await dataSource.runMigrations();
+    await checkSchema(dataSource);
+  });
+
+  it('are the same when they come from the plain SQL, which may be run again', async () => {
+    const migrated = await database();
+    await migrated.runMigrations();
+    const scripted = await database();
+    await scripted.query(outboxSchemaSql());
+    await scripted.query(outboxSchemaSql());
+    await checkSchema(scripted);
+    const tables = await describeTables(scripted);
+    expect(tables).toEqual(await describeTables(migrated));
+    expect(tables.length).toBeGreaterThan(50);
+  });
+
+  it('have a name of our own for every index and constraint', async () => {
+    const dataSource = await database();
+    await dataSource.query(outboxSchemaSql());
+    const generated: unknown = await dataSource.query(
+      `select conname from pg_constraint join pg_class on conrelid = pg_class.oid
+       where relname in ('outbox_message', 'outbox_delivery', 'inbox_message', 'outbox_schema') and contype <> 'n'
+         and conname ~ '(_check|_key|_fkey)\\d*$'`,
+    );
+    expect(generated).toEqual([]);
+  });
+
+  it('can be several sets in one database, also with names that only just fit', async () => {
+    const sets: TableOptions[] = [
+      {},
+      { prefix: 'select' },
+      { prefix: 'x'.repeat(49) },
+      { schema: 'Shop', prefix: 'x'.repeat(48) },
+    ];
+    const dataSource = await database(sets.flatMap((options) => outboxMigrations(options)));
+    await dataSource.query('create schema "Shop"');
+    expect(await dataSource.runMigrations()).toHaveLength(sets.length);
+    for (const options of sets) {
+      await checkSchema(dataSource, options);
+      const [added] = await withStore(dataSource, options, (store) =>
+        dataSource.transaction((tx) => store.add(tx, [newMessage()])),
+      );
+      expect(added).toBeDefined();
+    }
+  });
+
+  it('are missed with the command that creates them', async () => {
+    const check = checkSchema(await database());
+    await expect(check).rejects.toThrow(SchemaMismatchError);
+    await expect(check).rejects.toThrow(/"outbox_schema" does not exist[\s\S]*typeorm migration:run/);
+  });
+
+  it.each([
+    ['older', 0, /at version 0; this library needs 1[\s\S]*typeorm migration:run/],
+    ['newer', SCHEMA_VERSION + 1, /at version 2; this library knows 1[\s\S]*npm install/],
+  ])('are refused when they are %s', async (_, version, message) => {
+    const dataSource = await database();
+    await dataSource.runMigrations();
+    await dataSource.query('delete from outbox_schema');
+    if (version > 0) await dataSource.query('insert into outbox_schema (version) values ($1)', [version]);
+    await expect(checkSchema(dataSource)).rejects.toThrow(message);
+  });
+
+  it('warn of a server that forgets commits', async () => {
+    const dataSource = await database();
+    const extra = { options: '-c synchronous_commit=off' };
+    const warnings = await withStore(dataSource, { extra } as TableOptions, (store) => store.checkDurability());
+    expect(warnings).toEqual([expect.stringMatching(/^synchronous_commit is off/)]);
+  });
+});
+
+/** Every column, constraint, index and storage parameter, as PostgreSQL would write it. */
+async function describeTables(dataSource: DataSource): Promise<string[]> {
+  const rows: { line: string }[] = await dataSource.query(`
+    with ours as (
+      select oid, relname, reloptions
+      from pg_class
+      where relname in ('outbox_message', 'outbox_delivery', 'inbox_message', 'outbox_schema')
+    )
+    select format('%s.%s %s %s %s', relname, attname, format_type(atttypid, atttypmod), attnotnull, collname) as line
+    from ours join pg_attribute a on attrelid = ours.oid left join pg_collation c on c.oid = attcollation
+    where attnum > 0
+    union all
+    select format('%s %s %s', relname, conname, pg_get_constraintdef(c.oid)) from ours join pg_constraint c on conrelid = ours.oid
+    union all
+    select format('%s %s', relname, pg_get_indexdef(indexrelid)) from ours join pg_index on indrelid = ours.oid
+    union all
+    select format('%s %s', relname, reloptions) from ours
+    union all
+    select format('%s %s', relname, pg_get_expr(adbin, adrelid)) from ours join pg_attrdef on adrelid = ours.oid
+    order by line`);
+  return rows.map(({ line }) => line);
+}

@@ -1,0 +1,105 @@
+import { type TableOptions, type Tables, tables } from './tables';
+
+/** What this version of the library reads and writes. Every migration adds one. */
+export const SCHEMA_VERSION = 1;
+
+/**
+ * Everything the migrations do, as plain SQL, for those who do not let TypeORM change their databases. May be run again.
+ * @throws InvalidOptionsError if a name is not on the allow-list
+ */
+export function outboxSchemaSql(options: TableOptions = {}): string {
+  return `${createStatements(tables(options)).join(';\n\n')};\n`;
+}
+
+/** One statement each, in order. */
+export function createStatements(t: Tables): string[] {
+  return [
+    // Its columns are those Debezium's outbox event router expects. `json`, not `jsonb`: the text is kept exactly.
+    `create table if not exists ${t.message} (
+  id uuid not null,
+  aggregatetype varchar(255) not null,
+  aggregateid varchar(255),
+  type varchar(255) not null,
+  payload json not null,
+  headers json,
+  created_at timestamptz not null default clock_timestamp(),
+  constraint ${t.named('outbox_message_pkey')} primary key (id)
+)`,
+    // No foreign key: one statement writes a message with its deliveries, one statement deletes them together, and the
+    // check would cost every transaction a look-up.
+    `create table if not exists ${t.delivery} (
+  message_id uuid not null,
+  consumer varchar(255) collate "C" not null,
+  state varchar(16) not null,
+  attempts int not null,
+  next_at timestamptz,
+  lease_token uuid,
+  follow_up varchar(8) not null,
+  deadline_at timestamptz,
+  give_up_at timestamptz,
+  verdict varchar(16),
+  reason json,
+  result json,
+  last_error text,
+  sent_at timestamptz,
+  settled_at timestamptz,
+  constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer),
+  constraint ${t.named('outbox_delivery_state')} check (state in ('pending', 'sent', 'cancelling', 'answered', 'parked', 'completed', 'compensated', 'delivered', 'discarded')),
+  constraint ${t.named('outbox_delivery_follow_up')} check (follow_up in ('none', 'accepted', 'rejected', 'both')),
+  constraint ${t.named('outbox_delivery_verdict')} check (verdict in ('accepted', 'rejected')),
+  constraint ${t.named('outbox_delivery_settled')} check ((state in ('completed', 'compensated', 'delivered', 'discarded')) = (settled_at is not null)),
+  constraint ${t.named('outbox_delivery_idle')} check ((state in ('completed', 'compensated', 'delivered', 'discarded', 'parked')) = (next_at is null)),
+  constraint ${t.named('outbox_delivery_answered')} check (state not in ('answered', 'completed', 'compensated') or verdict is not null),
+  constraint ${t.named('outbox_delivery_undecided')} check (state not in ('pending', 'sent', 'cancelling', 'delivered') or verdict is null),
+  constraint ${t.named('outbox_delivery_completed')} check (state <> 'completed' or verdict = 'accepted'),
+  constraint ${t.named('outbox_delivery_compensated')} check (state <> 'compensated' or verdict = 'rejected'),
+  constraint ${t.named('outbox_delivery_lease')} check (state not in ('completed', 'compensated', 'delivered', 'discarded', 'parked') or lease_token is null)
+) with (
+  fillfactor = 70,
+  autovacuum_vacuum_scale_factor = 0.02,
+  autovacuum_vacuum_threshold = 1000,
+  autovacuum_analyze_scale_factor = 0.02,
+  autovacuum_analyze_threshold = 500,
+  autovacuum_vacuum_cost_delay = 0
+)`,
+    // What is due: holds only rows that somebody must still look at.
+    `create index if not exists ${t.named('outbox_delivery_due')}
+  on ${t.delivery} (next_at)
+  where next_at is not null`,
+    // What waits for a person.
+    `create index if not exists ${t.named('outbox_delivery_parked')}
+  on ${t.delivery} (message_id, consumer)
+  where state = 'parked'`,
+    // What may be pruned, oldest first.
+    `create index if not exists ${t.named('outbox_delivery_prunable')}
+  on ${t.delivery} (settled_at)
+  where settled_at is not null`,
+    `create table if not exists ${t.inbox} (
+  consumer varchar(255) collate "C" not null,
+  message_id uuid not null,
+  verdict varchar(16) not null,
+  reason json,
+  result json,
+  payload_hash bytea,
+  source varchar(255) not null,
+  received_at timestamptz not null default clock_timestamp(),
+  constraint ${t.named('inbox_message_pkey')} primary key (consumer, message_id),
+  constraint ${t.named('inbox_message_verdict')} check (verdict in ('accepted', 'rejected')),
+  constraint ${t.named('inbox_message_reason')} check ((verdict = 'rejected') = (reason is not null))
+)`,
+    `create index if not exists ${t.named('inbox_message_prunable')}
+  on ${t.inbox} (received_at)`,
+    `create table if not exists ${t.version} (
+  version int not null,
+  installed_at timestamptz not null default clock_timestamp(),
+  constraint ${t.named('outbox_schema_pkey')} primary key (version)
+)`,
+    `insert into ${t.version} (version)
+values (1)
+on conflict do nothing`,
+  ];
+}
+
+export function dropStatements(t: Tables): string[] {
+  return [t.version, t.inbox, t.delivery, t.message].map((table) => `drop table if exists ${table}`);
+}

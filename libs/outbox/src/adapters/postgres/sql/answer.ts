@@ -1,0 +1,153 @@
+import { UNDECIDED_STATES } from '../../../message/delivery';
+import type { Tables } from '../tables';
+import { bounded, messageColumns, ms, statement, words } from './text';
+
+/** A receipt came back. */
+export function answerSql(t: Tables) {
+  /** The verdict guard (R6). */
+  const undecided = `state in (${words(UNDECIDED_STATES)}) and verdict is null`;
+  const finalState = (verdict: string): string =>
+    `case ${verdict} when 'accepted' then 'completed' else 'compensated' end`;
+
+  return {
+    closeMany: statement(
+      t,
+      'outbox.close-many',
+      `
+with answer as materialized (
+  select *
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
+    as a (message_id, consumer, verdict, reason, result)
+),
+locked as materialized (
+  select d.message_id, d.consumer, a.verdict, a.reason, a.result
+  from answer a
+  join ${t.delivery} d on d.message_id = a.message_id and d.consumer = a.consumer
+  -- Redundant, and it is what makes the planner look the rows up by key, however large it takes the table to be.
+  where d.message_id = any (array(select message_id from answer))
+    and d.state in (${words(UNDECIDED_STATES)})
+    and d.verdict is null
+    and d.follow_up not in ('both', a.verdict)
+  order by d.message_id, d.consumer
+  for no key update of d skip locked
+)
+update ${t.delivery} d
+set state = ${finalState('locked.verdict')},
+    verdict = locked.verdict,
+    reason = locked.reason::json,
+    result = locked.result::json,
+    lease_token = null,
+    next_at = null,
+    settled_at = clock_timestamp()
+from locked
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer
+returning d.message_id, d.consumer`,
+    ),
+
+    close: statement(
+      t,
+      'outbox.close',
+      `
+with closed as (
+  update ${t.delivery}
+  set state = ${finalState('$3::text')},
+      verdict = $3,
+      reason = $4::json,
+      result = $5::json,
+      lease_token = null,
+      next_at = null,
+      settled_at = clock_timestamp()
+  where message_id = $1
+    and consumer = $2
+    and ${undecided}
+  returning message_id, consumer, attempts, follow_up
+)
+select c.message_id, c.consumer, c.attempts, c.follow_up, ${messageColumns('m')}
+from closed c
+join ${t.message} m on m.id = c.message_id`,
+    ),
+
+    keepAnswer: statement(
+      t,
+      'outbox.keep-answer',
+      `
+update ${t.delivery}
+set state = 'answered',
+    verdict = $3,
+    reason = $4::json,
+    result = $5::json,
+    attempts = 0,
+    lease_token = null,
+    next_at = clock_timestamp() + ${ms('$6')},
+    give_up_at = null,
+    last_error = $7
+where message_id = $1
+  and consumer = $2
+  and ${undecided}`,
+    ),
+
+    closeAnswered: statement(
+      t,
+      'outbox.close-answered',
+      `
+update ${t.delivery}
+set state = ${finalState('verdict')},
+    lease_token = null,
+    next_at = null,
+    settled_at = clock_timestamp()
+where message_id = $1
+  and consumer = $2
+  and state = 'answered'
+  and lease_token = $3`,
+    ),
+
+    defer: statement(
+      t,
+      'outbox.defer',
+      `
+update ${t.delivery}
+set state = 'pending',
+    lease_token = null,
+    next_at = least(clock_timestamp() + ${ms('$4')}, deadline_at),
+    last_error = $5
+where message_id = $1
+  and consumer = $2
+  and state in ('pending', 'sent')
+  and attempts = $3`,
+    ),
+
+    /** Without an attempt (null): whatever the attempt, and from *cancelling* too. */
+    park: statement(
+      t,
+      'outbox.park',
+      `
+update ${t.delivery}
+set state = 'parked',
+    lease_token = null,
+    next_at = null,
+    last_error = $4
+where message_id = $1
+  and consumer = $2
+  and case
+        when $3::int is null then state in ('pending', 'sent', 'cancelling')
+        else state in ('pending', 'sent') and attempts = $3
+      end`,
+    ),
+
+    /** On a discarded row without one the verdict is kept as such; a contradiction only as text, before the older text. */
+    noteLateVerdict: statement(
+      t,
+      'outbox.note-late-verdict',
+      `
+update ${t.delivery}
+set verdict = coalesce(verdict, $3),
+    reason = case when verdict is null then $4::json else reason end,
+    result = case when verdict is null then $5::json else result end,
+    last_error = ${bounded(`concat_ws(' | ', $6::text, last_error)`)}
+where message_id = $1
+  and consumer = $2
+  and (verdict <> $3::text or state = 'discarded' and verdict is null)`,
+    ),
+  };
+}

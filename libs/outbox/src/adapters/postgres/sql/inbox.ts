@@ -1,0 +1,104 @@
+import { iso, ms, statement } from './text';
+import type { Tables } from '../tables';
+
+/** A message recorded further in the future than this would outlive its inbox row: its clock is wrong. */
+const FUTURE = `interval '1 hour'`;
+
+/** Every statement on the inbox's table. `$3` is when the original was recorded, `$4` the horizon. */
+export function inboxSql(t: Tables) {
+  const columns = `verdict, reason::text as reason, result::text as result, encode(payload_hash, 'hex') as payload_hash, source, ${iso('received_at')} as received_at`;
+  const executable = `$3::timestamptz between clock_timestamp() - ${ms('$4')} and clock_timestamp() + ${FUTURE}`;
+
+  return {
+    /**
+     * The insert waits for a twin that is not committed yet, as long as `lock_timeout` allows. That is set and put back
+     * within the statement: `previous` reads it, `patience` sets it before the insert, the last line restores it for the
+     * handler's own statements, after the insert.
+     */
+    begin: statement(
+      t,
+      'inbox.begin',
+      `
+with previous as materialized (
+  select current_setting('lock_timeout') as lock_timeout
+),
+patience as materialized (
+  select previous.lock_timeout, set_config('lock_timeout', $8, true)
+  from previous
+),
+inserted as (
+  insert into ${t.inbox} (consumer, message_id, verdict, reason, payload_hash, source, received_at)
+  select $1, $2::uuid, case when late then 'rejected' else 'accepted' end, case when late then $9::json end, $5::bytea, $6, clock_timestamp()
+  from patience, (select coalesce($7::timestamptz <= clock_timestamp(), false) as late) deadline
+  where ${executable}
+  on conflict do nothing
+  returning ${columns}
+)
+select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
+from patience
+left join inserted on true`,
+      { preparable: true },
+    ),
+
+    keepResult: statement(
+      t,
+      'inbox.keep-result',
+      `
+update ${t.inbox}
+set result = $3::json
+where consumer = $1
+  and message_id = $2
+  and verdict = 'accepted'`,
+    ),
+
+    /** Its own transaction: nothing to put back. */
+    reject: statement(
+      t,
+      'inbox.reject',
+      `
+with patience as materialized (
+  select set_config('lock_timeout', $7, true)
+)
+insert into ${t.inbox} (consumer, message_id, verdict, reason, payload_hash, source, received_at)
+select $1, $2::uuid, 'rejected', $8::json, $5::bytea, $6, clock_timestamp()
+from patience
+where ${executable}
+on conflict do nothing
+returning ${columns}`,
+    ),
+
+    look: statement(
+      t,
+      'inbox.look',
+      `
+select ${columns},
+  case
+    when $3::timestamptz < clock_timestamp() - ${ms('$4')} then 'EXPIRED'
+    when $3::timestamptz > clock_timestamp() + ${FUTURE} then 'CLOCK'
+    else 'new'
+  end as standing
+from (select) as always
+left join ${t.inbox} on consumer = $1 and message_id = $2::uuid`,
+    ),
+
+    prune: statement(
+      t,
+      'inbox.prune',
+      `
+with old as materialized (
+  select consumer, message_id
+  from ${t.inbox}
+  where received_at < (select clock_timestamp() - ${ms('$1')})
+  order by received_at
+  limit $2
+  for update skip locked
+)
+delete from ${t.inbox} i
+using old
+where i.consumer = old.consumer
+  and i.message_id = old.message_id`,
+    ),
+  };
+}
+
+export type InboxSql = ReturnType<typeof inboxSql>;

@@ -1,0 +1,188 @@
+import { EVERYBODY } from '../../../message/delivery';
+import type { Tables } from '../tables';
+import { bounded, iso, ms, statement } from './text';
+
+/** People look, decide, and tidy up. */
+export function operateSql(t: Tables) {
+  const selectRecords = `select d.message_id, d.consumer, m.type, m.aggregateid as key, d.state, d.attempts, d.follow_up, d.verdict,
+  d.reason::text as reason, d.result::text as result, d.last_error, ${iso('m.created_at')} as recorded_at,
+  ${iso('d.next_at')} as next_at, ${iso('d.deadline_at')} as deadline_at, ${iso('d.sent_at')} as sent_at, ${iso('d.settled_at')} as settled_at
+from ${t.delivery} d
+join ${t.message} m on m.id = d.message_id`;
+
+  return {
+    find: statement(
+      t,
+      'outbox.find',
+      `
+${selectRecords}
+where d.message_id = $1
+order by d.consumer`,
+    ),
+
+    list: statement(
+      t,
+      'outbox.list',
+      `
+${selectRecords}
+where ($1::text is null or d.state = $1)
+  and ($2::text is null or m.type = $2)
+  and ($3::text is null or d.consumer = $3)
+  and ($4::text is null or split_part(d.last_error, ':', 1) = $4)
+  and ($5::uuid is null or (d.message_id, d.consumer) > ($5, $6::text))
+order by d.message_id, d.consumer
+limit $7`,
+    ),
+
+    /** The first entry of the partial index. */
+    oldestDue: statement(
+      t,
+      'outbox.oldest-due',
+      `
+select coalesce(greatest(0, extract(epoch from clock_timestamp() - min(next_at)) * 1000), 0)::float8 as oldest_due_ms
+from ${t.delivery}
+where next_at is not null`,
+    ),
+
+    stats: statement(
+      t,
+      'outbox.stats',
+      `
+select state, count(*) as rows, greatest(0, extract(epoch from clock_timestamp() - min(next_at)) * 1000)::float8 as oldest_due_ms
+from ${t.delivery}
+where next_at is not null
+group by state
+union all
+select 'parked', count(*), 0
+from ${t.delivery}
+where state = 'parked'`,
+    ),
+
+    ageMs: statement(
+      t,
+      'outbox.age',
+      `
+select (extract(epoch from clock_timestamp() - $1::timestamptz) * 1000)::float8 as age_ms`,
+    ),
+
+    /** A message's receivers are few, and a person wants all of them: this one waits for rows that others hold. */
+    cancel: statement(
+      t,
+      'outbox.cancel',
+      `
+with locked as materialized (
+  select message_id, consumer
+  from ${t.delivery}
+  where message_id = $1
+    and ($2::text is null or consumer = $2)
+    and consumer <> '${EVERYBODY}'
+    and (state in ('pending', 'sent') or state = 'parked' and verdict is null)
+  order by message_id, consumer
+  for no key update
+)
+update ${t.delivery} d
+set state = 'cancelling',
+    attempts = 0,
+    lease_token = null,
+    next_at = clock_timestamp(),
+    deadline_at = least(deadline_at, clock_timestamp()),
+    give_up_at = null,
+    last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
+from locked
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer
+returning d.message_id, d.consumer`,
+    ),
+
+    retry: statement(
+      t,
+      'outbox.retry',
+      `
+with locked as materialized (
+  select message_id, consumer, case when $3::float8 is null then deadline_at else clock_timestamp() + ${ms('$3')} end as new_deadline_at
+  from ${t.delivery}
+  where message_id = $1
+    and ($2::text is null or consumer = $2)
+    and state = 'parked'
+  order by message_id, consumer
+  for no key update
+)
+update ${t.delivery} d
+set state = case
+      when verdict is not null then 'answered'
+      when new_deadline_at <= clock_timestamp() and d.consumer <> '${EVERYBODY}' then 'cancelling'
+      else 'pending'
+    end,
+    attempts = 0,
+    next_at = clock_timestamp(),
+    deadline_at = new_deadline_at,
+    give_up_at = null,
+    last_error = null
+from locked
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer
+returning d.message_id, d.consumer`,
+    ),
+
+    discard: statement(
+      t,
+      'outbox.discard',
+      `
+with locked as materialized (
+  select message_id, consumer
+  from ${t.delivery}
+  where message_id = $1
+    and ($2::text is null or consumer = $2)
+    and state = 'parked'
+    and ($4::boolean
+      or verdict is not null
+      or consumer = '${EVERYBODY}'
+      or split_part(last_error, ':', 1) in ('CANCEL_UNANSWERED', 'EXPIRED'))
+  order by message_id, consumer
+  for no key update
+)
+update ${t.delivery} d
+set state = 'discarded',
+    settled_at = clock_timestamp(),
+    last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
+from locked
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer
+returning d.message_id, d.consumer`,
+    ),
+
+    /** The lock on the message row lets one of two prunes have it; nobody else writes to final rows. */
+    prune: statement(
+      t,
+      'outbox.prune',
+      `
+with old as materialized (
+  select m.id
+  from ${t.message} m
+  where m.id in (
+    select d.message_id
+    from ${t.delivery} d
+    where d.settled_at < (select clock_timestamp() - ${ms('$1')})
+      and not exists (
+        select
+        from ${t.delivery} other
+        where other.message_id = d.message_id
+          and (other.settled_at is null or other.settled_at >= (select clock_timestamp() - ${ms('$1')}))
+      )
+    order by d.settled_at
+    limit $2
+  )
+  order by m.id
+  for update skip locked
+),
+deliveries as (
+  delete from ${t.delivery} d
+  using old
+  where d.message_id = old.id
+)
+delete from ${t.message} m
+using old
+where m.id = old.id`,
+    ),
+  };
+}

@@ -1,0 +1,64 @@
+import type { Tables } from '../tables';
+import { iso, ms, statement } from './text';
+
+/** A message is recorded, in the caller's transaction. */
+export function recordSql(t: Tables) {
+  return {
+    addOne: statement(
+      t,
+      'outbox.add-one',
+      `
+with clock as materialized (
+  select clock_timestamp() as now
+),
+message as (
+  insert into ${t.message} (id, type, aggregatetype, aggregateid, payload, headers, created_at)
+  select $1::uuid, $2, $3, $4, $5::json, $6::json, now
+  from clock
+),
+delivery as (
+  insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at)
+  select $1::uuid, consumer, follow_up, 'pending', $7::int, $8::uuid, now + ${ms('$9')}, now + ${ms('$10')}, now + ${ms('$11')}
+  from clock, unnest($12::text[], $13::text[]) as receiver (consumer, follow_up)
+)
+select $1::uuid as id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('$10')})`)} as deadline_at
+from clock`,
+      { preparable: true },
+    ),
+
+    addMany: statement(
+      t,
+      'outbox.add-many',
+      `
+with clock as materialized (
+  select clock_timestamp() as now
+),
+message as (
+  insert into ${t.message} (id, type, aggregatetype, aggregateid, payload, headers, created_at)
+  select id, type, source, key, payload::json, headers::json, now
+  from clock, unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    as added (id, type, source, key, payload, headers)
+),
+delivery as (
+  insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at)
+  select id, consumer, follow_up, 'pending', attempts, lease_token, now + ${ms('wait_ms')}, now + ${ms('deadline_ms')}, now + ${ms('give_up_ms')}
+  from clock, unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[])
+    as receiver (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms)
+)
+select id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('deadline_ms')})`)} as deadline_at
+from clock, unnest($1::uuid[], $7::float8[]) with ordinality as added (id, deadline_ms, position)
+order by position`,
+      { preparable: true },
+    ),
+
+    stillThere: statement(
+      t,
+      'outbox.still-there',
+      `
+select distinct message_id
+from ${t.delivery}
+where message_id = any ($2::uuid[])
+  and lease_token = $1`,
+    ),
+  };
+}

@@ -1,0 +1,112 @@
+import { EVERYBODY } from '../../../message/delivery';
+import type { Tables } from '../tables';
+import { bounded, iso, messageColumns, ms, statement } from './text';
+
+/** Due deliveries are taken, and what became of them is written down. */
+export function sendSql(t: Tables) {
+  return {
+    /**
+     * Deadlines and budgets are judged here and nowhere else: a row is cancelled or parked when it would be due *again*.
+     * A new phase begins without a `give_up_at`; its first claim sets it.
+     */
+    claim: statement(
+      t,
+      'outbox.claim',
+      `
+with due as materialized (
+  select message_id, consumer, state, attempts, next_at, deadline_at, give_up_at, last_error
+  from ${t.delivery}
+  where next_at <= (select clock_timestamp())
+    and consumer <> all ($1::text[])
+  order by next_at, message_id, consumer
+  limit $2
+  for no key update skip locked
+),
+decided as materialized (
+  select *,
+    case
+      when state in ('pending', 'sent') and deadline_at <= clock_timestamp() and consumer <> '${EVERYBODY}' then 'cancelling'
+      when state = 'answered' and attempts >= $3 then 'parked'
+      when give_up_at <= clock_timestamp() then 'parked'
+      else state
+    end as next_state,
+    case
+      when state = 'cancelling' then 'CANCEL_UNANSWERED'
+      when state = 'answered' then 'FOLLOW_UP_FAILED'
+      when last_error like 'NOBODY_LISTENS:%' then 'NOBODY_LISTENS'
+      else 'GAVE_UP'
+    end as park_code,
+    clock_timestamp() + ${ms('$5')} as leased_until,
+    clock_timestamp() + ${ms('$6')} as new_give_up_at
+  from due
+),
+claimed as (
+  update ${t.delivery} d
+  set state = next_state,
+      attempts = case next_state when d.state then d.attempts + 1 when 'parked' then d.attempts else 1 end,
+      lease_token = case when next_state <> 'parked' then $4::uuid end,
+      next_at = case when next_state <> 'parked' then leased_until end,
+      give_up_at = case next_state when d.state then coalesce(d.give_up_at, new_give_up_at) else new_give_up_at end,
+      last_error = case
+        when next_state <> 'parked' or d.last_error like park_code || ':%' then d.last_error
+        else ${bounded(`concat_ws(': ', park_code, d.last_error)`)}
+      end
+  from decided
+  -- Redundant, and it is what makes the planner look the rows up by key, however large it takes the table to be.
+  where d.message_id = any (array(select message_id from due))
+    and d.message_id = decided.message_id
+    and d.consumer = decided.consumer
+  returning d.message_id, d.consumer, d.state, d.attempts, d.follow_up, d.deadline_at, d.verdict, d.reason, d.result,
+    decided.next_at as due_at, decided.park_code, decided.last_error
+)
+select c.message_id, c.consumer, c.state, c.attempts, c.follow_up, ${iso('c.deadline_at')} as deadline_at,
+  c.verdict, c.reason::text as reason, c.result::text as result, c.park_code, c.last_error, ${messageColumns('m')}
+from claimed c
+join ${t.message} m on m.id = c.message_id
+order by c.due_at, c.message_id, c.consumer`,
+    ),
+
+    /** The pairs are the fences: which settlement may leave which state (R1). */
+    settle: statement(
+      t,
+      'outbox.settle',
+      `
+with outcome as materialized (
+  select *
+  from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::float8[], $6::text[])
+    as o (message_id, consumer, lease_token, kind, wait_ms, error)
+),
+locked as materialized (
+  select d.message_id, d.consumer, o.kind, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
+  from outcome o
+  join ${t.delivery} d on d.message_id = o.message_id and d.consumer = o.consumer
+  where d.lease_token = o.lease_token
+    and (o.kind, d.state) in (
+      ('sent', 'pending'), ('sent', 'sent'),
+      ('delivered', 'pending'),
+      ('retry', 'pending'), ('retry', 'sent'),
+      ('again', 'cancelling'), ('again', 'answered'),
+      ('release', 'pending'), ('release', 'sent'), ('release', 'cancelling'), ('release', 'answered')
+    )
+  order by d.message_id, d.consumer
+  for no key update of d skip locked
+)
+update ${t.delivery} d
+set state = case kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'retry' then 'pending' else d.state end,
+    attempts = case kind when 'release' then greatest(d.attempts - 1, 0) else d.attempts end,
+    lease_token = null,
+    next_at = case
+      when kind = 'delivered' then null
+      when d.state in ('pending', 'sent') then least(due_at, d.deadline_at)
+      else due_at
+    end,
+    last_error = coalesce(error, d.last_error),
+    sent_at = case when kind in ('sent', 'delivered') then clock_timestamp() else d.sent_at end,
+    settled_at = case kind when 'delivered' then clock_timestamp() end
+from locked
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer
+returning d.message_id, d.consumer`,
+    ),
+  };
+}

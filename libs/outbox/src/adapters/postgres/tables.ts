@@ -1,0 +1,61 @@
+import { createHash } from 'node:crypto';
+import { InvalidOptionsError } from '../../errors';
+
+/** Where the library's tables live and what they are called. */
+export interface TableOptions {
+  /** The schema they are in. It must exist. @default the first one on the connection's `search_path` */
+  schema?: string;
+  /** Put before every table, index and constraint, e.g. `billing_`. @default none */
+  prefix?: string;
+}
+
+/** The tables, ready to be put into SQL: quoted, and qualified if a schema was given. */
+export interface Tables {
+  readonly message: string;
+  readonly delivery: string;
+  readonly inbox: string;
+  readonly version: string;
+  /** The quoted name of an index or constraint, e.g. `named('outbox_delivery_pkey')`. Never qualified. */
+  named(name: string): string;
+  /** The same, as PostgreSQL reports it in errors. */
+  bare(name: string): string;
+  /** Empty for the default names; else text that tells these tables from others, for names that must not meet. */
+  readonly tag: string;
+}
+
+const ALLOWED = /^[A-Za-z_][A-Za-z0-9_]{0,48}$/;
+/** PostgreSQL cuts longer identifiers, silently. */
+const MAX_IDENTIFIER = 63;
+
+/** @throws InvalidOptionsError if a name is not on the allow-list; these two options are the only text put into SQL */
+export function tables({ schema, prefix }: TableOptions = {}): Tables {
+  const problems = [problem('schema', schema), problem('prefix', prefix)].filter((found) => found !== undefined);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+
+  const bare = (name: string): string => shortened(`${prefix ?? ''}${name}`);
+  const named = (name: string): string => `"${bare(name)}"`;
+  const table = (name: string): string => (schema === undefined ? named(name) : `"${schema}".${named(name)}`);
+  return {
+    message: table('outbox_message'),
+    delivery: table('outbox_delivery'),
+    inbox: table('inbox_message'),
+    version: table('outbox_schema'),
+    named,
+    bare,
+    tag: schema === undefined && prefix === undefined ? '' : digest(`${schema ?? ''}.${prefix ?? ''}`),
+  };
+}
+
+function problem(option: string, value: string | undefined): string | undefined {
+  if (value === undefined || (typeof value === 'string' && ALLOWED.test(value))) return undefined;
+  return `${option} ${JSON.stringify(value)} must match ${ALLOWED.source}`;
+}
+
+/** Cut by us, with a digest, so that two long names stay two names. */
+function shortened(name: string): string {
+  return name.length <= MAX_IDENTIFIER ? name : `${name.slice(0, MAX_IDENTIFIER - 9)}_${digest(name)}`;
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('hex').slice(0, 8);
+}

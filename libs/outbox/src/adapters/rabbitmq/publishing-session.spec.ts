@@ -1,0 +1,141 @@
+import { EventEmitter } from 'node:events';
+import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
+import { VirtualClock } from '../memory/virtual-clock';
+import { PublishingSession } from './publishing-session';
+import type { Outgoing } from './wire';
+
+type Confirm = (error: Error | null) => void;
+
+/** amqplib's confirm channel, as far as a session uses it. */
+class FakeChannel extends EventEmitter {
+  readonly published: { routingKey: string; options: Options.Publish; confirm: Confirm }[] = [];
+  throws: Error | undefined;
+
+  publish(_: string, routingKey: string, __: Buffer, options: Options.Publish, confirm: Confirm): boolean {
+    if (this.throws) throw this.throws;
+    this.published.push({ routingKey, options, confirm });
+    return true;
+  }
+
+  /** The broker sends an unroutable message back. */
+  returns({ routingKey, options }: FakeChannel['published'][number]): void {
+    this.emit('return', { fields: { exchange: 'outbox.requests', routingKey }, properties: options });
+  }
+}
+
+describe('PublishingSession', () => {
+  let clock: VirtualClock;
+  let channel: FakeChannel;
+  let connection: EventEmitter & { close(): Promise<void> };
+  let lose: (why?: string) => void;
+  let session: PublishingSession;
+
+  beforeEach(() => {
+    clock = new VirtualClock();
+    channel = new FakeChannel();
+    connection = Object.assign(new EventEmitter(), { close: async () => {} });
+    session = new PublishingSession(
+      connection as unknown as ChannelModel,
+      channel as unknown as ConfirmChannel,
+      new Promise((resolve) => (lose = resolve)),
+      { clock, timeoutMs: 10_000, onChange: () => {} },
+    );
+  });
+
+  const message = (id: string, attempt = 1): Outgoing => ({
+    exchange: 'outbox.requests',
+    routingKey: 'order-service.order.requested',
+    body: Buffer.from('{}'),
+    properties: { messageId: id, headers: { cloudEvents_attempt: attempt } },
+  });
+
+  it('always asks for an unroutable message to be returned', () => {
+    void session.publish(message('a'));
+    expect(channel.published[0]!.options).toMatchObject({ mandatory: true });
+  });
+
+  it('gives each publish its own outcome, in whatever order the confirms come', async () => {
+    const [a, b, c] = [session.publish(message('a')), session.publish(message('b')), session.publish(message('c'))];
+    const [first, second, third] = channel.published;
+
+    channel.returns(second!);
+    third!.confirm(new Error('message nacked'));
+    second!.confirm(null);
+    first!.confirm(null);
+
+    expect(await a).toEqual({ kind: 'confirmed' });
+    expect(await b).toEqual({ kind: 'returned' });
+    expect(await c).toMatchObject({ kind: 'refused' });
+    expect(session.inFlight).toBe(0);
+  });
+
+  it('does not take the return of an earlier attempt for one of this', async () => {
+    const late = session.publish(message('a', 1));
+    await clock.advance(10_000);
+    expect(await late).toMatchObject({ kind: 'unknown' });
+
+    const again = session.publish(message('a', 2));
+    channel.returns(channel.published[0]!);
+    channel.published[1]!.confirm(null);
+
+    expect(await again).toEqual({ kind: 'confirmed' });
+  });
+
+  it('calls neither of two equal copies confirmed when one comes back', async () => {
+    const both = [session.publish(message('a')), session.publish(message('a'))];
+    channel.returns(channel.published[1]!);
+    for (const { confirm } of channel.published) confirm(null);
+
+    expect(await Promise.all(both)).toEqual([{ kind: 'returned' }, { kind: 'returned' }]);
+  });
+
+  it('ends, with everything in flight unknown, when it is lost', async () => {
+    const publishing = session.publish(message('a'));
+
+    lose('heartbeat timeout');
+
+    expect(await session.over).toBe('heartbeat timeout');
+    expect(await publishing).toEqual({ kind: 'unknown', error: 'heartbeat timeout' });
+    expect(await session.publish(message('b'))).toEqual({ kind: 'unavailable' });
+  });
+
+  it('ends when amqplib throws: its confirms would no longer match its publishes', async () => {
+    const before = session.publish(message('a'));
+    channel.throws = new TypeError('cannot encode');
+
+    const thrown = session.publish(message('b'));
+
+    expect(await thrown).toMatchObject({ kind: 'unknown', error: expect.stringContaining('cannot encode') });
+    expect(await before).toMatchObject({ kind: 'unknown' });
+    expect(await session.over).toContain('cannot encode');
+    expect(session.ready).toBe(false);
+  });
+
+  it('sends nothing while the broker is blocked', async () => {
+    connection.emit('blocked', 'low on memory');
+    expect(await session.publish(message('a'))).toEqual({ kind: 'unavailable' });
+    expect(channel.published).toEqual([]);
+
+    connection.emit('unblocked');
+    expect(session.ready).toBe(true);
+  });
+
+  it('gives confirms a moment when it is closed, then calls the rest unknown', async () => {
+    const [a, b] = [session.publish(message('a')), session.publish(message('b'))];
+
+    const closing = session.close();
+    expect(session.ready).toBe(false);
+    channel.published[0]!.confirm(null);
+    await clock.advance(2_000);
+    await closing;
+
+    expect(await a).toEqual({ kind: 'confirmed' });
+    expect(await b).toMatchObject({ kind: 'unknown' });
+  });
+
+  it('closes at once when nothing is in flight', async () => {
+    await session.close();
+    expect(clock.monotonic()).toBe(0);
+    expect(await session.over).toBeUndefined();
+  });
+});

@@ -1,0 +1,150 @@
+import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
+import type { PublishOutcome } from '../../message/delivery';
+import { errorText } from '../../message/receipt';
+import type { Clock } from '../../ports/clock';
+import { closeConnection } from './connection';
+import type { Session } from './keep-open';
+import { declare, type Queue } from './topology';
+import { quietly, wait } from './waiting';
+import { ATTEMPT_HEADER, type Outgoing, publishProblem } from './wire';
+
+/** A publish whose confirm is still to come. */
+interface InFlight {
+  readonly key: string;
+  returned: boolean;
+  end(outcome: PublishOutcome): void;
+}
+
+/** How long a planned end waits for confirms that are on their way. */
+const LANDING_MS = 2_000;
+
+/**
+ * One connection and one channel in confirm mode, for as long as both live. Whatever happens to either ends the session,
+ * and everything in flight with it as *unknown*.
+ */
+export class PublishingSession implements Session {
+  readonly over: Promise<string | undefined>;
+  private end!: (why: string | undefined) => void;
+  private open = true;
+  private blocked = false;
+  /** Kept by us: when a channel closes, amqplib forgets callbacks that stand behind a confirm out of order. */
+  private readonly flying = new Set<InFlight>();
+  private onLanded: () => void = () => {};
+
+  constructor(
+    private readonly connection: ChannelModel,
+    private readonly channel: ConfirmChannel,
+    gone: Promise<string | undefined>,
+    private readonly options: { readonly clock: Clock; readonly timeoutMs: number; onChange(): void },
+  ) {
+    this.over = new Promise((resolve) => {
+      this.end = (why) => {
+        this.open = false;
+        for (const inFlight of this.flying) inFlight.end({ kind: 'unknown', error: why ?? 'closed' });
+        resolve(why);
+        options.onChange();
+      };
+    });
+    connection.on('blocked', () => this.setBlocked(true));
+    connection.on('unblocked', () => this.setBlocked(false));
+    channel.on('return', (message: Message) => this.markReturned(message));
+    void gone.then((why) => this.end(why));
+  }
+
+  /** Would a publish be sent at once? Not while the broker refuses to read (memory or disk alarm). */
+  get ready(): boolean {
+    return this.open && !this.blocked;
+  }
+
+  get isOpen(): boolean {
+    return this.open;
+  }
+
+  get isBlocked(): boolean {
+    return this.blocked;
+  }
+
+  get inFlight(): number {
+    return this.flying.size;
+  }
+
+  /** Never rejects. *Confirmed* means: safe at the broker, and in at least one queue. */
+  publish(outgoing: Outgoing): Promise<PublishOutcome> {
+    if (!this.ready) return Promise.resolve({ kind: 'unavailable' });
+    const problem = publishProblem(outgoing);
+    if (problem !== undefined) return Promise.resolve({ kind: 'refused', error: problem });
+
+    const { exchange, routingKey, body, properties } = outgoing;
+    return new Promise((resolve) => {
+      const inFlight = this.takeOff(keyOf(exchange, routingKey, properties), resolve);
+      try {
+        this.channel.publish(exchange, routingKey, body, { ...properties, mandatory: true }, (error: unknown) => {
+          if (error == null) inFlight.end({ kind: inFlight.returned ? 'returned' : 'confirmed' });
+          else if (isNack(error))
+            inFlight.end({ kind: 'refused', error: 'the broker said no (nack): a queue is full' });
+          // else the channel closed, and the end of the session will say why
+        });
+      } catch (error) {
+        // amqplib counts a publish before it writes it. After a throw, every later confirm on this channel would be
+        // taken for the one before it: a message could be *confirmed* that is not. So the session ends.
+        this.end(errorText(error));
+      }
+    });
+  }
+
+  /** Creates what is missing; a mismatch ends the session. */
+  async declare(queue: Queue): Promise<void> {
+    await quietly(() => declare(this.channel, [], [queue]));
+  }
+
+  async close(): Promise<void> {
+    this.open = false;
+    const landed = new Promise<void>((resolve) => (this.onLanded = resolve));
+    if (this.flying.size > 0) await wait(this.options.clock, LANDING_MS, landed);
+    this.end(undefined);
+    await closeConnection(this.connection, this.options.clock);
+  }
+
+  private takeOff(key: string, resolve: (outcome: PublishOutcome) => void): InFlight {
+    const { clock, timeoutMs } = this.options;
+    const inFlight: InFlight = {
+      key,
+      returned: false,
+      end: (outcome) => {
+        cancelTimeout();
+        this.flying.delete(inFlight);
+        if (this.flying.size === 0) this.onLanded();
+        resolve(outcome);
+      },
+    };
+    const cancelTimeout = clock.schedule(timeoutMs, () =>
+      inFlight.end({ kind: 'unknown', error: `no confirm within ${timeoutMs} ms` }),
+    );
+    this.flying.add(inFlight);
+    return inFlight;
+  }
+
+  /**
+   * An unroutable message comes back *before* its confirm. Two copies in flight under one key cannot be told apart: both
+   * count as returned, which costs a repetition and loses nothing.
+   */
+  private markReturned({ fields, properties }: Message): void {
+    const key = keyOf(fields.exchange, fields.routingKey, properties);
+    for (const inFlight of this.flying) if (inFlight.key === key) inFlight.returned = true;
+  }
+
+  private setBlocked(blocked: boolean): void {
+    this.blocked = blocked;
+    this.options.onChange();
+  }
+}
+
+function keyOf(exchange: string, routingKey: string, { messageId, headers }: Options.Publish): string {
+  const attempt = (headers as Record<string, unknown> | undefined)?.[ATTEMPT_HEADER];
+  return `${exchange}|${routingKey}|${messageId}|${String(attempt)}`;
+}
+
+/** amqplib calls back for a nack and for a closed channel, and tells them apart only by the text. */
+function isNack(error: unknown): boolean {
+  return error instanceof Error && error.message === 'message nacked';
+}

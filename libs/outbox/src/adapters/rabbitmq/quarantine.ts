@@ -1,0 +1,39 @@
+import type { ConsumeMessage, Options } from 'amqplib';
+import { clip, MAX_ERROR_TEXT } from '../../message/receipt';
+import type { Binding } from './topology';
+import { type Outgoing, publishProblem, ROUTING_HEADERS } from './wire';
+
+/**
+ * A copy of a delivery for a person: the same body, byte for byte, and where it came from, so that it can be put back.
+ * Properties that would make the broker refuse, drop or spread the copy (`user_id`, `expiration`, `CC`) are left out.
+ */
+export function quarantineCopy(message: ConsumeMessage, { exchange, key }: Binding, problem: string): Outgoing {
+  const { fields, properties, content } = message;
+  const origin = {
+    outbox_problem: clip(problem, MAX_ERROR_TEXT),
+    outbox_exchange: fields.exchange,
+    outbox_routing_key: fields.routingKey,
+    ...(typeof properties.userId === 'string' && { outbox_user: properties.userId }),
+  };
+  const copy = (more: Options.Publish): Outgoing => ({
+    exchange,
+    routingKey: key,
+    body: content,
+    properties: { ...more, persistent: true, headers: { ...more.headers, ...origin } },
+  });
+  const { contentType, contentEncoding, messageId, type, appId, correlationId, replyTo, timestamp } = properties;
+  const whole = copy({
+    ...{ contentType, contentEncoding, messageId, type, appId, correlationId, replyTo, timestamp },
+    headers: plainHeaders(properties.headers),
+  });
+  // whoever sent this may have sent anything; the body and its origin are what matters
+  return publishProblem(whole) === undefined ? whole : copy({});
+}
+
+function plainHeaders(headers: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(headers).filter(
+      ([name, value]) => ['string', 'number'].includes(typeof value) && !ROUTING_HEADERS.includes(name),
+    ),
+  );
+}

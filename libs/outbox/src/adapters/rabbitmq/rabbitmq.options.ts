@@ -1,0 +1,143 @@
+import type { ConnectionOptions } from 'node:tls';
+import { closest } from 'fastest-levenshtein';
+import { InvalidOptionsError } from '../../errors';
+import { type Duration, toMs } from '../../message/duration';
+
+export interface RabbitMqOptions {
+  /**
+   * Where the broker is: `'amqps://user:password@host:5671/vhost'`. Several are tried in turn.
+   * @default the connection settings of golevelup's `AmqpConnection`, wherever the application imports RabbitMQModule
+   */
+  url?: string | readonly string[];
+  /**
+   * Start of the names of the exchanges: `outbox.requests` and so on. Change it if these names are taken in your virtual
+   * host, in all services at once. (Queues are named after the services.)
+   * @default 'outbox'
+   */
+  prefix?: string;
+  /**
+   * The user this service logs in as. The broker then vouches for it on everything the service sends, and the service
+   * takes receipts and cancels only from the users of the services that they claim to come from. Set it in all services,
+   * each with a user of its own.
+   * @default no name is sent, and none is checked
+   */
+  user?: string;
+  /**
+   * The users of services that log in under another name than their own: `{ 'order-service': 'orders' }`.
+   * @default every service logs in under its own name
+   */
+  users?: Readonly<Record<string, string>>;
+  /**
+   * Longest time to wait for the broker's confirm. What takes longer is *unknown* and sent again later. Raise it for a
+   * cluster with slow disks.
+   * @default '10s'
+   */
+  publishTimeout?: Duration;
+  /**
+   * Seconds between heartbeats; a peer that says nothing for two of them is gone. Lower ones find a dead network
+   * sooner, and take a busy process for a dead one more often.
+   * @default 15, or what golevelup's `AmqpConnection` is set to
+   */
+  heartbeatSeconds?: number;
+  /**
+   * A queue that brought nothing for this long is declared and subscribed anew, because a subscription can die without
+   * a word. Lower it if people delete queues or bindings in production.
+   * @default '60s'
+   */
+  idleResubscribe?: Duration;
+  /**
+   * For `amqps`: `ca`, `cert`, `key`, … as `tls.connect` takes them. Certificates are verified unless you say otherwise.
+   * @default the `connectionOptions` of golevelup's `AmqpConnection` if its settings are used, else none
+   */
+  tls?: ConnectionOptions;
+}
+
+/** The options, checked and filled up. */
+export interface RabbitMqSettings {
+  readonly urls: readonly string[];
+  readonly prefix: string;
+  readonly user: string | undefined;
+  /** Whom receipts and cancels are taken from; undefined: from anybody. */
+  readonly users: Readonly<Record<string, string>> | undefined;
+  readonly publishTimeoutMs: number;
+  readonly heartbeatSeconds: number | undefined;
+  readonly idleResubscribeMs: number;
+  readonly tls: ConnectionOptions | undefined;
+}
+
+const DEFAULTS = { prefix: 'outbox', publishTimeout: '10s', idleResubscribe: '60s' } as const;
+export const DEFAULT_HEARTBEAT_SECONDS = 15;
+const KNOWN = ['url', 'prefix', 'user', 'users', 'publishTimeout', 'heartbeatSeconds', 'idleResubscribe', 'tls'];
+/** Short enough for `<prefix>.announcements` to stay within the 255 bytes of a name. */
+const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
+
+/** @throws InvalidOptionsError with all problems; never with a url, which may hold a password */
+export function rabbitMqSettings(options: RabbitMqOptions): RabbitMqSettings {
+  const problems = Object.keys(options)
+    .filter((name) => !KNOWN.includes(name))
+    .map((name) => `there is no option '${name}'; did you mean '${closest(name, KNOWN)}'?`);
+  const duration = (name: 'publishTimeout' | 'idleResubscribe'): number => {
+    const value = options[name] ?? DEFAULTS[name];
+    const milliseconds = toMs(value);
+    if (milliseconds === undefined || milliseconds === 0) {
+      problems.push(`${name} is ${JSON.stringify(value)}; write a time above zero, for example '${DEFAULTS[name]}'`);
+    }
+    return milliseconds ?? 0;
+  };
+
+  const urls = options.url === undefined ? [] : [options.url].flat();
+  if (options.url !== undefined && urls.length === 0) problems.push('url is an empty list');
+  urls.forEach((url, index) => {
+    if (!isBrokerUrl(url)) {
+      problems.push(`url ${index + 1} of ${urls.length} is none; write 'amqp://user:password@host:5672/vhost'`);
+    }
+  });
+  const { prefix = DEFAULTS.prefix, heartbeatSeconds } = options;
+  if (!PREFIX.test(prefix)) problems.push(`prefix is ${JSON.stringify(prefix)}; it must match ${PREFIX.source}`);
+  if (heartbeatSeconds !== undefined && (!Number.isInteger(heartbeatSeconds) || heartbeatSeconds < 1)) {
+    problems.push(`heartbeatSeconds is ${JSON.stringify(heartbeatSeconds)}; write a whole number from 1`);
+  }
+  problems.push(...userProblems(options));
+  const settings = {
+    urls,
+    prefix,
+    user: options.user,
+    users: options.user === undefined ? undefined : (options.users ?? {}),
+    publishTimeoutMs: duration('publishTimeout'),
+    heartbeatSeconds,
+    idleResubscribeMs: duration('idleResubscribe'),
+    tls: options.tls,
+  };
+  if (problems.length > 0) throw new InvalidOptionsError(problems.map((problem) => `rabbitMq(): ${problem}`));
+  return settings;
+}
+
+function userProblems({ user, users }: RabbitMqOptions): string[] {
+  const named: [string, unknown][] = Object.entries(users ?? {}).map(([service, name]) => [
+    `users['${service}']`,
+    name,
+  ]);
+  if (user !== undefined) named.unshift(['user', user]);
+  const problems = named
+    .filter(([, name]) => typeof name !== 'string' || name === '')
+    .map(([option, name]) => `${option} is ${JSON.stringify(name)}; write the name of a user of the broker`);
+  if (users !== undefined && user === undefined) {
+    problems.push('users is given without user: nothing would be checked. Write the user this service logs in as');
+  }
+  return problems;
+}
+
+function isBrokerUrl(url: unknown): boolean {
+  if (typeof url !== 'string' || !URL.canParse(url)) return false;
+  const { protocol, hostname, username, password } = new URL(url);
+  return ['amqp:', 'amqps:'].includes(protocol) && hostname !== '' && decodes(username) && decodes(password);
+}
+
+function decodes(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false; // a percent sign that is not written %25
+  }
+}

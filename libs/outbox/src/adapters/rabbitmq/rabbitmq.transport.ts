@@ -1,0 +1,193 @@
+import { TopologyMismatchError } from '../../errors';
+import type { PublishOutcome } from '../../message/delivery';
+import type { CancelEnvelope, MessageEnvelope } from '../../message/envelope';
+import { errorText } from '../../message/receipt';
+import type { Endpoint, Transport, TransportDeps } from '../../ports/transport';
+import { brokerAccess } from './broker-access';
+import { type BrokerAccess, closeConnection, connect, gone } from './connection';
+import { Consumer } from './consumer';
+import { KeepOpen, type Session } from './keep-open';
+import { Publisher } from './publisher';
+import type { RabbitMqSettings } from './rabbitmq.options';
+import { Receiver } from './receiver';
+import { needsPerson, type Queue, Topology } from './topology';
+import { type Outgoing, toProperties } from './wire';
+
+/** Between two connections; a broker that restarts is back at once for whoever asks. */
+const RECONNECT_PAUSE_MS = 50;
+/** Cancels are small and rare. */
+const CANCEL_CONCURRENCY = 8;
+/** Receipts are applied in batches: many must be in hand for a batch to fill. */
+const RECEIPT_CONCURRENCY = 256;
+/** How long a new subscription waits for the handlers of the one before it. */
+const HANDLER_PATIENCE_MS = 30_000;
+
+export interface TransportHealth {
+  /** Both connections. */
+  readonly connected: boolean;
+  /** The broker has an alarm (memory, disk) and takes no publishes. */
+  readonly blocked: boolean;
+  /** Publishes whose confirm is still to come. */
+  readonly inFlight: number;
+  readonly consumers: { readonly expected: number; readonly actual: number };
+}
+
+/**
+ * RabbitMQ on plain amqplib. Two connections, one to publish and one to consume, each kept open by a loop of its own; on
+ * the second one channel per queue, kept open in the same way. See {@link KeepOpen}: whatever breaks ends a session, and
+ * the next one is opened.
+ */
+export class RabbitMqTransport implements Transport {
+  readonly name = 'rabbitmq';
+  readonly publishTimeoutMs: number;
+  private readonly topology: Topology;
+  private readonly publisher: Publisher;
+  private publishing: KeepOpen | undefined;
+  private consuming: KeepOpen | undefined;
+  private consumers: Consumer[] = [];
+  private consumingConnected = false;
+  /** The first attempts of all consumers on the present connection. */
+  private subscribing: Promise<unknown[]> = Promise.resolve([]);
+  private endpoint: Endpoint | undefined;
+
+  constructor(
+    private readonly settings: RabbitMqSettings,
+    private readonly deps: TransportDeps,
+  ) {
+    const { service, clock } = deps;
+    this.publishTimeoutMs = settings.publishTimeoutMs;
+    this.topology = new Topology(service, settings.prefix);
+    this.publisher = new Publisher({
+      clock,
+      name: `${service} publish`,
+      timeoutMs: settings.publishTimeoutMs,
+      exchanges: this.topology.exchanges(),
+      queues: [this.topology.receiptQueue()],
+      onReady: (ready) => this.endpoint?.onReady(ready),
+    });
+  }
+
+  get ready(): boolean {
+    return this.publisher.ready;
+  }
+
+  /** @throws TopologyMismatchError if the broker is up and holds something else under one of our names */
+  async start(endpoint: Endpoint): Promise<void> {
+    const access = brokerAccess(this.settings, this.deps);
+    this.endpoint = endpoint;
+    this.consumers = this.consumersFor(endpoint);
+    this.publishing = this.keepOpen('publishing', () => this.publisher.open(access));
+    this.consuming = this.keepOpen('consuming', () => this.openConsuming(access));
+
+    // publishing first: handlers want to answer
+    const problems = [await this.publishing.start(), await this.consuming.start(), ...(await this.subscribing)];
+    const mismatch = problems.find((problem) => problem instanceof TopologyMismatchError);
+    if (!mismatch) return;
+    await this.close();
+    throw mismatch;
+  }
+
+  async publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Promise<PublishOutcome> {
+    let outgoing: Outgoing;
+    try {
+      outgoing = this.address(envelope, to);
+    } catch (error) {
+      return { kind: 'refused', error: errorText(error) };
+    }
+    return this.publisher.publish(outgoing);
+  }
+
+  async stopConsuming(timeoutMs: number): Promise<void> {
+    await Promise.all(this.consumers.map((consumer) => consumer.drain(timeoutMs)));
+    await this.consuming?.stop();
+  }
+
+  async close(): Promise<void> {
+    await this.stopConsuming(0);
+    await this.publishing?.stop();
+  }
+
+  describe(): TransportHealth {
+    return {
+      connected: this.publisher.connected && this.consumingConnected,
+      blocked: this.publisher.blocked,
+      inFlight: this.publisher.inFlight,
+      consumers: {
+        expected: this.consumers.length,
+        actual: this.consumers.filter(({ consuming }) => consuming).length,
+      },
+    };
+  }
+
+  private address(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Outgoing {
+    const wire = this.deps.codec.encode(envelope, to);
+    return {
+      ...this.topology.route(envelope.kind, wire.type, to),
+      body: Buffer.from(wire.body, 'utf8'),
+      properties: toProperties(wire, this.settings.user),
+    };
+  }
+
+  private consumersFor(endpoint: Endpoint): Consumer[] {
+    const { clock, random } = this.deps;
+    const { topology } = this;
+    const receiver = new Receiver(endpoint, this.publisher, topology, this.settings, this.deps);
+    const consumer = (queue: Queue, concurrency: number): Consumer =>
+      new Consumer({
+        clock,
+        random,
+        queue,
+        exchanges: topology.exchanges(),
+        quarantine: topology.quarantine(),
+        concurrency,
+        idleMs: this.settings.idleResubscribeMs,
+        patienceMs: HANDLER_PATIENCE_MS,
+        onMessage: (message) => receiver.onMessage(message),
+        onTrouble: (problem) => this.trouble(`queue '${queue.name}'`, problem),
+      });
+    return [
+      ...endpoint.subscriptions.map((subscription) =>
+        consumer(topology.handlerQueue(subscription), subscription.concurrency),
+      ),
+      consumer(topology.cancelQueue(), CANCEL_CONCURRENCY),
+      consumer(topology.receiptQueue(), RECEIPT_CONCURRENCY),
+    ];
+  }
+
+  private async openConsuming(access: BrokerAccess): Promise<Session> {
+    const { clock, service } = this.deps;
+    const connection = await connect(access, `${service} consume`);
+    const over = gone(connection);
+    this.consumingConnected = true;
+    this.subscribing = Promise.all(this.consumers.map((consumer) => consumer.serve(connection)));
+    return {
+      over,
+      close: async () => {
+        this.consumingConnected = false;
+        await Promise.all(this.consumers.map((consumer) => consumer.leave()));
+        await closeConnection(connection, clock);
+      },
+    };
+  }
+
+  private keepOpen(what: string, open: () => Promise<Session>): KeepOpen {
+    const { clock, random } = this.deps;
+    return new KeepOpen(open, {
+      clock,
+      random,
+      pauseMs: RECONNECT_PAUSE_MS,
+      onTrouble: (problem) => this.trouble(`${what} connection`, problem),
+    });
+  }
+
+  private trouble(where: string, problem: unknown): void {
+    const { monitor } = this.deps;
+    const text = problem instanceof Error ? problem.message : String(problem);
+    monitor.record({
+      event: 'transport.trouble',
+      transport: this.name,
+      problem: `${where}: ${text}`,
+      alarm: needsPerson(problem),
+    });
+  }
+}

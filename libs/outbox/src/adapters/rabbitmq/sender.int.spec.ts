@@ -1,0 +1,127 @@
+import { connectTestRabbit, testBroker, until } from '@tallystick/services';
+import { connect } from 'amqplib';
+import { type CancelEnvelope, encode, type Envelope } from '../../message/envelope';
+import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { answerTo, cancellation, ContractEndpoint, request, requests } from '../../testing/transport-contract-scenario';
+import { toProperties } from './wire';
+
+const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
+/** Needs a broker on which we may create users; one that was given to us by AMQP_URL is left as it is. */
+const given = (): boolean => !connectTestRabbit().supportsFaults;
+
+describe('a transport that is told its broker user', () => {
+  let vhost: string;
+  let urls: Record<'orders' | 'users' | 'mallory', string>;
+  let names: typeof urls;
+  let fixture: RabbitMqFixture;
+  let orders: ContractEndpoint;
+  let users: ContractEndpoint;
+
+  beforeAll(async () => {
+    vhost = await testBroker('sender');
+    if (given()) return;
+    const add = async (name: string): Promise<string> =>
+      connectTestRabbit().addUser({ name: `${name}-of-sender-spec`, vhost, ...EVERYTHING });
+    urls = { orders: await add('orders'), users: await add('users'), mallory: await add('mallory') };
+    names = Object.fromEntries(
+      Object.entries(urls).map(([who, url]) => [who, new URL(url).username]),
+    ) as unknown as typeof urls;
+  });
+
+  beforeEach(async () => {
+    if (given()) return;
+    fixture = new RabbitMqFixture(vhost);
+    orders = new ContractEndpoint('order-service', [requests(5)]);
+    users = new ContractEndpoint('user-service', []);
+    const known = { 'order-service': names.orders, 'user-service': names.users };
+    await fixture.connect('order-service', orders, { url: urls.orders, user: names.orders, users: known });
+    users.transport = await fixture.connect('user-service', users, {
+      url: urls.users,
+      user: names.users,
+      users: known,
+    });
+  });
+  afterEach(() => fixture?.end());
+
+  /** Publishes as this user, under the name given or none. Resolves when the broker has taken it. */
+  async function send(as: keyof typeof urls, envelope: Envelope, userId: string | undefined): Promise<void> {
+    const [exchange, key] =
+      envelope.kind === 'receipt'
+        ? ['outbox.receipts', 'user-service']
+        : ['outbox.requests', envelope.kind === 'cancel' ? 'order-service.cancel' : 'order-service.order.requested'];
+    const connection = await connect(urls[as]);
+    connection.on('error', () => {}); // `waitForConfirms` rejects as well
+    try {
+      const channel = await connection.createConfirmChannel();
+      channel.on('error', () => {});
+      const wire = encode(envelope);
+      channel.publish(exchange, key, Buffer.from(wire.body), toProperties(wire, userId));
+      await channel.waitForConfirms();
+    } finally {
+      await connection.close().catch(() => {});
+    }
+  }
+  const receipt = (consumer = 'order-service'): Envelope => ({
+    kind: 'receipt',
+    to: 'user-service',
+    receipt: { ...answerTo(request(), consumer), verdict: 'rejected', reason: { code: 'FORGED' } },
+  });
+
+  it('takes the receipts and cancels of the others', async () => {
+    if (given()) return;
+    const cancel = cancellation();
+    expect(await users.transport.publish(request(), 'order-service')).toEqual({ kind: 'confirmed' });
+    expect(await users.transport.publish(cancel, 'order-service')).toEqual({ kind: 'confirmed' });
+
+    await until('both are answered', () => users.receipts.length === 2);
+    expect(orders.received).toContainEqual(cancel);
+    expect([...users.malformed, ...orders.malformed]).toEqual([]);
+  });
+
+  it.each([
+    ['from nobody', 'mallory', undefined],
+    ['from somebody else', 'mallory', 'mallory'],
+    ['from its own user, in the name of the consumer', 'users', 'users'],
+  ] as const)('puts a receipt %s aside and says why', async (_, as, userId) => {
+    if (given()) return;
+    const forged = receipt();
+
+    await send(as, forged, userId && names[userId]);
+
+    await until('it is reported', () => users.malformed.length === 1);
+    expect(users.malformed[0]).toMatchObject({
+      problem: expect.stringMatching(/^UNTRUSTED: it says it is from order-service/),
+      untrusted: { messageId: forged.kind === 'receipt' && forged.receipt.messageId, consumer: 'order-service' },
+    });
+    expect(users.receipts).toEqual([]);
+    const copy = await fixture.take('user-service.quarantine');
+    expect(copy && copy.properties.headers).toMatchObject({
+      outbox_problem: expect.stringMatching(/^UNTRUSTED/),
+      outbox_exchange: 'outbox.receipts',
+      ...(userId && { outbox_user: names[userId] }),
+    });
+    expect(await fixture.waiting('user-service.receipts')).toBe(0);
+  });
+
+  it('puts a cancel aside that is from somebody else, and none of its messages', async () => {
+    if (given()) return;
+    const forged: CancelEnvelope = cancellation();
+
+    await send('mallory', forged, names.mallory);
+    await until('it is reported', () => orders.malformed.length === 1);
+    await send('mallory', request(), undefined);
+
+    await until('the message is handled', () => orders.received.length === 1);
+    expect(orders.received[0]).toMatchObject({ kind: 'message' });
+    expect(orders.malformed[0]).toMatchObject({
+      untrusted: { messageId: forged.messageId, consumer: 'order-service' },
+    });
+    expect(await fixture.waiting('order-service.quarantine')).toBe(1);
+  });
+
+  it('needs no check against a stolen name: the broker refuses it', async () => {
+    if (given()) return;
+    await expect(send('mallory', receipt(), names.orders)).rejects.toThrow();
+    expect(users.receipts).toEqual([]);
+  });
+});

@@ -1,0 +1,43 @@
+import type { CancelEnvelope, ReceiptEnvelope } from '../../message/envelope';
+import { senderProblem } from './sender';
+
+const messageId = '018f0000-0000-7000-8000-000000000001';
+const recordedAt = '2026-11-22T10:00:01Z';
+const receiptOf = (consumer: string): ReceiptEnvelope => ({
+  kind: 'receipt',
+  to: 'user-service',
+  receipt: { messageId, consumer, attempt: 1, recordedAt, verdict: 'accepted' },
+});
+const cancelOf = (source: string): CancelEnvelope => ({
+  kind: 'cancel',
+  ...{ messageId, source, recordedAt, attempt: 1, replyTo: source },
+});
+
+describe.each([
+  ['a receipt', receiptOf],
+  ['a cancel', cancelOf],
+])('%s', (_, from) => {
+  it('is believed if the broker let in the user of the service it is from', () => {
+    expect(senderProblem(from('order-service'), 'order-service', {})).toBeUndefined();
+    expect(senderProblem(from('order-service'), 'orders', { 'order-service': 'orders' })).toBeUndefined();
+  });
+
+  it.each([
+    ['another user', 'mallory', {}, "the broker let in 'mallory'"],
+    ['the user of another service', 'stock-service', { 'stock-service': 'stock' }, "let in 'stock-service'"],
+    ['the default name of a service that has another user', 'order-service', { 'order-service': 'orders' }, 'let in'],
+    ['no user', undefined, {}, 'vouches for nobody'],
+    ['a user that is no text', ['order-service'], {}, 'vouches for nobody'],
+  ])('is not believed with %s', (__, userId, users, problem) => {
+    expect(senderProblem(from('order-service'), userId, users)).toContain(problem);
+  });
+
+  it.each(['constructor', '__proto__', 'toString'])('from a service named %s gets no user from a prototype', (name) => {
+    expect(senderProblem(from(name), undefined, {})).toBeDefined();
+    expect(senderProblem(from(name), name, {})).toBeUndefined();
+  });
+
+  it('is believed whoever sent it if nobody asked for the check', () => {
+    expect(senderProblem(from('order-service'), undefined, undefined)).toBeUndefined();
+  });
+});

@@ -1,0 +1,107 @@
+import { testBroker, until } from '@tallystick/services';
+import { TopologyMismatchError } from '../../errors';
+import { levelOf } from '../../message/events';
+import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { ContractEndpoint, requests } from '../../testing/transport-contract-scenario';
+
+const QUEUE = 'order-service.order.requested';
+const EXCHANGES = ['requests', 'announcements', 'receipts', 'quarantine'];
+const orders = (): ContractEndpoint =>
+  new ContractEndpoint('order-service', [
+    requests(5),
+    { type: 'user.registered', kind: 'announcement', concurrency: 5 },
+  ]);
+
+describe('what is declared at the broker', () => {
+  let fixture: RabbitMqFixture;
+
+  beforeAll(async () => {
+    fixture = new RabbitMqFixture(await testBroker('topology'));
+  });
+  afterEach(() => fixture.end());
+
+  it('is one queue per handler, and one each for cancels, receipts and quarantine', async () => {
+    const transport = await fixture.connect('order-service', orders());
+
+    await fixture.admin(async (channel) => {
+      for (const name of [
+        QUEUE,
+        ...['user.registered', 'cancel', 'receipts', 'quarantine'].map((n) => `order-service.${n}`),
+      ])
+        await channel.checkQueue(name);
+      for (const name of EXCHANGES) await channel.checkExchange(`outbox.${name}`);
+    });
+    expect(transport.describe()).toEqual({
+      connected: true,
+      blocked: false,
+      inFlight: 0,
+      consumers: { expected: 4, actual: 4 },
+    });
+  });
+
+  it('survives a restart: everything is durable, and queues are quorum queues', async () => {
+    await fixture.connect('order-service', orders());
+
+    await fixture.admin(async (channel) => {
+      // declaring again with the same arguments is allowed, with others it is not
+      await channel.assertQueue(QUEUE, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+      await channel.assertExchange('outbox.announcements', 'topic', { durable: true });
+    });
+  });
+
+  it('stops the boot if a queue exists with other arguments; names the argument; leaves the queue as it is', async () => {
+    await fixture.admin(async (channel) => {
+      await channel.assertQueue(QUEUE, { durable: true });
+      channel.sendToQueue(QUEUE, Buffer.from('precious'));
+    });
+    const transport = fixture.transport('order-service');
+
+    const error = await transport.start(orders()).catch((thrown: unknown) => thrown);
+
+    expect(error).toBeInstanceOf(TopologyMismatchError);
+    expect((error as Error).message).toContain(`The queue '${QUEUE}' exists on the broker with another 'x-queue-type'`);
+    expect((error as Error).message).toContain('quorum');
+    expect(transport.ready).toBe(false);
+    expect(transport.describe().consumers.actual).toBe(0);
+    expect(await fixture.take(QUEUE)).toMatchObject({ content: Buffer.from('precious') });
+  });
+
+  it('stops the boot if an exchange exists with another type', async () => {
+    await fixture.admin((channel) => channel.assertExchange('outbox.requests', 'topic', { durable: true }));
+
+    await expect(fixture.connect('order-service', orders())).rejects.toThrow(
+      /exchange 'outbox.requests' exists on the broker with another 'type'.*'direct'.*'topic'/,
+    );
+  });
+
+  it('alarms if the mismatch is found later, keeps trying, and consumes when a person has put it right', async () => {
+    const endpoint = orders();
+    const transport = await fixture.connect('order-service', endpoint, { idleResubscribe: '200ms' });
+    await fixture.admin(async (channel) => {
+      await channel.deleteQueue(QUEUE);
+      await channel.assertQueue(QUEUE, { durable: false });
+    });
+
+    await until('it is reported', () =>
+      fixture.troubles().some((text) => text.includes("another 'x-queue-type'") || text.includes("another 'durable'")),
+    );
+    expect(fixture.events.some((event) => event.event === 'transport.trouble' && levelOf(event) === 'alarm')).toBe(
+      true,
+    );
+    await until('the others still consume', () => transport.describe().consumers.actual === 3);
+
+    await fixture.admin((channel) => channel.deleteQueue(QUEUE));
+    await until('all consume', () => transport.describe().consumers.actual === 4);
+  });
+
+  it('carries the prefix of the option in the names of the exchanges', async () => {
+    await fixture.connect('order-service', orders(), { prefix: 'shop' });
+
+    await fixture.admin(async (channel) => {
+      for (const name of EXCHANGES) {
+        await channel.checkExchange(`shop.${name}`);
+        await channel.deleteExchange(`shop.${name}`);
+      }
+    });
+  });
+});

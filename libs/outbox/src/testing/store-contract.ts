@@ -1,0 +1,24 @@
+import { answerCases } from './store-contract-answer';
+import { inboxCases } from './store-contract-inbox';
+import { operateCases } from './store-contract-operate';
+import { recordCases } from './store-contract-record';
+import type { ContractCase } from './store-contract-scenario';
+import { sendCases } from './store-contract-send';
+
+export type { ContractCase, StoreFixture } from './store-contract-scenario';
+
+/**
+ * What every {@link OutboxStore} must do, one sentence per case. Run each against a fixture with empty tables:
+ *
+ * ```ts
+ * for (const { name, run } of outboxStoreContract()) it(name, () => run(fixture));
+ * ```
+ */
+export function outboxStoreContract(): ContractCase[] {
+  return [...recordCases, ...sendCases, ...answerCases, ...operateCases];
+}
+
+/** What every {@link InboxStore} must do. */
+export function inboxStoreContract(): ContractCase[] {
+  return [...inboxCases];
+}

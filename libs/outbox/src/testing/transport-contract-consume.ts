@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import {
+  behaviour,
+  eventually,
+  idOf,
+  request,
+  requests,
+  type TransportContractCase,
+} from './transport-contract-scenario';
+
+/** What comes in is handled to its end, and no more at once than was agreed. */
+export const consumeCases: TransportContractCase[] = [
+  behaviour('no more messages are handled at once than the subscription says', async (scenario) => {
+    const { users, orders } = await scenario.pair(3);
+    orders.shut();
+    const publishing = Array.from({ length: 9 }, () => users.transport.publish(request(), 'order-service'));
+    await eventually('three are being handled', () => orders.running === 3);
+    if (!scenario.capabilities.receiptsComeWithTheCall) await Promise.all(publishing);
+
+    orders.open();
+
+    await eventually('all are handled', () => orders.finished === 9);
+    await Promise.all(publishing);
+    assert.equal(orders.mostRunning, 3);
+  }),
+
+  behaviour('what was answered with silence is done: no receipt, and it does not come again', async (scenario) => {
+    const { users, orders } = await scenario.pair(1);
+    orders.react = () => ({ kind: 'silence' });
+    await users.transport.publish(request(), 'order-service');
+    await eventually('it is handled', () => orders.finished === 1);
+    orders.react = (envelope) => orders.accept(envelope);
+
+    const next = request();
+    await users.publishUntilTaken(next, 'order-service');
+
+    await eventually('the next one is answered', () => users.receipts.length > 0);
+    assert.deepEqual(orders.receivedIds().slice(1), [idOf(next)]);
+    assert.equal(users.receipts[0]!.receipt.messageId, idOf(next));
+  }),
+
+  behaviour('what belongs into quarantine does not come again, and holds up nothing', async (scenario) => {
+    const { users, orders } = await scenario.pair(1);
+    orders.react = () => ({ kind: 'quarantine', problem: 'nobody can be told' });
+    await users.transport.publish(request(), 'order-service');
+    await eventually('it is handled', () => orders.finished === 1);
+    orders.react = (envelope) => orders.accept(envelope);
+
+    const next = request();
+    await users.publishUntilTaken(next, 'order-service');
+
+    await eventually('the next one is answered', () => users.receipts.length > 0);
+    assert.deepEqual(orders.receivedIds().slice(1), [idOf(next)]);
+  }),
+
+  behaviour('a receipt that could not be applied comes again', async (scenario) => {
+    const { users } = await scenario.pair();
+    let failures = 0;
+    users.applyReceipt = async () => {
+      if (failures++ === 0) throw new Error('the database is away');
+    };
+    const sent = request();
+
+    const { kind } = await users.transport.publish(sent, 'order-service');
+    if (scenario.capabilities.receiptsComeWithTheCall) {
+      assert.equal(kind, 'unknown');
+      await users.publishUntilTaken({ ...sent, attempt: 2 }, 'order-service');
+    }
+
+    await eventually('it is applied', () => users.receipts.length === 1);
+    assert.equal(users.receipts[0]!.receipt.messageId, idOf(sent));
+  }),
+
+  behaviour('something that is no envelope is put aside, reported, and holds up nothing', async (scenario) => {
+    const { users, orders } = await scenario.pair(1);
+
+    await scenario.fixture.sendMalformed('order-service');
+    await eventually('it is reported', () => orders.malformed.length > 0);
+    await users.publishUntilTaken(request(), 'order-service');
+
+    await eventually('the next message is handled', () => orders.finished === 1);
+    assert.equal(orders.malformed.length, 1);
+    assert.match(orders.malformed[0]!.problem, /./);
+  }),
+
+  behaviour('stopConsuming lets running handlers come to their end, and answers them', async (scenario) => {
+    const { users, orders } = await scenario.pair(2);
+    orders.shut();
+    const publishing = [request(), request()].map((sent) => users.transport.publish(sent, 'order-service'));
+    await eventually('both are being handled', () => orders.running === 2);
+    let stopped = false;
+
+    const stopping = orders.transport.stopConsuming(10_000).then(() => (stopped = true));
+    const since = performance.now();
+    await eventually('it had the time to stop too early', () => performance.now() > since + 200);
+    assert.equal(stopped, false);
+    orders.open();
+    await stopping;
+
+    assert.equal(orders.running, 0);
+    await Promise.all(publishing);
+    await eventually('both receipts come', () => users.receipts.length === 2);
+  }),
+
+  behaviour('stopConsuming waits no longer than it was told', async (scenario) => {
+    const { users, orders } = await scenario.pair(1);
+    orders.shut();
+    void users.transport.publish(request(), 'order-service');
+    await eventually('it is being handled', () => orders.running === 1);
+    const since = performance.now();
+
+    await orders.transport.stopConsuming(100);
+
+    assert(performance.now() - since < 5_000);
+    assert.equal(orders.running, 1);
+  }),
+
+  behaviour('after stopConsuming nothing more is taken; it is kept for the next process', async (scenario) => {
+    const { users, orders } = await scenario.pair(1);
+    await orders.transport.stopConsuming(1_000);
+    const sent = request();
+
+    const { kind } = await users.transport.publish(sent, 'order-service');
+
+    if (!scenario.capabilities.keepsMessages) {
+      assert.notEqual(kind, 'answered');
+      assert.deepEqual(orders.received, []);
+      return;
+    }
+    assert.equal(kind, 'confirmed');
+    await orders.transport.close();
+    const successor = await scenario.service('order-service', requests(1));
+    await eventually('the next process gets it', () => successor.receivedIds().includes(idOf(sent)));
+    assert.deepEqual(orders.received, []);
+  }),
+
+  behaviour('a service that no longer consumes can still publish', async (scenario) => {
+    const { users, orders } = await scenario.pair();
+    await users.transport.stopConsuming(1_000);
+
+    assert.deepEqual(await users.transport.publish(request(), 'order-service'), scenario.delivered);
+    await eventually('it arrives', () => orders.received.length === 1);
+  }),
+];
