@@ -1,0 +1,6 @@
+export { configuration, IsAddress, readConfig, SERVICE_CONFIG, ServiceConfig } from './config';
+export { database, safeInteger } from './database';
+export { Cents, Quantity, Sku, Text, Uuid } from './fields';
+export { HealthModule } from './health';
+export { ById } from './http';
+export { startService } from './start';

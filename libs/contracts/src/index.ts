@@ -1,0 +1,1 @@
+export { type OrderRejection, OrderRequested } from './order-requested';

@@ -1,0 +1,59 @@
+// The public API is this page.
+export { outboxMigrations, OUTBOX_MIGRATIONS, outboxSchemaSql } from './adapters/postgres';
+export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';
+export { direct, type DirectOptions } from './adapters/direct';
+export {
+  Compensate,
+  type FollowUpContext,
+  type MessageContext,
+  MessageHandler,
+  type MessageHandlerOptions,
+  OnAccepted,
+} from './discovery/decorators';
+export {
+  InvalidHandlerError,
+  InvalidMessageError,
+  InvalidOptionsError,
+  MessageAlreadyRecordedError,
+  MessageRejected,
+  MissingDependencyError,
+  OperationRefusedError,
+  OutboxError,
+  SchemaMismatchError,
+  SilentRollbackError,
+  TopologyMismatchError,
+  TransactionEndedError,
+  TransactionRequiredError,
+  UnknownDeliveryError,
+  UnknownMessageError,
+  VerdictTimeoutError,
+  WriteOutsideTransactionError,
+} from './errors';
+export { type ContractClass, type FollowUp, OutboxMessage, type OutboxMessageOptions } from './message/contract';
+export type { SigningKeys } from './message/codec';
+export type { DeliveryKey, DeliveryState } from './message/delivery';
+export type { Duration } from './message/duration';
+export type { OutboxEvent, OutboxEventName } from './message/events';
+export type { Reason, Verdict } from './message/receipt';
+export { OutboxHealth, type OutboxHealthReport } from './operations/health';
+export { LoggingMonitor as OutboxMonitor, type OnAlarm } from './operations/monitor';
+export { OutboxOperations } from './operations/operations';
+export { OutboxModule, type OutboxModuleAsyncOptions, type OutboxModuleExtras } from './outbox.module';
+export type { OutboxModuleOptions } from './outbox.options';
+export { type AddOptions, type MessageStatus, Outbox } from './outbox/outbox';
+export {
+  recordedMessageId,
+  TransactionalMessage,
+  type TransactionalMessageOptions,
+} from './outbox/transactional-message.decorator';
+
+export type { DeliveryFilter, DeliveryRecord, OutboxStats } from './ports/store';
+export type { TransportFactory } from './ports/transport';
+export {
+  type IsolationLevel,
+  type Propagation,
+  Transactional,
+  type TransactionHost,
+  type TransactionOptions,
+  Transactions,
+} from './transactions';

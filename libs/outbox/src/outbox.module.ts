@@ -1,0 +1,268 @@
+import {
+  type DynamicModule,
+  type FactoryProvider,
+  Inject,
+  Injectable,
+  Logger,
+  Module,
+  type ModuleMetadata,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+  type OnModuleDestroy,
+  type Provider,
+} from '@nestjs/common';
+import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
+import { getDataSourceToken, getRepositoryToken } from '@nestjs/typeorm';
+import type { Pool } from 'pg';
+import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
+import { PostgresStore, poolFrom } from './adapters/postgres';
+import { SystemClock } from './adapters/system/system-clock';
+import { SystemRandom } from './adapters/system/system-random';
+import { HandlerExplorer } from './discovery/handler-explorer';
+import { InvalidOptionsError } from './errors';
+import { PLAIN, signedCodec } from './message/codec';
+import { describeMs } from './message/duration';
+import { OutboxHealth } from './operations/health';
+import { LoggingMonitor } from './operations/monitor';
+import { OutboxOperations } from './operations/operations';
+import { type OutboxModuleOptions, type ResolvedOptions, resolveOptions } from './outbox.options';
+import { OutboxRuntime } from './outbox.runtime';
+import { Outbox } from './outbox/outbox';
+import type { Clock, Random } from './ports/clock';
+import type { Transport } from './ports/transport';
+import { ambientRepository, Transactions } from './transactions';
+
+const GIVEN = Symbol('OutboxModuleOptions');
+const OPTIONS = Symbol('ResolvedOptions');
+const TRANSPORT = Symbol('Transport');
+const POOL = Symbol('Pool');
+const CLOCK = Symbol('Clock');
+const RANDOM = Symbol('Random');
+
+/** Which DataSource holds the tables. Cannot be computed: providers are named after it. */
+export interface OutboxModuleExtras {
+  /** The name given to `TypeOrmModule.forRoot({ name })`. Default: the unnamed one. */
+  dataSource?: string;
+}
+
+/** For options that need other providers, such as a configuration service. */
+export interface OutboxModuleAsyncOptions extends OutboxModuleExtras, Pick<ModuleMetadata, 'imports'> {
+  useFactory: (...args: never[]) => OutboxModuleOptions | Promise<OutboxModuleOptions>;
+  inject?: FactoryProvider['inject'];
+}
+
+/**
+ * The transactional outbox of an application: import it once, in the root module, beside `TypeOrmModule.forRoot()`.
+ *
+ * At boot it finds the handlers, checks tables, options and broker, and only then consumes and relays. At shutdown it
+ * stops consuming before anything else stops, and relays until nobody can record any more.
+ */
+@Module({})
+export class OutboxModule {
+  /** @throws InvalidOptionsError at boot, with everything that is wrong */
+  static forRoot(options: OutboxModuleOptions & OutboxModuleExtras): DynamicModule {
+    const { dataSource, ...given } = options;
+    return describe(dataSource, [{ provide: GIVEN, useValue: given }]);
+  }
+
+  static forRootAsync({ dataSource, imports = [], inject = [], useFactory }: OutboxModuleAsyncOptions): DynamicModule {
+    return describe(
+      dataSource,
+      [{ provide: GIVEN, useFactory: useFactory as FactoryProvider['useFactory'], inject }],
+      imports,
+    );
+  }
+
+  /**
+   * Provides TypeORM repositories (`@InjectRepository(Account)`) that follow the ambient transaction: inside
+   * `@Transactional()` they write in it. Use it instead of `TypeOrmModule.forFeature`.
+   */
+  static forFeature(entities: readonly EntityTarget<ObjectLiteral>[], dataSource?: string): DynamicModule {
+    const providers = entities.map((entity): Provider => ({
+      provide: getRepositoryToken(entity as Parameters<typeof getRepositoryToken>[0], dataSource),
+      useFactory: (transactions: Transactions) => ambientRepository(transactions, entity),
+      inject: [Transactions],
+    }));
+    return { module: OutboxModule, providers, exports: providers };
+  }
+}
+
+function describe(
+  dataSource: string | undefined,
+  given: Provider[],
+  imports: ModuleMetadata['imports'] = [],
+): DynamicModule {
+  return {
+    module: OutboxCoreModule,
+    global: true,
+    imports: [DiscoveryModule, ...imports, OutboxLifecycleModule],
+    providers: [
+      ...given,
+      { provide: 'tallystick.datasource', useExisting: getDataSourceToken(dataSource) },
+      ...PROVIDERS,
+    ],
+    exports: [
+      Outbox,
+      OutboxOperations,
+      OutboxHealth,
+      Transactions,
+      LoggingMonitor,
+      OutboxRuntime,
+      HandlerExplorer,
+      OPTIONS,
+      TRANSPORT,
+      POOL,
+      PostgresStore,
+    ],
+  };
+}
+
+const PROVIDERS: Provider[] = [
+  { provide: OPTIONS, useFactory: resolveOptions, inject: [GIVEN] },
+  { provide: CLOCK, useClass: SystemClock },
+  { provide: RANDOM, useClass: SystemRandom },
+  {
+    provide: LoggingMonitor,
+    useFactory: ({ onAlarm }: ResolvedOptions) => new LoggingMonitor(onAlarm),
+    inject: [OPTIONS],
+  },
+  {
+    provide: Transactions,
+    useFactory: (dataSource: DataSource, { strictWrites, transactionHost }: ResolvedOptions) =>
+      new Transactions(dataSource, { strictWrites, transactionHost }),
+    inject: ['tallystick.datasource', OPTIONS],
+  },
+  {
+    provide: POOL,
+    useFactory: (dataSource: DataSource, { poolSize }: ResolvedOptions) => poolFrom(dataSource, { max: poolSize }),
+    inject: ['tallystick.datasource', OPTIONS],
+  },
+  {
+    provide: PostgresStore,
+    useFactory: (pool: Pool, { tables, namedStatements }: ResolvedOptions) =>
+      new PostgresStore({ pool, ...tables, namedStatements }),
+    inject: [POOL, OPTIONS],
+  },
+  {
+    provide: HandlerExplorer,
+    useFactory: (discovery: DiscoveryService, scanner: MetadataScanner) => new HandlerExplorer(discovery, scanner),
+    inject: [DiscoveryService, MetadataScanner],
+  },
+  {
+    provide: TRANSPORT,
+    useFactory: (
+      options: ResolvedOptions,
+      clock: Clock,
+      random: Random,
+      monitor: LoggingMonitor,
+      modules: ModuleRef,
+    ) => {
+      const codec = options.signing ? signedCodec(options.signing) : PLAIN;
+      const transport = options.transport.create({
+        codec,
+        service: options.service,
+        clock,
+        random,
+        monitor,
+        resolve: resolveFrom(modules),
+      });
+      if (transport.publishTimeoutMs >= options.leaseMs / 2) {
+        throw new InvalidOptionsError([
+          `lease (${describeMs(options.leaseMs)}) must be more than twice the transport's publish time-out (${describeMs(transport.publishTimeoutMs)}): a row would be claimed again while it is being published`,
+        ]);
+      }
+      return transport;
+    },
+    inject: [OPTIONS, CLOCK, RANDOM, LoggingMonitor, ModuleRef],
+  },
+  {
+    provide: OutboxRuntime,
+    useFactory: (
+      options: ResolvedOptions,
+      store: PostgresStore,
+      transactions: Transactions,
+      transport: Transport,
+      handlers: HandlerExplorer,
+      clock: Clock,
+      random: Random,
+      monitor: LoggingMonitor,
+    ) => new OutboxRuntime({ options, store, transactions, transport, handlers, clock, random, monitor }),
+    inject: [OPTIONS, PostgresStore, Transactions, TRANSPORT, HandlerExplorer, CLOCK, RANDOM, LoggingMonitor],
+  },
+  { provide: Outbox, useFactory: ({ outbox }: OutboxRuntime) => outbox, inject: [OutboxRuntime] },
+  { provide: OutboxOperations, useFactory: ({ operations }: OutboxRuntime) => operations, inject: [OutboxRuntime] },
+  { provide: OutboxHealth, useFactory: ({ health }: OutboxRuntime) => health, inject: [OutboxRuntime] },
+];
+
+function resolveFrom(modules: ModuleRef): <T>(token: unknown) => T | undefined {
+  return <T>(token: unknown) => {
+    try {
+      return modules.get<T>(token as never, { strict: false });
+    } catch {
+      return undefined;
+    }
+  };
+}
+
+/**
+ * Starts and stops the runtime. A module of its own, and not global: Nest boots global modules first and destroys them
+ * last, which is the wrong way round for something that consumes messages.
+ */
+@Injectable()
+class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
+  private readonly logger = new Logger('Outbox');
+  private started = false;
+
+  constructor(
+    private readonly runtime: OutboxRuntime,
+    private readonly explorer: HandlerExplorer,
+    private readonly store: PostgresStore,
+    @Inject(OPTIONS) private readonly options: ResolvedOptions,
+    @Inject(POOL) private readonly pool: Pool,
+    modules: ModulesContainer,
+  ) {
+    if ([...modules.values()].filter(({ metatype }) => metatype === OutboxCoreModule).length > 1) {
+      throw new InvalidOptionsError([
+        'OutboxModule.forRoot() is imported twice: an application has one outbox, in its root module',
+      ]);
+    }
+    // Nest orders hooks by distance from the root. Below zero: bootstraps after, and is destroyed before, every feature.
+    for (const module of modules.values()) if (module.metatype === OutboxLifecycleModule) module.distance = -1;
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    try {
+      await this.boot();
+    } catch (error) {
+      // Nest runs no shutdown hooks after a failed boot: without this, open connections would keep the process alive.
+      await this.onApplicationShutdown();
+      throw error;
+    }
+  }
+
+  /** HTTP is still served: handlers end, requests go on recording, the relay goes on relaying. */
+  async onModuleDestroy(): Promise<void> {
+    if (this.started) await this.runtime.stopConsuming();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    if (this.started) await this.runtime.stop();
+    await this.pool.end();
+  }
+
+  private async boot(): Promise<void> {
+    const { service, handlerTimeoutMs } = this.options;
+    this.explorer.explore({ service, handlerTimeoutMs });
+    await this.store.checkSchema();
+    for (const warning of await this.store.checkDurability()) this.logger.warn(warning);
+    this.started = true;
+    await this.runtime.start();
+  }
+}
+
+@Module({ providers: [OutboxLifecycle] })
+class OutboxLifecycleModule {}
+
+/** Named apart from OutboxModule, so that `forFeature` does not bring the core along. */
+@Module({})
+class OutboxCoreModule {}

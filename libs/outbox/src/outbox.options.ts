@@ -1,0 +1,246 @@
+import { distance } from 'fastest-levenshtein';
+import { InvalidOptionsError } from './errors';
+import type { SigningKeys } from './message/codec';
+import { describeMs, type Duration, toMs } from './message/duration';
+import { serviceNameProblem } from './message/names';
+import type { OnAlarm } from './operations/monitor';
+import type { TransportFactory } from './ports/transport';
+import type { TransactionHost } from './transactions';
+
+/** What `OutboxModule.forRoot` takes. Durations are milliseconds or text with a unit: `'30s'`, `'15m'`, `'14d'`. */
+export interface OutboxModuleOptions {
+  /** The name of this service: what others write in `to:`. Lower-case letters, digits, dashes. */
+  service: string;
+  /** What carries the messages: `rabbitMq()`, `direct({ … })`, or `memory()` in tests. */
+  transport: TransportFactory;
+  /** False in a process that only records (a web worker, a script): another instance relays. @default true */
+  relay?: boolean;
+  /** How long a claimed row belongs to one relay. Longer survives slower pauses; shorter repeats sooner after a crash. @default '30s' */
+  lease?: Duration;
+  /** Deliveries in flight at once; one receiver gets at most half. @default 512 */
+  window?: number;
+  /** Wait after a failed attempt: doubles from `first` to `max`, full jitter. @default { first: '1s', max: '5m' } */
+  backoff?: { first: Duration; max: Duration };
+  /** Wait for a receipt before asking again: doubles from `first` to `max`. @default { first: '60s', max: '1h' } */
+  receiptWait?: { first: Duration; max: Duration };
+  /** Without a verdict for so long, a delivery is parked for a person. @default '7d' */
+  giveUpAfter?: Duration;
+  /** A failing `@OnAccepted` or `@Compensate` is parked after this many tries. @default 20 */
+  maxFollowUpAttempts?: number;
+  /** Handlers and follow-ups are rolled back after this time. Must stay below the broker's consumer time-out. @default '30s' */
+  handlerTimeout?: Duration;
+  /** A message older than this is never executed. All services of a system use the same value. @default '14d' */
+  horizon?: Duration;
+  /** When final messages and inbox rows are deleted. `outbox` ≥ horizon, `inbox` ≥ horizon + 1 day. @default both '30d' */
+  retention?: { outbox?: Duration; inbox?: Duration };
+  /** Slowest polling of an idle relay. The normal path does not poll. @default '1s' */
+  pollInterval?: Duration;
+  /** How long a shutdown waits for handlers in progress. @default '10s' */
+  shutdownTimeout?: Duration;
+  /** Largest payload, in bytes of JSON. RabbitMQ and your tables want it small. @default 262144 */
+  maxPayloadBytes?: number;
+  /** Where the tables are: as given to `outboxMigrations()`. @default { prefix: '' } in the connection's search path */
+  tables?: { schema?: string; prefix?: string };
+  /** Named prepared statements: a third faster; off for PgBouncer before 1.21. @default true */
+  namedStatements?: boolean;
+  /** Connections of the library's own pool, beside your DataSource's. @default 4 */
+  poolSize?: number;
+  /** Signs receipts and cancels, and takes none that is not signed: see SECURITY.md. @default none: the broker is trusted */
+  signing?: SigningKeys;
+  /** What to do about a write that misses the open transaction. @default 'throw', and 'warn' if NODE_ENV is production */
+  strictWrites?: 'throw' | 'warn' | 'off';
+  /** Joins transactions of `@nestjs-cls/transactional` or `typeorm-transactional`. @default none */
+  transactionHost?: TransactionHost;
+  /** Called for everything that needs a person: parked rows, contradictions, collisions, quarantine. @default a logged warning only */
+  onAlarm?: OnAlarm;
+}
+
+/** The options with every default filled in and every duration in milliseconds. */
+export interface ResolvedOptions {
+  service: string;
+  transport: TransportFactory;
+  relay: boolean;
+  leaseMs: number;
+  window: number;
+  backoff: { firstMs: number; maxMs: number };
+  receiptWait: { firstMs: number; maxMs: number };
+  giveUpAfterMs: number;
+  maxFollowUpAttempts: number;
+  handlerTimeoutMs: number;
+  horizonMs: number;
+  retention: { outboxMs: number; inboxMs: number };
+  pollIntervalMs: number;
+  shutdownTimeoutMs: number;
+  maxPayloadBytes: number;
+  tables: { schema?: string; prefix?: string };
+  namedStatements: boolean;
+  poolSize: number;
+  signing: SigningKeys | undefined;
+  strictWrites: 'throw' | 'warn' | 'off';
+  transactionHost: TransactionHost | undefined;
+  onAlarm: OnAlarm | undefined;
+}
+
+const KNOWN: Record<keyof OutboxModuleOptions, true> = {
+  service: true,
+  transport: true,
+  relay: true,
+  lease: true,
+  window: true,
+  backoff: true,
+  receiptWait: true,
+  giveUpAfter: true,
+  maxFollowUpAttempts: true,
+  handlerTimeout: true,
+  horizon: true,
+  retention: true,
+  pollInterval: true,
+  shutdownTimeout: true,
+  maxPayloadBytes: true,
+  tables: true,
+  namedStatements: true,
+  poolSize: true,
+  signing: true,
+  strictWrites: true,
+  transactionHost: true,
+  onAlarm: true,
+};
+
+const DAY_MS = 86_400_000;
+/** As long as the hash: RFC 2104 discourages less. */
+const MIN_SECRET_BYTES = 32;
+
+/**
+ * Fills in the defaults (here, and nowhere else) and checks everything.
+ * @throws InvalidOptionsError with all problems
+ */
+export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
+  const reader = new Reader();
+  const options: ResolvedOptions = {
+    service: given.service,
+    transport: given.transport,
+    relay: reader.flag('relay', given.relay, true),
+    leaseMs: reader.duration('lease', given.lease, '30s'),
+    window: reader.whole('window', given.window, 512, 2, 10_000),
+    backoff: reader.doubling('backoff', given.backoff, { first: '1s', max: '5m' }),
+    receiptWait: reader.doubling('receiptWait', given.receiptWait, { first: '60s', max: '1h' }),
+    giveUpAfterMs: reader.duration('giveUpAfter', given.giveUpAfter, '7d'),
+    maxFollowUpAttempts: reader.whole('maxFollowUpAttempts', given.maxFollowUpAttempts, 20, 1, 1000),
+    handlerTimeoutMs: reader.duration('handlerTimeout', given.handlerTimeout, '30s'),
+    horizonMs: reader.duration('horizon', given.horizon, '14d'),
+    retention: {
+      outboxMs: reader.duration('retention.outbox', given.retention?.outbox, '30d'),
+      inboxMs: reader.duration('retention.inbox', given.retention?.inbox, '30d'),
+    },
+    pollIntervalMs: reader.duration('pollInterval', given.pollInterval, '1s'),
+    shutdownTimeoutMs: reader.duration('shutdownTimeout', given.shutdownTimeout, '10s'),
+    maxPayloadBytes: reader.whole('maxPayloadBytes', given.maxPayloadBytes, 256 * 1024, 1024, 16 * 1024 * 1024),
+    tables: given.tables ?? {},
+    namedStatements: reader.flag('namedStatements', given.namedStatements, true),
+    poolSize: reader.whole('poolSize', given.poolSize, 4, 1, 100),
+    signing: given.signing,
+    strictWrites: given.strictWrites ?? (process.env.NODE_ENV === 'production' ? 'warn' : 'throw'),
+    transactionHost: given.transactionHost,
+    onAlarm: given.onAlarm,
+  };
+  const problems = [
+    ...unknownOptions(given),
+    serviceNameProblem(given.service),
+    ...reader.problems,
+    ...contradictions(options),
+    ...signingProblems(given.signing),
+  ];
+  const found = problems.filter((problem) => problem !== undefined);
+  if (found.length > 0) throw new InvalidOptionsError(found);
+  return options;
+}
+
+/** Values that are fine alone and cannot work together: names both options and both values. */
+function contradictions(options: ResolvedOptions): (string | undefined)[] {
+  const { horizonMs, retention, giveUpAfterMs, transport, strictWrites, transactionHost, leaseMs } = options;
+  const days = (ms: number): string => describeMs(ms);
+  return [
+    typeof transport?.create !== 'function'
+      ? 'transport is missing or none: write transport: rabbitMq() or transport: direct({ … })'
+      : undefined,
+    retention.inboxMs < horizonMs + DAY_MS
+      ? `retention.inbox (${days(retention.inboxMs)}) must be at least horizon (${days(horizonMs)}) + 1 day: a copy that outlives its inbox row would be executed twice`
+      : undefined,
+    retention.outboxMs < horizonMs
+      ? `retention.outbox (${days(retention.outboxMs)}) must be at least horizon (${days(horizonMs)}): late contradictions would go unseen`
+      : undefined,
+    giveUpAfterMs >= horizonMs
+      ? `giveUpAfter (${days(giveUpAfterMs)}) must be shorter than horizon (${days(horizonMs)}): later nothing can be executed any more`
+      : undefined,
+    leaseMs < 1000 ? `lease (${leaseMs} ms) must be at least 1s: a shorter one ends before a publish does` : undefined,
+    !['throw', 'warn', 'off'].includes(strictWrites)
+      ? `strictWrites ${JSON.stringify(strictWrites)} must be 'throw', 'warn' or 'off'`
+      : undefined,
+    transactionHost && !(typeof transactionHost.manager === 'function' && typeof transactionHost.run === 'function')
+      ? 'transactionHost needs both functions, manager() and run(): with one alone two transactions would be opened'
+      : undefined,
+  ];
+}
+
+function signingProblems(signing: SigningKeys | undefined): string[] {
+  if (!signing) return [];
+  const keys = Object.entries(signing.keys ?? {});
+  const problems = keys
+    .filter(([id, secret]) => id === '' || typeof secret !== 'string' || Buffer.byteLength(secret) < MIN_SECRET_BYTES)
+    .map(([id]) => `signing.keys['${id}'] needs a name and a secret of at least ${MIN_SECRET_BYTES} bytes`);
+  if (!Object.hasOwn(signing.keys ?? {}, signing.sign)) {
+    problems.push(
+      `signing.sign names the key '${signing.sign}', which is not among signing.keys (${keys.map(([id]) => id).join(', ') || 'none'})`,
+    );
+  }
+  return problems;
+}
+
+function unknownOptions(given: object): string[] {
+  return Object.keys(given)
+    .filter((name) => !(name in KNOWN))
+    .map((name) => {
+      const nearest = Object.keys(KNOWN).sort((a, b) => distance(a, name) - distance(b, name))[0]!;
+      const hint = distance(nearest, name) <= Math.max(2, name.length / 3) ? ` Did you mean '${nearest}'?` : '';
+      return `unknown option '${name}'.${hint}`;
+    });
+}
+
+/** Reads single values and collects what is wrong with them. */
+class Reader {
+  readonly problems: string[] = [];
+
+  duration(name: string, value: Duration | undefined, fallback: Duration): number {
+    const ms = toMs(value ?? fallback);
+    if (ms !== undefined && ms > 0) return ms;
+    this.problems.push(
+      `${name} ${JSON.stringify(value)} is no duration: write milliseconds or text like '${fallback}'`,
+    );
+    return toMs(fallback)!;
+  }
+
+  doubling(
+    name: string,
+    value: { first: Duration; max: Duration } | undefined,
+    fallback: { first: Duration; max: Duration },
+  ): { firstMs: number; maxMs: number } {
+    const firstMs = this.duration(`${name}.first`, value?.first, fallback.first);
+    const maxMs = this.duration(`${name}.max`, value?.max, fallback.max);
+    if (firstMs > maxMs)
+      this.problems.push(`${name}.first (${describeMs(firstMs)}) is longer than ${name}.max (${describeMs(maxMs)})`);
+    return { firstMs, maxMs };
+  }
+
+  whole(name: string, value: number | undefined, fallback: number, min: number, max: number): number {
+    if (value === undefined) return fallback;
+    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
+    this.problems.push(`${name} ${JSON.stringify(value)} must be a whole number from ${min} to ${max}`);
+    return fallback;
+  }
+
+  flag(name: string, value: boolean | undefined, fallback: boolean): boolean {
+    if (value === undefined || typeof value === 'boolean') return value ?? fallback;
+    this.problems.push(`${name} ${JSON.stringify(value)} must be true or false`);
+    return fallback;
+  }
+}

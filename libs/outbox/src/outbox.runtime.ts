@@ -1,0 +1,164 @@
+import { Inbox } from './inbox/inbox';
+import { waits } from './message/backoff';
+import { OutboxHealth } from './operations/health';
+import { OutboxOperations } from './operations/operations';
+import { Pruner } from './operations/pruner';
+import type { ResolvedOptions } from './outbox.options';
+import { Outbox } from './outbox/outbox';
+import { VerdictWatch } from './outbox/verdict-watch';
+import type { Clock, Random } from './ports/clock';
+import type { HandlerRegistry } from './ports/handlers';
+import type { Monitor } from './ports/monitor';
+import type { InboxStore, OutboxStore } from './ports/store';
+import type { TransactionRunner } from './ports/transaction-runner';
+import type { Endpoint, Transport } from './ports/transport';
+import { FollowUpRunner } from './receipts/follow-ups';
+import { Receipts } from './receipts/receipts';
+import { HandOffBuffer } from './relay/hand-off-buffer';
+import { Relay } from './relay/relay';
+import { RelayRunner } from './relay/runner';
+import { Settlements } from './relay/settlement';
+import type { EntityManager } from './transactions';
+
+/** Everything that can be replaced: by PostgreSQL and RabbitMQ, or by a simulation. */
+export interface RuntimeParts<Tx = EntityManager> {
+  readonly options: ResolvedOptions;
+  readonly store: OutboxStore<Tx> & InboxStore<Tx>;
+  readonly transactions: TransactionRunner<Tx>;
+  readonly transport: Transport;
+  readonly handlers: HandlerRegistry;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly monitor: Monitor;
+}
+
+/** A copy waits so long for its twin in progress, then leaves the answer to it. */
+const INBOX_LOCK_TIMEOUT_MS = 5_000;
+/** Deliveries in memory between commit and publish; beyond, rows are inserted unleased and swept. */
+const HAND_OFF_CAPACITY = 1_000;
+const BUSY_POLL_MS = 50;
+const PRUNE_EVERY_MS = 60_000;
+
+/**
+ * One service's half of the protocol, put together: what it records, relays, consumes and answers. Knows ports only.
+ *
+ * Starting: serve and connect first, then relay. Stopping in two steps, because HTTP is served until the last moment:
+ * `stopConsuming` while requests still record messages, `stop` when nobody can record any more.
+ */
+export class OutboxRuntime<Tx = EntityManager> {
+  readonly outbox: Outbox<Tx>;
+  readonly operations: OutboxOperations;
+  readonly health: OutboxHealth;
+  readonly relay: Relay;
+  readonly inbox: Inbox;
+  readonly receipts: Receipts;
+  readonly pruner: Pruner;
+  private readonly runner: RelayRunner;
+
+  constructor(private readonly parts: RuntimeParts<Tx>) {
+    const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
+    const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
+    const verdicts = new VerdictWatch(clock);
+    const settlements = new Settlements(store, clock);
+    const buffer = new HandOffBuffer(
+      clock,
+      random,
+      {
+        capacity: options.relay ? HAND_OFF_CAPACITY : 0,
+        leaseMs: options.leaseMs,
+        publishTimeoutMs: transport.publishTimeoutMs,
+      },
+      () => transport.ready,
+    );
+    const followUps = new FollowUpRunner(
+      { timeoutMs: options.handlerTimeoutMs },
+      store,
+      transactions,
+      handlers,
+      verdicts,
+      relayWaits,
+      clock,
+      monitor,
+    );
+    this.relay = new Relay(
+      options,
+      store,
+      transport,
+      buffer,
+      settlements,
+      followUps,
+      relayWaits,
+      clock,
+      random,
+      monitor,
+    );
+    this.runner = new RelayRunner(
+      this.relay,
+      { busyMs: Math.min(BUSY_POLL_MS, options.pollIntervalMs), idleMs: options.pollIntervalMs },
+      clock,
+      monitor,
+    );
+    buffer.onWake = () => this.runner.wake();
+    this.outbox = new Outbox(options, store, transactions, handlers, buffer, verdicts, clock, random, monitor);
+    this.inbox = new Inbox(
+      { service: options.service, horizonMs: options.horizonMs, lockTimeoutMs: INBOX_LOCK_TIMEOUT_MS },
+      store,
+      transactions,
+      handlers,
+      clock,
+      random,
+      monitor,
+    );
+    this.receipts = new Receipts(
+      { service: options.service, retentionMs: options.retention.outboxMs },
+      store,
+      transactions,
+      followUps,
+      settlements,
+      verdicts,
+      relayWaits,
+      clock,
+      monitor,
+    );
+    this.operations = new OutboxOperations(store, buffer, (id, asked) => this.outbox.cancel(id, asked));
+    this.health = new OutboxHealth(store, transport);
+    this.pruner = new Pruner({ ...options.retention, everyMs: PRUNE_EVERY_MS }, store, clock, monitor);
+  }
+
+  /** @throws TopologyMismatchError and whatever else stops a boot */
+  async start(): Promise<void> {
+    await this.parts.transport.start(this.endpoint());
+    this.pruner.start();
+    if (this.parts.options.relay) this.runner.start();
+  }
+
+  /** Takes no more envelopes; lets handlers in progress end. */
+  async stopConsuming(): Promise<void> {
+    await this.parts.transport.stopConsuming(this.parts.options.shutdownTimeoutMs);
+  }
+
+  /** Claims nothing more, finishes what is in flight, gives back leases, closes connections. */
+  async stop(): Promise<void> {
+    await this.pruner.stop();
+    await this.runner.stop();
+    await this.parts.transport.close();
+  }
+
+  private endpoint(): Endpoint {
+    const { options, handlers, transport, monitor } = this.parts;
+    return {
+      service: options.service,
+      subscriptions: handlers.handlers().map(({ type, kind, concurrency }) => ({ type, kind, concurrency })),
+      onEnvelope: (envelope) => this.inbox.receive(envelope),
+      onReceipt: (envelope) => this.receipts.apply(envelope),
+      onMalformed: ({ problem, untrusted }) =>
+        monitor.record(
+          untrusted ? { event: 'receipt.untrusted', ...untrusted, problem } : { event: 'inbox.malformed', problem },
+        ),
+      onReady: (ready) => {
+        monitor.record({ event: ready ? 'transport.ready' : 'transport.not-ready', transport: transport.name });
+        if (ready) this.runner.wake();
+      },
+    };
+  }
+}
