@@ -1,0 +1,245 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { freePort, portAnswers, testBroker, testDatabase, until } from '@tallystick/services';
+
+jest.setTimeout(180_000);
+
+interface Ready {
+  user: string;
+  order: string;
+  databases: { user: string; order: string };
+  transport: string;
+  broker: string | null;
+}
+
+/** The built demo, run as a user would; whatever it starts can be told by a mark in the environment. */
+class Demo {
+  output = '';
+  private readonly mark = `TALLYSTICK_DEMO_TEST=${randomUUID()}`;
+  private child!: ChildProcess;
+  private exit!: Promise<unknown[]>;
+  private scratch!: string;
+  private ports!: number[];
+
+  static async start(options: string[], environment: NodeJS.ProcessEnv = {}): Promise<Demo> {
+    const demo = new Demo();
+    demo.scratch = await mkdtemp(join(tmpdir(), 'demo-test-'));
+    await chmod(demo.scratch, 0o755); // PostgreSQL is not root, even if we are
+    demo.ports = [await freePort(), await freePort()];
+    const [name, value] = demo.mark.split('=') as [string, string];
+    const { AMQP_URL: _, FORCE_COLOR: __, ...inherited } = process.env;
+    const program = join(__dirname, '../dist/main.js');
+    demo.child = spawn(process.execPath, [program, '--ports', demo.ports.join(), ...options], {
+      env: { ...inherited, TMPDIR: demo.scratch, [name]: value, ...environment },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    for (const stream of [demo.child.stdout!, demo.child.stderr!]) {
+      stream.on('data', (chunk) => (demo.output += String(chunk)));
+    }
+    demo.exit = once(demo.child, 'close');
+    return demo;
+  }
+
+  async says(text: string | RegExp): Promise<void> {
+    const found = (): boolean => (typeof text === 'string' ? this.output.includes(text) : text.test(this.output));
+    await until(
+      `the demo says ${text}`,
+      () => {
+        if (this.child.exitCode !== null && !found())
+          throw new Error(`It ended before it said ${text}:\n${this.output}`);
+        return found();
+      },
+      { timeoutMs: 120_000 },
+    );
+  }
+
+  get ready(): Ready {
+    return JSON.parse(/^ready (.*)$/m.exec(this.output)![1]!) as Ready;
+  }
+
+  kill(signal: NodeJS.Signals): void {
+    this.child.kill(signal);
+  }
+
+  /** Kills one of the services, behind the demo's back. */
+  async killService(name: string): Promise<void> {
+    for (const pid of await this.processes()) {
+      const command = await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(() => '');
+      if (command.includes(`${name}/dist/main.js`)) process.kill(pid, 'SIGKILL');
+    }
+  }
+
+  async exitCode(): Promise<number | null> {
+    return (await this.exit)[0] as number | null;
+  }
+
+  /** No process, no port and no file is left. */
+  async expectNothingLeft(): Promise<void> {
+    await this.exit;
+    await until('every process has ended', async () => (await this.processes()).length === 0);
+    for (const port of this.ports) expect(await portAnswers(port)).toBe(false);
+    expect(await readdir(this.scratch)).toEqual([]);
+    await rm(this.scratch, { recursive: true });
+  }
+
+  private async processes(): Promise<number[]> {
+    const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+    const marked = await Promise.all(
+      pids.map(async (pid) => (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')).includes(this.mark)),
+    );
+    return pids.filter((_, index) => marked[index]).map(Number);
+  }
+}
+
+async function givenDatabases(): Promise<Ready['databases']> {
+  return { user: await testDatabase('demo_user'), order: await testDatabase('demo_order') };
+}
+
+function urlsOf({ user, order }: Ready['databases']): NodeJS.ProcessEnv {
+  return { DATABASE_URL_USER: user, DATABASE_URL_ORDER: order };
+}
+
+describe('the story', () => {
+  it('is played over direct calls, on an embedded PostgreSQL, and leaves nothing behind', async () => {
+    const demo = await Demo.start(['--transport', 'direct', '--once']);
+
+    expect({ code: await demo.exitCode(), output: demo.output }).toMatchObject({ code: 0 });
+    expect(demo.ready).toMatchObject({
+      user: expect.stringMatching(/^http:\/\/127.0.0.1:\d+$/),
+      order: expect.stringMatching(/^http:\/\/127.0.0.1:\d+$/),
+      databases: { user: expect.stringMatching(/^postgres/), order: expect.stringMatching(/^postgres/) },
+      transport: 'direct',
+      broker: null,
+    });
+    expect(demo.output).not.toContain('✗');
+    expect(demo.output).toContain('✓ Money is conserved');
+    expect(demo.output).not.toContain('\u001b['); // no colours: nobody is looking
+    await demo.expectNothingLeft();
+  });
+
+  it('is played over RabbitMQ, and again on the same databases, until somebody presses Ctrl-C', async () => {
+    const databases = await givenDatabases();
+    const AMQP_URL = await testBroker('demo');
+    const environment = { AMQP_URL, ...urlsOf(databases) };
+    const first = await Demo.start(['--transport', 'rabbitmq', '--once'], environment);
+    expect({ code: await first.exitCode(), output: first.output }).toMatchObject({ code: 0 });
+    expect(first.output).not.toContain('✗');
+    await first.expectNothingLeft();
+
+    const second = await Demo.start([], environment);
+    await second.says('go on serving');
+    expect(second.ready).toMatchObject({ transport: 'rabbitmq', broker: AMQP_URL, databases });
+    expect(second.output).not.toContain('✗');
+    expect((await fetch(`${second.ready.user}/health/ready`)).status).toBe(200);
+    second.kill('SIGINT');
+    expect(await second.exitCode()).toBe(0); // that was all that was asked for
+    await second.expectNothingLeft();
+  });
+});
+
+describe('Ctrl-C', () => {
+  it.each(['PostgreSQL: creating', 'user-service and order-service: starting'])('while it says "%s"', async (text) => {
+    const demo = await Demo.start(['--transport', 'direct']);
+    await demo.says(text);
+    demo.kill('SIGINT');
+    expect(await demo.exitCode()).toBe(130);
+    expect(demo.output).not.toMatch(/^ready /m);
+    await demo.expectNothingLeft();
+  });
+
+  it('during the story', async () => {
+    const demo = await Demo.start(['--transport', 'direct']);
+    await demo.says('1. A purchase completes');
+    demo.kill('SIGINT');
+    expect(await demo.exitCode()).toBe(130);
+    expect(demo.output).toContain('SIGINT: stopping');
+    await demo.expectNothingLeft();
+  });
+});
+
+describe('when something goes wrong', () => {
+  it('a service that dies is reported with its last words, and ends the demo', async () => {
+    const demo = await Demo.start(['--transport', 'direct'], urlsOf(await givenDatabases()));
+    await demo.says('1. A purchase completes');
+    await demo.killService('user-service');
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toMatch(
+      /user-service ended unexpectedly \(SIGKILL\). Its last lines:\n {2}\| user-service listening/,
+    );
+    await demo.expectNothingLeft();
+  });
+
+  it('a service that cannot start is reported with its reason', async () => {
+    const environment = { ...urlsOf(await givenDatabases()), LOG_LEVEL: 'loud' };
+    const demo = await Demo.start(['--transport', 'direct', '--once'], environment);
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toMatch(/-service ended unexpectedly \(exit code 1\). Its last lines:[^]*LOG_LEVEL/);
+    await demo.expectNothingLeft();
+  });
+
+  it('a database that does not let us in is named, without its password', async () => {
+    const { user, order } = await givenDatabases();
+    const missing = Object.assign(new URL(order), { pathname: '/no_such_database', password: 's3cret' }).href;
+    const demo = await Demo.start(['--transport', 'direct'], urlsOf({ user, order: missing }));
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toContain('The database of DATABASE_URL_ORDER does not let us in: database "no_such_database"');
+    expect(demo.output).not.toContain('s3cret');
+    await demo.expectNothingLeft();
+  });
+
+  it('the demo itself is killed: its services and servers end by themselves', async () => {
+    const demo = await Demo.start(['--transport', 'direct']);
+    await demo.says('1. A purchase completes');
+    demo.kill('SIGKILL');
+    await demo.expectNothingLeft();
+  });
+
+  it('a busy port is named at once, with what to do about it', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as { port: number };
+    const demo = await Demo.start(['--ports', `${await freePort()},${port}`]);
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toMatch(
+      new RegExp(`^Port ${port}, for order-service, is in use by another program.\nStop .* --ports \\d+,\\d+\n$`),
+    );
+    await demo.expectNothingLeft();
+    server.close();
+  });
+
+  it('a broker that does not let us in is named, without its password', async () => {
+    const demo = await Demo.start([], { AMQP_URL: 'amqp://ada:s3cret@127.0.0.1:1', ...urlsOf(await givenDatabases()) });
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toMatch(/^The broker of AMQP_URL .*127.0.0.1:1.* does not let us log in/m);
+    expect(demo.output).not.toMatch(/s3cret|\n {4}at /);
+    await demo.expectNothingLeft();
+  });
+
+  it('one database alone is refused: both or none', async () => {
+    const demo = await Demo.start([], { DATABASE_URL_USER: 'postgresql://localhost/user' });
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toContain('Set both DATABASE_URL_USER and DATABASE_URL_ORDER, or neither.');
+    await demo.expectNothingLeft();
+  });
+
+  it.each(['3001', '3001,3001', '3001,70000', 'a,b'])('--ports %s is refused', async (ports) => {
+    const demo = await Demo.start(['--ports', ports]);
+    expect(await demo.exitCode()).toBe(1);
+    expect(demo.output).toContain('Write two different ports: 3001,3002');
+    await demo.expectNothingLeft();
+  });
+});
+
+it('--help says what there is to choose', async () => {
+  const demo = await Demo.start(['--help']);
+  expect(await demo.exitCode()).toBe(0);
+  for (const word of ['--once', '--ports', '--transport', 'AMQP_URL', 'DATABASE_URL_USER']) {
+    expect(demo.output).toContain(word);
+  }
+  await demo.expectNothingLeft();
+});

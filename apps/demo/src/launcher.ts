@@ -1,0 +1,154 @@
+import { createServer } from 'node:net';
+import { once } from 'node:events';
+import { Client } from 'pg';
+import { type Cleanup, freePort, startPostgres } from '@tallystick/services';
+import { type Carrier, findCarrier } from './carrier';
+import { ServiceProcess, type ServiceWatcher } from './service-process';
+import type { Terminal } from './terminal';
+
+export interface LaunchOptions {
+  readonly ports: { readonly user: number; readonly order: number };
+  /** @default whatever there is */
+  readonly transport?: 'rabbitmq' | 'direct';
+  readonly amqpUrl?: string;
+  /** Databases of somebody else. @default two on an embedded PostgreSQL */
+  readonly databases?: Databases;
+  /** Shows what the services write. */
+  readonly verbose: boolean;
+}
+
+export interface Databases {
+  readonly user: string;
+  readonly order: string;
+}
+
+/** Everything is up. */
+export interface Running {
+  readonly user: string;
+  readonly order: string;
+  readonly databases: Databases;
+  readonly carrier: Carrier;
+  readonly orderService: ServiceProcess;
+}
+
+/** Something a person can put right. Its message says how; a stack trace would not help. */
+export class DemoError extends Error {}
+
+const HOST = '127.0.0.1';
+
+/**
+ * Starts databases, broker and both services, in that order. Whatever was started is in `cleanup`, also when this
+ * rejects. `signal` ends it between two steps.
+ */
+export async function launch(
+  options: LaunchOptions,
+  terminal: Terminal,
+  cleanup: Cleanup,
+  signal: AbortSignal,
+  onDeath: (report: string) => void,
+): Promise<Running> {
+  await checkPorts(options.ports);
+  const onProgress = (line: string): void => terminal.progress(line);
+
+  const [databases, carrier] = await together([
+    findDatabases(options.databases, onProgress, cleanup),
+    findCarrier({ wanted: options.transport, amqpUrl: options.amqpUrl, onProgress }, cleanup),
+  ]);
+  terminal.progress(`Transport: ${carrier.transport} (${carrier.why})`);
+  signal.throwIfAborted();
+
+  const address = `${HOST}:${await freePort()}`;
+  const common = {
+    HOST,
+    LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
+    TRANSPORT: carrier.transport,
+    ...(carrier.broker && { AMQP_URL: carrier.broker }),
+  };
+  const service = (side: 'user' | 'order', more: NodeJS.ProcessEnv): ServiceProcess => {
+    const name = `${side}-service` as const;
+    const watcher: ServiceWatcher = { onDeath };
+    if (options.verbose) watcher.onLine = (line) => terminal.progress(`${name} | ${line}`);
+    const environment = { ...common, PORT: String(options.ports[side]), DATABASE_URL: databases[side], ...more };
+    const made = new ServiceProcess(name, environment, watcher);
+    cleanup.defer(() => made.stop());
+    signal.addEventListener('abort', () => void made.stop()); // also while it is starting
+    return made;
+  };
+  const orderService = service('order', { DIRECT_LISTEN: address });
+  const userService = service('user', { ORDER_SERVICE_ADDRESS: address });
+  terminal.progress('user-service and order-service: starting');
+  await together([userService.start(), orderService.start()]);
+  signal.throwIfAborted();
+
+  const { ports } = options;
+  const running = {
+    user: `http://${HOST}:${ports.user}`,
+    order: `http://${HOST}:${ports.order}`,
+    databases,
+    carrier,
+    orderService,
+  };
+  const { transport, broker } = carrier;
+  terminal.ready({ user: running.user, order: running.order, databases, transport, broker });
+  return running;
+}
+
+async function findDatabases(
+  given: Databases | undefined,
+  onProgress: (line: string) => void,
+  cleanup: Cleanup,
+): Promise<Databases> {
+  if (given) {
+    await checkDatabase('DATABASE_URL_USER', given.user);
+    await checkDatabase('DATABASE_URL_ORDER', given.order);
+    return given;
+  }
+  const postgres = cleanup.stopLater(await startPostgres({ onProgress }));
+  const [user, order] = await Promise.all([
+    postgres.createDatabase('user_service'),
+    postgres.createDatabase('order_service'),
+  ]);
+  return { user, order };
+}
+
+async function checkDatabase(variable: string, url: string): Promise<void> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
+  try {
+    await client.connect();
+  } catch (error) {
+    // Not the url: it holds a password.
+    throw new DemoError(`The database of ${variable} does not let us in: ${(error as Error).message}`, {
+      cause: error,
+    });
+  } finally {
+    await client.end();
+  }
+}
+
+/** All of them, or the first error once none is under way any more: what they have begun is then known to `cleanup`. */
+async function together<T extends readonly Promise<unknown>[]>(
+  work: [...T],
+): Promise<{ [K in keyof T]: Awaited<T[K]> }> {
+  await Promise.allSettled(work);
+  return Promise.all(work);
+}
+
+/** Asked first, because the answer is sooner and clearer than that of a service that could not start. */
+async function checkPorts(ports: LaunchOptions['ports']): Promise<void> {
+  for (const [side, port] of Object.entries(ports)) {
+    const server = createServer().listen(port, HOST);
+    try {
+      await once(server, 'listening');
+    } catch (error) {
+      const { code } = error as NodeJS.ErrnoException;
+      const reason = code === 'EADDRINUSE' ? 'is in use by another program' : `cannot be used (${code})`;
+      throw new DemoError(
+        `Port ${port}, for ${side}-service, ${reason}.\n` +
+          `Stop that program, or choose other ports: npm start -- --ports ${ports.user + 100},${ports.order + 100}`,
+        { cause: error },
+      );
+    }
+    server.close();
+    await once(server, 'close');
+  }
+}

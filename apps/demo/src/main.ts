@@ -1,0 +1,132 @@
+#!/usr/bin/env node
+import { setTimeout as sleep } from 'node:timers/promises';
+import { inspect } from 'node:util';
+import { Cleanup, RabbitUnavailableError } from '@tallystick/services';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { checkInvariants } from './invariants';
+import { DemoError, launch, type LaunchOptions, type Running } from './launcher';
+import { Shop } from './shop';
+import { Stage } from './stage';
+import { CHAPTERS } from './story';
+import { Terminal } from './terminal';
+
+interface Arguments {
+  readonly once: boolean;
+  readonly ports: LaunchOptions['ports'];
+  readonly transport?: 'rabbitmq' | 'direct';
+  readonly verbose: boolean;
+}
+
+/** Why the demo ends before its story does: somebody asked it to, or a service died. */
+class Ended extends Error {
+  constructor(
+    message: string,
+    readonly exitCode: number,
+  ) {
+    super(message);
+  }
+}
+
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** Starts everything, plays the story, and cleans up whichever way it ends. */
+async function demo(options: Arguments, terminal: Terminal): Promise<number> {
+  const ending = new AbortController();
+  for (const [name, exitCode] of Object.entries(SIGNALS)) {
+    process.on(name, () => ending.abort(new Ended(`${name}: stopping`, exitCode)));
+  }
+  process.stdout.on('error', () => ending.abort(new Ended('nobody reads this any more', 1))); // npm start | head
+  const end = ended(ending.signal);
+  void end.then(({ message }) => terminal.problem(`\n${message}`)); // at once: cleaning up takes a moment
+  const cleanup = new Cleanup();
+  try {
+    const onDeath = (report: string): void => ending.abort(new Ended(report, 1));
+    const running = await launch({ ...options, ...fromEnvironment() }, terminal, cleanup, ending.signal, onDeath);
+    const kept = await play(running, terminal, ending.signal);
+    if (options.once) return kept ? 0 : 1;
+    terminal.say(
+      `\nBoth services go on serving: ${running.user}/docs and ${running.order}/docs. Ctrl-C ends the demo.`,
+    );
+    const { exitCode } = await end;
+    return exitCode === SIGNALS.SIGINT && kept ? 0 : exitCode;
+  } catch (error) {
+    // A call that fails may be the first sign that a service has died, or that everything is being stopped.
+    const reason = await Promise.race([end, sleep(500, undefined)]);
+    if (!reason) terminal.problem(isPlain(error) ? error.message : inspect(error));
+    return reason?.exitCode ?? 1;
+  } finally {
+    await cleanup.run();
+  }
+}
+
+/** @returns whether everything was as it should be */
+async function play(running: Running, terminal: Terminal, signal: AbortSignal): Promise<boolean> {
+  const stage = new Stage(new Shop(running, signal), running.orderService, terminal, signal);
+  terminal.heading('Set the stage');
+  await stage.setUp(10);
+  for (const [index, chapter] of CHAPTERS.entries()) {
+    terminal.heading(`${index + 1}. ${chapter.title}`);
+    terminal.expectation(chapter.expectation);
+    await chapter.play(stage);
+    signal.throwIfAborted();
+  }
+  terminal.heading('What both databases say');
+  const findings = await checkInvariants(running.databases, stage.deposits);
+  for (const { claim, holds, evidence } of findings) terminal.verdict(holds, `${claim}: ${evidence}`);
+  const kept = stage.failures === 0 && findings.every(({ holds }) => holds);
+  terminal.heading(kept ? 'All was as promised.' : 'Something was not as promised: look for ✗.');
+  return kept;
+}
+
+/** Its message says what to do; a stack trace would not help. */
+function isPlain(error: unknown): error is Error {
+  return error instanceof DemoError || error instanceof RabbitUnavailableError;
+}
+
+function ended(signal: AbortSignal): Promise<Ended> {
+  return new Promise((resolve) => {
+    const onAbort = (): void => resolve(signal.reason as Ended);
+    if (signal.aborted) onAbort();
+    else signal.addEventListener('abort', onAbort, { once: true });
+  });
+}
+
+function fromEnvironment(): Pick<LaunchOptions, 'amqpUrl' | 'databases'> {
+  const { AMQP_URL, DATABASE_URL_USER: user, DATABASE_URL_ORDER: order } = process.env;
+  if (!user !== !order) throw new DemoError('Set both DATABASE_URL_USER and DATABASE_URL_ORDER, or neither.');
+  return { amqpUrl: AMQP_URL || undefined, databases: user && order ? { user, order } : undefined };
+}
+
+function readPorts(text: string): LaunchOptions['ports'] {
+  const [user, order, ...rest] = text.split(',').map(Number);
+  const usable = [user, order].every((port) => Number.isInteger(port) && port! >= 1 && port! <= 65_535);
+  if (!usable || rest.length > 0 || user === order)
+    throw new InvalidArgumentError('Write two different ports: 3001,3002');
+  return { user: user!, order: order! };
+}
+
+const program = new Command('npm start --')
+  .description('Starts user-service and order-service with all they need, and shows what happens to a purchase.')
+  .addOption(
+    new Option('--transport <name>', 'what carries the messages')
+      .choices(['rabbitmq', 'direct'])
+      .default(
+        undefined,
+        'rabbitmq if there is one: AMQP_URL, a broker on 127.0.0.1:5672, an installed rabbitmq-server; else direct',
+      ),
+  )
+  .option('--ports <user,order>', 'HTTP ports of the services', readPorts, { user: 3001, order: 3002 })
+  .option('--once', 'end after the story: with 0 if everything was as it should be, else with 1', false)
+  .option('--verbose', 'show what the services write', false)
+  .addHelpText(
+    'after',
+    `
+Environment:
+  AMQP_URL             a broker to use
+  DATABASE_URL_USER    databases to use instead of an embedded PostgreSQL: set both
+  DATABASE_URL_ORDER
+  LOG_LEVEL            of the services, with --verbose: error, warn (default), log, debug`,
+  )
+  .action(async (options: Arguments) => process.exit(await demo(options, new Terminal(process.stdout))));
+
+void program.parseAsync();

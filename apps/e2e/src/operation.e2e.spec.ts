@@ -1,0 +1,147 @@
+import { Cleanup, TcpProxy, testBroker, testDatabase, until } from '@tallystick/services';
+import { audit } from './audit';
+import { type Fixture, startFixture } from './fixture';
+import { type Answer, send, Shop } from './shop';
+import { startServices } from './start-services';
+
+describe('running the services', () => {
+  let fixture: Fixture;
+
+  beforeAll(async () => {
+    fixture = await startFixture({ replicas: { user: 2, order: 2 } });
+  }, 120_000);
+  afterAll(() => fixture?.stop());
+
+  it('two replicas of each start on empty databases at the same moment, and all of them work', async () => {
+    const { services, shop, databaseUrls } = fixture;
+    const userId = await shop.createUser(1_000);
+    await shop.setStock('tally-stick', 100);
+    for (const { url } of services.users) {
+      const replica = new Shop(url, services.order.url);
+      const { body } = await replica.purchase({ userId, sku: 'tally-stick', quantity: 1, amount: 10 });
+      expect(await replica.settled(body.id)).toMatchObject({ status: 'completed' });
+    }
+    expect(await audit({ databaseUrls, deposited: 1_000, stocked: 100 })).toEqual([]);
+  });
+
+  it('live and ready', async () => {
+    for (const { url } of fixture.services.all) {
+      expect(await send('GET', `${url}/health/live`)).toMatchObject({ status: 200, body: { status: 'ok' } });
+      expect(await send('GET', `${url}/health/ready`)).toMatchObject({ status: 200, body: { status: 'ok' } });
+    }
+  });
+
+  it('described by OpenAPI', async () => {
+    const [user, order] = [fixture.services.user.url, fixture.services.order.url];
+    expect(await send('GET', `${user}/docs`)).toMatchObject({ status: 200, body: expect.stringContaining('swagger') });
+    expect(await pathsOf(user)).toEqual([
+      '/purchases',
+      '/purchases/{id}',
+      '/purchases/{id}/timeline',
+      '/users',
+      '/users/{id}',
+    ]);
+    expect(await pathsOf(order)).toEqual(['/orders', '/orders/{id}', '/stock/{sku}']);
+  });
+
+  it('quietly: they say that they listen, and nothing else', () => {
+    for (const { service, url, output } of fixture.services.all) {
+      expect(output).toBe(`${service} listening on ${url}\n`);
+    }
+  });
+
+  it('through an orderly restart and through a crash', async () => {
+    const { services, shop, databaseUrls } = fixture;
+    const userId = await shop.createUser(1_000);
+    for (const signal of ['SIGTERM', 'SIGKILL'] as const) {
+      const { body } = await shop.purchase({ userId, sku: 'tally-stick', quantity: 1, amount: 10 });
+      await Promise.all(services.all.map((each) => each.restart(signal)));
+      expect(await shop.settled(body.id, 60_000)).toMatchObject({ status: 'completed' });
+    }
+    expect(await audit({ databaseUrls })).toEqual([]);
+  }, 120_000);
+});
+
+describe('running a service', () => {
+  const cleanup = new Cleanup();
+  afterAll(() => cleanup.run());
+
+  it('without its broker is degraded and goes on selling; without its database it is down', async () => {
+    const databaseUrls = { user: await testDatabase('user'), order: await testDatabase('order') };
+    const [amqpUrl, broker] = await proxied(await testBroker('services'));
+    const [userUrl, database] = await proxied(databaseUrls.user);
+    const services = cleanup.stopLater(
+      await startServices({
+        databaseUrls: { ...databaseUrls, user: userUrl },
+        transport: { amqpUrl },
+        environment: { LOG_LEVEL: 'fatal' },
+      }),
+    );
+    const shop = new Shop(services.user.url, services.order.url);
+    const userId = await shop.createUser(1_000);
+    await shop.setStock('tally-stick', 1);
+
+    await lose(broker);
+    await readiness(services.user.url, 200, 'degraded');
+    const { status, body } = await shop.purchase({ userId, sku: 'tally-stick', quantity: 1, amount: 10 });
+    expect(status).toBe(202);
+    expect(body.status).toBe('pending');
+    await broker.refuse(false);
+    await readiness(services.user.url, 200, 'ok');
+    expect(await shop.settled(body.id, 60_000)).toMatchObject({ status: 'completed' });
+
+    await lose(database);
+    await readiness(services.user.url, 503, 'error');
+    expect(await send('GET', `${services.user.url}/health/live`)).toMatchObject({ status: 200 });
+    await database.refuse(false);
+    await readiness(services.user.url, 200, 'ok');
+    expect(await audit({ databaseUrls, deposited: 1_000, stocked: 1 })).toEqual([]);
+  }, 120_000);
+
+  it('names everything that is wrong with its environment, and ends', async () => {
+    const databaseUrls = { user: 'mysql://root:secret@127.0.0.1/users', order: await testDatabase('order') };
+    const starting = startServices({
+      databaseUrls,
+      transport: { amqpUrl: 'http://127.0.0.1' },
+      environment: { LOG_LEVEL: 'loud' },
+    });
+    const { message } = await starting.then(
+      () => new Error('it started'),
+      (error: Error) => error,
+    );
+    for (const name of ['DATABASE_URL', 'AMQP_URL', 'LOG_LEVEL']) expect(message).toContain(name);
+    expect(message).not.toContain('secret');
+  });
+
+  /** The url, through a proxy that this test can break. */
+  async function proxied(url: string): Promise<[string, TcpProxy]> {
+    const through = new URL(url);
+    const proxy = new TcpProxy({ targetHost: through.hostname, targetPort: Number(through.port) });
+    cleanup.defer(() => proxy.close());
+    through.port = String(await proxy.listen());
+    return [through.href, proxy];
+  }
+});
+
+async function lose(proxy: TcpProxy): Promise<void> {
+  await proxy.refuse(true);
+  proxy.cut();
+}
+
+async function readiness(url: string, status: number, word: string): Promise<void> {
+  let answer: Answer | undefined;
+  const asExpected = async (): Promise<boolean> => {
+    answer = await send('GET', `${url}/health/ready`);
+    return answer.status === status && answer.body.status === word;
+  };
+  await until(`${url} answers ${status} ${word}`, asExpected).catch((error: Error) => {
+    throw new Error(`${error.message}; the last answer was ${JSON.stringify(answer)}`);
+  });
+}
+
+async function pathsOf(url: string): Promise<string[]> {
+  const { body } = await send('GET', `${url}/docs-json`);
+  return Object.keys(body.paths)
+    .filter((path) => !path.startsWith('/health'))
+    .sort();
+}

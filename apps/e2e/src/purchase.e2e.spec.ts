@@ -1,0 +1,99 @@
+import { randomUUID } from 'node:crypto';
+import { audit } from './audit';
+import { type Fixture, startFixture } from './fixture';
+import { send } from './shop';
+
+describe.each(['rabbitmq', 'direct'] as const)('a purchase, over %s', (transport) => {
+  let fixture: Fixture;
+  let sku: string;
+
+  beforeAll(async () => {
+    fixture = await startFixture(transport === 'direct' ? { transport } : {});
+  }, 120_000);
+  afterAll(() => fixture?.stop());
+  beforeEach(() => (sku = `sku-${randomUUID()}`));
+
+  it('is answered at once, and completed when the order exists', async () => {
+    const { shop, services } = fixture;
+    const userId = await shop.createUser(1_000);
+    await shop.setStock(sku, 5);
+
+    const { status, body } = await shop.purchase({ userId, sku, quantity: 2, amount: 300 });
+    expect(status).toBe(202);
+    expect(body).toEqual({
+      id: expect.any(String),
+      userId,
+      sku,
+      quantity: 2,
+      amount: 300,
+      status: 'pending',
+      messageId: expect.any(String),
+    });
+    expect(await shop.settled(body.id)).toEqual({ ...body, status: 'completed', orderId: body.id });
+    expect(await shop.balance(userId)).toBe(700);
+    expect(await shop.stock(sku)).toBe(3);
+
+    const order = { id: body.id, userId, sku, quantity: 2, amount: 300, createdAt: expect.any(String) };
+    expect(await send('GET', `${services.order.url}/orders/${body.id}`)).toEqual({ status: 200, body: order });
+    expect(await send('GET', `${services.order.url}/orders?userId=${userId}`)).toEqual({ status: 200, body: [order] });
+  });
+
+  it('has a timeline that ends with the verdict', async () => {
+    const { shop, services } = fixture;
+    const userId = await shop.createUser(1_000);
+    await shop.setStock(sku, 5);
+    const { body } = await shop.purchase({ userId, sku, quantity: 1, amount: 300 });
+    await shop.settled(body.id);
+
+    const timeline = await send('GET', `${services.user.url}/purchases/${body.id}/timeline`);
+    expect(timeline).toMatchObject({
+      status: 200,
+      body: {
+        messageId: body.messageId,
+        type: 'order.requested',
+        deliveries: [{ consumer: 'order-service', state: 'completed', verdict: 'accepted' }],
+      },
+    });
+    const [delivery] = timeline.body.deliveries;
+    expect(delivery.events[0].event).toBe('recorded');
+    expect(delivery.events.at(-1).event).toBe('settled');
+    expect(delivery).not.toHaveProperty('nextTryAt');
+  });
+
+  it.each([
+    ['OUT_OF_STOCK', 'there is too little of the product', 1],
+    ['UNKNOWN_SKU', 'there is no such product', undefined],
+  ])('is refunded with %s when %s', async (reason, _when, stock) => {
+    const { shop, services } = fixture;
+    const userId = await shop.createUser(1_000);
+    if (stock !== undefined) await shop.setStock(sku, stock);
+
+    const { body } = await shop.purchase({ userId, sku, quantity: 2, amount: 300 });
+    expect(await shop.settled(body.id)).toEqual({ ...body, status: 'refunded', reason });
+    expect(await shop.balance(userId)).toBe(1_000);
+    expect(await send('GET', `${services.order.url}/orders/${body.id}`)).toMatchObject({ status: 404 });
+    if (stock !== undefined) expect(await shop.stock(sku)).toBe(stock);
+  });
+
+  it('cannot spend money or sell pieces that are not there, however many come at once', async () => {
+    const { shop } = fixture;
+    const userId = await shop.createUser(1_000);
+    await shop.setStock(sku, 4);
+    const one = { userId, sku, quantity: 1, amount: 150 };
+    const answers = await Promise.all(Array.from({ length: 12 }, () => shop.purchase(one)));
+    const taken = answers.filter(({ status }) => status === 202);
+    expect(answers.map(({ status }) => status).sort()).toEqual([...Array(6).fill(202), ...Array(6).fill(409)]);
+
+    const ends = await Promise.all(taken.map(({ body }) => shop.settled(body.id)));
+    expect(ends.map(({ status }) => status).sort()).toEqual([
+      ...Array(4).fill('completed'),
+      ...Array(2).fill('refunded'),
+    ]);
+    expect(await shop.balance(userId)).toBe(1_000 - 4 * 150);
+    expect(await shop.stock(sku)).toBe(0);
+  });
+
+  it('leaves two databases that agree', async () => {
+    expect(await audit({ databaseUrls: fixture.databaseUrls })).toEqual([]);
+  });
+});

@@ -1,0 +1,40 @@
+import { Module } from '@nestjs/common';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { configuration, database, HealthModule, SERVICE_CONFIG } from '@tallystick/chassis';
+import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
+import { UserServiceConfig } from './config';
+import { CreateUsersAndPurchases1795300000000 } from './migrations/1795300000000-create-users-and-purchases';
+import { Purchase } from './purchases/purchase.entity';
+import { PurchasesModule } from './purchases/purchases.module';
+import { User } from './users/user.entity';
+import { UsersModule } from './users/users.module';
+
+/**
+ * The parts of user-service.
+ *
+ * What to notice: the outbox is one entry in this list. Swapping RabbitMQ for direct calls changes this file and no
+ * other: the promise is kept by the two databases, the transport only carries.
+ */
+@Module({
+  imports: [
+    configuration(UserServiceConfig),
+    TypeOrmModule.forRootAsync(
+      database('user-service', { entities: [User, Purchase], migrations: [CreateUsersAndPurchases1795300000000] }),
+    ),
+    OutboxModule.forRootAsync({
+      inject: [SERVICE_CONFIG],
+      useFactory: ({ TRANSPORT, AMQP_URL, ORDER_SERVICE_ADDRESS, brokerUser, signing }: UserServiceConfig) => ({
+        service: 'user-service',
+        transport:
+          TRANSPORT === 'direct'
+            ? direct({ peers: { 'order-service': ORDER_SERVICE_ADDRESS } })
+            : rabbitMq({ url: AMQP_URL, user: brokerUser }),
+        signing,
+      }),
+    }),
+    HealthModule,
+    UsersModule,
+    PurchasesModule,
+  ],
+})
+export class AppModule {}
