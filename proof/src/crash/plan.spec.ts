@@ -1,0 +1,16 @@
+import { planRuns } from './plan';
+import { ACTIONS, POINTS } from './points';
+
+describe('the plan of the crash matrix', () => {
+  it('is every point with every action', () => {
+    expect(new Set(planRuns('all', 1).map(({ point, action }) => `${point} ${action}`)).size).toBe(
+      POINTS.length * ACTIONS.length,
+    );
+  });
+
+  it('in short, is every point with a kill and one more, and the long one in three turns', () => {
+    const turns = [1, 2, 3].flatMap((seed) => planRuns('some', seed).map(({ point, action }) => `${point} ${action}`));
+    expect(planRuns('some', 1)).toHaveLength(2 * POINTS.length);
+    expect(new Set(turns)).toEqual(new Set(planRuns('all', 1).map(({ point, action }) => `${point} ${action}`)));
+  });
+});

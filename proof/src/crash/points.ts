@@ -1,0 +1,55 @@
+/**
+ * Where a process can be stopped: every step of a message after which something is true that was not true before. The
+ * names of failures as they happen, in the order of a message's life. `preload.ts` finds these places.
+ */
+export const POINTS = [
+  // producer: business change and message, one transaction
+  'debited',
+  'recorded',
+  'before the commit of a recording',
+  'after the commit of a recording',
+  // relay
+  'claimed',
+  'before a publish',
+  'published',
+  'confirmed',
+  'before a settlement',
+  'settled',
+  // consumer
+  'delivered',
+  'inbox row inserted',
+  'handled',
+  'before the commit of a verdict',
+  'after the commit of a verdict',
+  'before a rejection is stored',
+  'rejection stored',
+  'receipt published',
+  'receipt confirmed',
+  'acknowledged',
+  // producer again
+  'receipt delivered',
+  'row closed',
+  'followed up',
+  'before the commit of a follow-up',
+  'after the commit of a follow-up',
+  'receipt acknowledged',
+  // maintenance
+  'outbox pruned',
+  'inbox pruned',
+] as const;
+export type Point = (typeof POINTS)[number];
+
+export const ACTIONS = [
+  'killed',
+  'paused for two leases',
+  'cut off from its database',
+  'cut off from the broker',
+] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** Where processes and the matrix meet: a directory with two files. */
+export const DIRECTORY_VARIABLE = 'CRASH_DIRECTORY';
+/** Holds the point at which the first process to reach it is to stop. */
+export const ARMED = 'armed';
+/** Holds the id of the process that stopped there. */
+export const HIT = 'hit';

@@ -1,0 +1,162 @@
+/**
+ * Loaded before a process of the rig (`node --require`), instead of fault hooks in the product: it wraps what every step
+ * goes through, `pg`'s queries and amqplib's channels, and recognises a step by the name that each of the library's
+ * statements carries in its text. The process that reaches the armed point first stops itself, all of it, right there,
+ * until somebody continues or kills it.
+ */
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { Client } from 'pg';
+import { ARMED, DIRECTORY_VARIABLE, HIT, type Point } from './points';
+
+const directory = process.env[DIRECTORY_VARIABLE]!;
+
+function reach(point: Point | undefined): void {
+  if (point === undefined) return;
+  try {
+    if (readFileSync(join(directory, ARMED), 'utf8') !== point) return;
+    renameSync(join(directory, ARMED), join(directory, `${HIT}.${process.pid}`)); // one process gets it
+  } catch {
+    return; // nothing is armed, or somebody was faster
+  }
+  writeFileSync(join(directory, `${HIT}.${process.pid}`), String(process.pid));
+  renameSync(join(directory, `${HIT}.${process.pid}`), join(directory, HIT));
+  process.kill(process.pid, 'SIGSTOP');
+}
+
+/** What a connection has done in its open transaction: it tells the commits apart. */
+const transactions = new WeakMap<object, Set<string>>();
+
+type Callback = (error: unknown, result?: { rowCount: number | null }) => void;
+type Query = (...args: unknown[]) => Promise<{ rowCount: number | null }> | undefined;
+
+const query = Client.prototype.query as unknown as Query;
+Client.prototype.query = function (this: Client, ...args: unknown[]) {
+  const statement = nameOf(args[0]);
+  const done = transactions.get(this) ?? new Set();
+  if (statement === 'begin') done.clear();
+  transactions.set(this, done.add(statement));
+  reach(before(statement, done));
+  const answered = (rowCount: number | null | undefined): void => reach(after(statement, done, rowCount ?? 0));
+  const wrapped = args.map((arg) => {
+    if (typeof arg !== 'function') return arg;
+    return (error: unknown, result?: { rowCount: number | null }) => {
+      if (error == null) answered(result?.rowCount);
+      (arg as Callback)(error, result);
+    };
+  });
+  const promise = query.apply(this, wrapped);
+  return (
+    promise?.then?.((result) => {
+      answered(result.rowCount);
+      return result;
+    }) ?? promise
+  );
+} as never;
+
+function nameOf(config: unknown): string {
+  const text = typeof config === 'string' ? config : String((config as { text?: string } | undefined)?.text ?? '');
+  const named = / -- ([\w.-]+)$/.exec(text)?.[1];
+  if (named) return named;
+  if (/^(begin|start transaction)/i.test(text)) return 'begin';
+  if (/^commit/i.test(text)) return 'commit';
+  if (text.startsWith('update account set balance = balance -')) return 'debit';
+  if (text.startsWith('insert into orders')) return 'order';
+  if (text.startsWith('insert into movement')) return 'movement';
+  return text.slice(0, 40);
+}
+
+function before(statement: string, done: ReadonlySet<string>): Point | undefined {
+  if (statement === 'outbox.settle') return 'before a settlement';
+  if (statement === 'inbox.reject') return 'before a rejection is stored';
+  if (statement !== 'commit') return undefined;
+  if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'before the commit of a recording';
+  if (done.has('inbox.begin')) return 'before the commit of a verdict';
+  return done.has('outbox.close') ? 'before the commit of a follow-up' : undefined;
+}
+
+function after(statement: string, done: ReadonlySet<string>, rows: number): Point | undefined {
+  switch (statement) {
+    case 'debit':
+      return 'debited';
+    case 'outbox.add-one':
+    case 'outbox.add-many':
+      return 'recorded';
+    case 'outbox.claim':
+      return rows > 0 ? 'claimed' : undefined;
+    case 'outbox.settle':
+      return 'settled';
+    case 'inbox.begin':
+      return 'inbox row inserted';
+    case 'order':
+      return 'handled';
+    case 'inbox.reject':
+      return 'rejection stored';
+    case 'outbox.close':
+      return 'row closed';
+    case 'movement':
+      return done.has('outbox.close') ? 'followed up' : undefined;
+    case 'outbox.prune':
+      return rows > 0 ? 'outbox pruned' : undefined;
+    case 'inbox.prune':
+      return rows > 0 ? 'inbox pruned' : undefined;
+    case 'commit':
+      if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'after the commit of a recording';
+      if (done.has('inbox.begin')) return 'after the commit of a verdict';
+      return done.has('outbox.close') ? 'after the commit of a follow-up' : undefined;
+    default:
+      return undefined;
+  }
+}
+
+interface ChannelClass {
+  readonly prototype: {
+    publish(exchange: string, key: string, body: Buffer, options: object, confirmed: (error: unknown) => void): boolean;
+    consume(queue: string, take: (message: object | null) => void, options?: object): Promise<unknown>;
+    ack(message: object): void;
+  };
+}
+
+const { Channel, ConfirmChannel } = createRequire(__filename)('amqplib/lib/channel_model') as {
+  readonly Channel: ChannelClass;
+  readonly ConfirmChannel: ChannelClass;
+};
+const { consume, ack } = Channel.prototype;
+const { publish } = ConfirmChannel.prototype;
+const receipts = new WeakSet<object>();
+
+ConfirmChannel.prototype.publish = function (exchange, key, body, options, confirmed) {
+  const receipt = exchange.endsWith('.receipts');
+  if (!receipt) reach('before a publish');
+  const written = publish.call(this, exchange, key, body, options, (error) => {
+    if (error == null) reach(receipt ? 'receipt confirmed' : 'confirmed');
+    confirmed(error);
+  });
+  reach(receipt ? 'receipt published' : 'published');
+  return written;
+};
+
+Channel.prototype.consume = function (queue, take, options) {
+  const receipt = queue.endsWith('.receipts');
+  const taking = (message: object | null): void => {
+    if (message && receipt) receipts.add(message);
+    if (message) reach(receipt ? 'receipt delivered' : 'delivered');
+    take(message);
+  };
+  return consume.call(this, queue, taking, options);
+};
+
+Channel.prototype.ack = function (message) {
+  ack.call(this, message);
+  reach(receipts.has(message) ? 'receipt acknowledged' : 'acknowledged');
+};
+
+/** Pruning comes round once a minute; here nobody has that long. */
+const PRUNE_EVERY_MS = 60_000;
+const { setTimeout: later } = globalThis;
+globalThis.setTimeout = Object.assign(
+  ((callback: () => void, ms?: number, ...args: []) =>
+    later(callback, ms === PRUNE_EVERY_MS ? 1_000 : ms, ...args)) as typeof setTimeout,
+  later, // util.promisify finds its own version there
+);

@@ -1,0 +1,127 @@
+#!/usr/bin/env node
+import { inspect } from 'node:util';
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { type Asked, prove, type Part } from './prove';
+import { replay } from './simulate';
+import { describeParts, type ProofSummary } from './summary';
+
+/** Exit codes: 0 everything held · 1 something did not · 130 and 143 somebody stopped it. */
+const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
+
+/** Children die with this process, and servers have a guard that ends them and removes what they wrote. */
+for (const [name, exitCode] of Object.entries(SIGNALS)) process.once(name, () => process.exit(exitCode));
+
+interface Flags {
+  readonly json?: boolean;
+  readonly seed?: number;
+  readonly seeds?: number;
+  readonly messages?: number;
+  readonly faults?: number;
+  readonly size?: 'small' | 'full';
+}
+
+const say = (line: string): void => void process.stderr.write(`${line}\n`);
+
+async function report(part: Part | 'all', flags: Flags): Promise<void> {
+  const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full' } = flags;
+  const asked: Asked = { seed, seeds, messages, faults, size };
+  const summary = await prove(part, asked, say);
+  for (const line of [...describeParts(summary), ...troubles(summary)]) say(line);
+  if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
+  process.exitCode = summary.ok ? 0 : 1;
+}
+
+/** What a person has to look at, in sentences. */
+function troubles({ ok, model, simulate, controls, crash, soak }: ProofSummary): string[] {
+  if (ok) return ['Everything held.'];
+  return [
+    'Something did not hold:',
+    ...(model?.unexpected ?? []).map((name) => `model: ${name}`),
+    ...(simulate?.failures ?? []).map(
+      ({ seed, violation }) => `simulate: seed ${seed}: ${violation} (npm run prove -- simulate --seed ${seed})`,
+    ),
+    ...(controls?.controls ?? [])
+      .filter((each) => !each.caughtBy)
+      .map(({ rule, without }) => `not caught: ${rule} ${without}`),
+    ...(crash?.failures ?? []).map(
+      ({ point, action, problems }) => `crash: ${point}, ${action}: ${problems.join(' · ')}`,
+    ),
+    ...(soak?.problems ?? []).map((problem) => `soak: ${problem}`),
+  ];
+}
+
+function whole(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 0) throw new InvalidArgumentError('Write a whole number.');
+  return value;
+}
+
+const json = new Option('--json', 'one JSON summary on stdout; progress goes to stderr anyway');
+const seed = new Option('--seed <n>', 'what the run follows from').argParser(whole).default(1);
+const seeds = new Option('--seeds <n>', 'how many seeds to simulate').argParser(whole).default(5_000);
+const messages = new Option('--messages <n>', 'purchases of the soak').argParser(whole).default(20_000);
+const faults = new Option('--faults <n>', 'faults of the soak').argParser(whole).default(100);
+const size = new Option('--size <size>', 'of the model').choices(['small', 'full']).default('full');
+
+const program = new Command('npm run prove --')
+  .description('The evidence behind the promise. Ends with 0 only if everything held.')
+  .showHelpAfterError();
+
+program
+  .command('model')
+  .description(
+    'explore the protocol exhaustively, with all rules and without each; the full size rewrites docs/protocol.md',
+  )
+  .addOption(size)
+  .addOption(json)
+  .action((flags: Flags) => report('model', flags));
+
+program
+  .command('simulate')
+  .description(
+    'run the library in simulated worlds, one per seed, and builds that lack a rule; --seed tells the story of one',
+  )
+  .addOption(new Option('--seed <n>', 'replay this seed and print its log').argParser(whole))
+  .addOption(seeds)
+  .addOption(json)
+  .action(async (flags: Flags) => {
+    if (flags.seed === undefined) return report('simulate', flags);
+    const log = await replay(flags.seed);
+    process.stdout.write(log);
+    process.exitCode = log.includes('VIOLATION') ? 1 : 0;
+  });
+
+program
+  .command('crash')
+  .description('kill, pause and cut off real processes at every step of a message')
+  .addOption(seed)
+  .addOption(json)
+  .action((flags: Flags) => report('crash', flags));
+
+program
+  .command('soak')
+  .description('many purchases and many faults at the same time; then both databases are asked')
+  .addOption(messages)
+  .addOption(faults)
+  .addOption(seed)
+  .addOption(json)
+  .action((flags: Flags) => report('soak', flags));
+
+program
+  .command('all')
+  .description('all of it, with the full sizes; writes the figures into docs/guarantees.md')
+  .addOption(messages)
+  .addOption(faults)
+  .addOption(seeds)
+  .addOption(size)
+  .addOption(seed)
+  .addOption(json)
+  .action((flags: Flags) => report('all', flags));
+
+program.parseAsync().then(
+  () => process.exit(),
+  (error: unknown) => {
+    say(inspect(error));
+    process.exit(1);
+  },
+);

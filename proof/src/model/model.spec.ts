@@ -1,0 +1,91 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CHAPTERS } from './chapters';
+import { ModelSummary, renderProtocolPage, RemovalResult, runModel } from './index';
+import { BASELINE, RuleName } from './rules';
+
+/** Written from the design, not from the model: which property each removal must break. */
+const EXPECTED: Readonly<Record<string, string>> = {
+  ...{ R1: 'I11', R1a: 'I5', R2: 'I1', R3: 'I1', R3a: 'I3', R4: 'I6', R4a: 'I6', R5: 'L2' },
+  ...{ R6: 'I5', R6a: 'I12', R6b: 'I5', R6c: 'I5', R7: 'I5', R8: 'I6', R8a: 'I6', R8b: 'L4', R8c: 'I6' },
+  ...{ R9: 'I1', R9a: 'I1', R9b: 'I6', R9c: 'I1', R9d: 'L5', R10: 'I8', R11: 'L2', R12: 'I6', R13: 'I4' },
+  ...{ R14a: 'L5', R14b: 'L2', R14c: 'L4', R15: 'I7', R15a: 'I7', R15b: 'I7' },
+  ...{ T1: 'L1', T2: 'I5', T3: 'I14', T4: 'I13', T5: 'I5', T6: 'I6', T7: 'L1', T8: 'I10', T9: 'I10', T10: 'I12' },
+  ...{ T11: 'L3', T12: 'L6', T13: 'I14', T14: 'L3', T15: 'L7', T16: 'I10' },
+};
+const FOR_SPEED = ['S1', 'S2', 'S3', 'S4', 'S5', 'S6', 'S7'];
+
+describe('the model of the protocol', () => {
+  let summary: ModelSummary;
+  const removal = (id: string) => summary.request.removals.find((result) => result.id === id) as RemovalResult;
+
+  beforeAll(async () => {
+    summary = await runModel({ size: 'small' });
+  }, 300_000);
+
+  it('keeps every property with all its rules, in every small world', () => {
+    const { baselines } = summary.request;
+    expect(baselines.map(({ world, holds }) => [world, holds])).toEqual([
+      ['young', true],
+      ['two relays', true],
+      ['ageing', true],
+      ['deploys', true],
+      ['contradictions', true],
+    ]);
+  });
+
+  it.each(Object.entries(EXPECTED))('without %s breaks %s, and tells how', (id, property) => {
+    const { outcome, property: broken, trace } = removal(id);
+    expect({ outcome, broken }).toEqual({ outcome: 'breaks', broken: property });
+    expect(trace.length).toBeGreaterThan(1);
+  });
+
+  it.each(FOR_SPEED)('without %s breaks nothing: that rule is for speed or visibility', (id) => {
+    expect(removal(id)).toMatchObject({ outcome: 'speed-only', trace: [] });
+  });
+
+  it('says why there is no way on wherever it is a way on that is missing', () => {
+    const stuck = summary.request.removals.filter(({ property }) => property?.startsWith('L'));
+    expect(stuck.filter(({ thereafter }) => thereafter === undefined)).toEqual([]);
+  });
+
+  it('removes every switch somewhere, and expects something of every removal', () => {
+    const removals = CHAPTERS.flatMap((chapter) => chapter.removals);
+    const removed = new Set(removals.flatMap(({ without }) => without));
+    expect((Object.keys(BASELINE) as RuleName[]).filter((rule) => !removed.has(rule))).toEqual([]);
+    expect(removals.map(({ id }) => id).sort()).toEqual([...Object.keys(EXPECTED), ...FOR_SPEED].sort());
+  });
+
+  it('changes the state of a delivery only along the arrows of the design', () => {
+    const verdict = ['answered', 'compensated', 'completed'];
+    expect(summary.chart).toEqual({
+      none: ['recording'],
+      recording: ['pending', 'rolledBack'],
+      pending: [...verdict, 'cancelling', 'parked', 'sent'].sort(),
+      sent: [...verdict, 'cancelling', 'parked', 'pending'].sort(),
+      cancelling: [...verdict, 'parked'].sort(),
+      answered: ['compensated', 'completed', 'parked'],
+      parked: [...verdict, 'cancelling', 'discarded', 'pending'].sort(),
+    });
+  });
+
+  it('loses announcements and mixes up receivers without the rules of §3.3', () => {
+    for (const { baselines, removals } of [summary.announcement, summary.receivers]) {
+      expect(baselines.every(({ holds }) => holds)).toBe(true);
+      expect(removals.filter(({ outcome }) => outcome !== 'breaks')).toEqual([]);
+    }
+  });
+
+  it('is plain data and is content with what it found', () => {
+    expect(JSON.parse(JSON.stringify(summary))).toEqual(summary);
+    expect(summary.ok).toBe(true);
+  });
+
+  // The committed page comes from a full run, which ends with one section more. The rest must be what this run renders.
+  it('renders docs/protocol.md as it is committed (if not: render it again from a full run)', () => {
+    const committed = readFileSync(join(__dirname, '../../../docs/protocol.md'), 'utf8');
+    const [page, everything] = committed.split('\n## Everything at once\n');
+    expect(page).toBe(renderProtocolPage(summary));
+    expect(everything).toContain('every property holds');
+  });
+});

@@ -1,0 +1,237 @@
+import { ANNOUNCEMENT_PROPERTIES } from './announcement';
+import { Chapter, CHAPTERS } from './chapters';
+import { PROPERTIES } from './invariants';
+import { LIMITS, STATES } from './page-text';
+import { RECEIVER_PROPERTIES } from './receivers';
+import { BaselineResult, ModelResult, ModelSummary, RemovalResult, TimedResult } from './summary';
+
+/**
+ * Renders docs/protocol.md. The page of a full run is the page of a small run and one more section at its end, so the
+ * test, which has time for a small run only, can still compare everything before that section byte for byte. There are
+ * no timings in it.
+ */
+export function renderProtocolPage(summary: ModelSummary): string {
+  const sections = [
+    opening(summary),
+    statesSection(summary),
+    propertiesSection(),
+    tableSection(summary.request),
+    ...CHAPTERS.map((chapter) => chapterSection(chapter, summary.request)),
+    timedSection(summary.timed),
+    sideSection('Announcements', ANNOUNCEMENTS, summary.announcement),
+    sideSection('Several receivers', RECEIVERS, summary.receivers),
+    limitsSection(),
+    ...(summary.everything ? [everythingSection(summary.everything)] : []),
+  ];
+  return `${sections.join('\n\n')}\n`;
+}
+
+const SAYS: ReadonlyMap<string, string> = new Map(
+  [...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES].map(({ id, says }) => [id, says]),
+);
+
+const ANNOUNCEMENTS =
+  'Nobody waits for the receipt of an announcement: its row ends at *delivered*, and from then on the copy in the ' +
+  'queue is all there is. So the broker is trusted to keep what it confirmed, and the subscriber must not let go of a ' +
+  'copy that it could not handle.';
+const RECEIVERS =
+  'A request with several receivers has one delivery per receiver, each with its own verdict, completion or compensation.';
+
+function opening({ request }: ModelSummary): string {
+  const { baselines, removals } = request;
+  const breaking = removals.filter(({ outcome }) => outcome === 'breaks').length;
+  const harmless = removals.filter(({ outcome }) => outcome === 'speed-only').length;
+  return `<!-- Generated from proof/src/model: change the model, not this page. -->
+
+# The protocol, and why each rule is there
+
+A protocol is easy to believe and hard to be sure of. This page is the output of a program that tries *every* order of
+events: two relays and the process that recorded the message, a broker that loses, duplicates, reorders and delivers
+late, a crash between any two steps, commits whose answer is lost, deploys that remove a handler, deadlines, cancels,
+operators, and a message that grows older than anybody remembers. With all its rules the protocol keeps every property
+below. Then the rules are taken away, one at a time, and the program prints the shortest story of what goes wrong:
+${breaking} removals break a property, ${harmless} break none and are kept for speed or visibility.
+
+Read it beside the code of the model, [proof/src/model](../proof/src/model): \`rules.ts\` has one switch per rule,
+\`steps/\` what can happen next, \`invariants.ts\` the properties, \`explorer.ts\` the search.
+
+## Everything that was explored, with all rules
+
+${table(
+  ['world', 'what takes part', 'states', 'steps between them', ''],
+  baselines.map((result) => [result.world, result.says, ...counts(result), verdictOf(result)]),
+)}
+
+A *state* is everything that producer, broker and consumer know at one moment, so a state stands for every history that
+leads to it. How the model stays finite without hiding anything is explained where the fields are declared, in \`state.ts\`.`;
+}
+
+function statesSection({ chart }: ModelSummary): string {
+  const rows = Object.entries(STATES).map(([state, meaning]) => [
+    `**${state}**`,
+    meaning,
+    chart[state]?.filter((next) => next in STATES).join(', ') ?? '–',
+  ]);
+  return `## The states of a delivery
+
+The last column is not drawn but observed: every change of state that happens anywhere in the world *young*.
+
+${table(['state', 'meaning', 'leads to'], rows)}`;
+}
+
+function propertiesSection(): string {
+  const of = (liveness: boolean) => PROPERTIES.filter(({ kind }) => (kind === 'liveness') === liveness);
+  const list = (liveness: boolean) =>
+    of(liveness)
+      .map(({ id, says }) => `- **${id}** ${says}`)
+      .join('\n');
+  return `## What must be true
+
+In every state and of every step:
+
+${list(false)}
+
+And from every state there must be a way on. The way may not need luck: it is made of ordinary steps only, without a
+crash, a loss or a duplicate, and with a person only where one is mentioned.
+
+${list(true)}`;
+}
+
+function tableSection({ removals }: ModelResult): string {
+  const broken = removals.filter(({ outcome }) => outcome !== 'speed-only');
+  return `## What breaks without which rule
+
+The trace is the shortest there is. *States* is how many the search had seen when it found the trace; for a property
+L it is all of them, because only the whole graph shows that no way leads on.
+
+${table(
+  ['', 'removed', 'breaks', 'steps', 'states'],
+  broken.map((removal) => [
+    removal.id,
+    nameOf(removal),
+    breaksOf(removal),
+    String(removal.trace.length),
+    number(removal.states),
+  ]),
+)}`;
+}
+
+function chapterSection(chapter: Chapter, { removals }: ModelResult): string {
+  const own = removals.filter(({ id }) => chapter.removals.some((removal) => removal.id === id));
+  const title = /^R\d/.test(chapter.id) ? `${chapter.id} · ${chapter.title}` : chapter.title;
+  const head = `### ${title}\n\n${chapter.says}`;
+  if (own.length === 0) return head;
+  if (own.some(({ outcome }) => outcome === 'speed-only')) return `${head}\n\n${speedTable(own)}`;
+  return [head, ...own.map(story)].join('\n\n');
+}
+
+function speedTable(removals: readonly RemovalResult[]): string {
+  return table(
+    ['', 'removed', 'states', 'outcome', 'what it is for'],
+    removals.map((removal) => [
+      removal.id,
+      removal.without.join(' '),
+      number(removal.states),
+      removal.outcome === 'speed-only' ? 'every property holds' : breaksOf(removal),
+      removal.says ?? '',
+    ]),
+  );
+}
+
+/** A counterexample as a numbered story. */
+function story(removal: RemovalResult): string {
+  const { id, property, trace, thereafter } = removal;
+  const head = `**${id}**, removed: ${nameOf(removal)}`;
+  if (property === undefined) return `${head}\n\nNothing breaks without it.`;
+  const lines = trace.map((sentence, index) => `${index + 1}. ${sentence}`);
+  const end = `${thereafter ? `From here no way leads on. ${thereafter} ` : ''}Broken: ${property}, ${says(property)}`;
+  return `${head}\n\n${lines.join('\n')}\n\n${end}`;
+}
+
+function timedSection({ burst, busyTwin, deadline }: TimedResult): string {
+  const bursts = [['checked', burst.leaseChecked] as const, ['not checked', burst.leaseNotChecked] as const].map(
+    ([lease, result]) => [
+      lease,
+      number(result.published),
+      number(result.duplicates),
+      result.drainedAtSeconds === null ? 'not within 200 s' : `after ${result.drainedAtSeconds} s`,
+    ],
+  );
+  return `## When: three rules that need a clock
+
+The model has no clock, so these three are plain arithmetic (\`timed.ts\`).
+
+**R16, the lease is checked before publishing.** A process records 250 messages a second for 20 seconds and 100 a second
+after that; it can publish 150. Rows wait in memory longer than their lease, so the sweep claims them too.
+
+${table(['lease', 'published', 'of these duplicates', 'drained'], bursts)}
+
+**R12, a copy that finds its twin in progress stays silent.** How often a message is published while one slow handler
+runs, if the second copy answers *deferred* and if it says nothing:
+
+${table(
+  ['handler', '*deferred*', 'silent'],
+  busyTwin.map((row) => [`${row.handlerSeconds} s`, String(row.deferred), String(row.silent)]),
+)}
+
+**R8, \`next_at\` is never later than the deadline.** How long after its deadline a sent row is noticed, with receipt
+waits that double from a minute to an hour:
+
+${table(
+  ['deadline', 'capped by the deadline', 'not capped'],
+  deadline.map((row) => [`${row.deadlineSeconds} s`, `${row.capped} s late`, `${row.notCapped} s late`]),
+)}`;
+}
+
+function sideSection(title: string, text: string, { baselines, removals }: ModelResult): string {
+  const found = baselines.map(
+    (result) =>
+      `With all rules: ${result.says}; ${number(result.states)} states, ${number(result.edges)} steps, ${verdictOf(result)}.\n\n` +
+      result.properties.map((id) => `- **${id}** ${says(id)}`).join('\n'),
+  );
+  return [`## ${title}`, text, ...found, ...removals.map(story)].join('\n\n');
+}
+
+function limitsSection(): string {
+  return `## What this does not show
+
+${table(
+  ['', 'why, and what does'],
+  LIMITS.map(([what, why]) => [what, why]),
+)}`;
+}
+
+function everythingSection({ baselines, removals }: ModelResult): string {
+  const [whole] = baselines as [BaselineResult];
+  return `## Everything at once
+
+The small worlds above are explored by every test run. This is the full size: ${whole.says}. With all rules:
+${number(whole.states)} states, ${number(whole.edges)} steps, ${verdictOf(whole)}. And without them (R6a shows only with a
+consumer that contradicts itself, which has its own world above):
+
+${table(
+  ['', 'outcome', 'steps', 'states'],
+  removals.map((removal) => [
+    removal.id,
+    removal.outcome === 'speed-only' ? 'every property holds' : breaksOf(removal),
+    removal.property === undefined ? '–' : String(removal.trace.length),
+    number(removal.states),
+  ]),
+)}`;
+}
+
+const says = (property: string): string => SAYS.get(property) ?? property;
+const nameOf = (removal: RemovalResult): string => removal.says ?? removal.without.join(' ');
+const breaksOf = ({ property }: RemovalResult): string => (property ? `${property}: ${says(property)}` : '**nothing**');
+const counts = ({ states, edges }: BaselineResult): string[] => [number(states), number(edges)];
+const number = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
+
+function verdictOf({ holds, properties, broken }: BaselineResult): string {
+  if (!holds) return `**${broken?.property} is broken**`;
+  return properties.length === PROPERTIES.length ? 'every property holds' : `${properties.join(', ')} hold`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
+}

@@ -1,0 +1,74 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { runControls } from './controls';
+import { runCrashMatrix } from './crash';
+import { type ModelSize, renderProtocolPage, runModel } from './model';
+import { simulate } from './simulate';
+import { runSoak } from './soak';
+import { modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
+
+export type Part = 'model' | 'simulate' | 'crash' | 'soak';
+
+export interface Asked {
+  readonly seed: number;
+  readonly seeds: number;
+  readonly messages: number;
+  readonly faults: number;
+  readonly size: ModelSize;
+}
+
+type Say = (line: string) => void;
+
+/** From `proof/src` and from `proof/dist`. */
+const DOCS = join(__dirname, '..', '..', 'docs');
+const PROGRESS_EVERY = 500;
+const SEEDS_PER_CONTROL = 500;
+
+const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> = {
+  model: async ({ size }, onProgress) => {
+    const summary = await runModel({ size, onProgress });
+    if (size === 'full' && summary.ok) writeFileSync(join(DOCS, 'protocol.md'), renderProtocolPage(summary));
+    return { model: modelInShort(summary) };
+  },
+  simulate: async ({ seed, seeds }, say) => {
+    const onProgress = (done: number): void => {
+      if (done % PROGRESS_EVERY === 0) say(`${done} of ${seeds} seeds`);
+    };
+    return {
+      simulate: await simulate({ firstSeed: seed, seeds, onProgress }),
+      controls: await runControls({ firstSeed: 1, seeds: SEEDS_PER_CONTROL, onProgress: say }),
+    };
+  },
+  crash: async ({ seed }, onProgress) => ({ crash: await runCrashMatrix({ seed, scope: 'all', onProgress }) }),
+  soak: async ({ seed, messages, faults }, onProgress) => ({
+    soak: await runSoak({ seed, messages, faults, onProgress }),
+  }),
+};
+
+/** Runs one part or all of them, one after another, and goes on when one of them finds something. */
+export async function prove(part: Part | 'all', asked: Asked, say: Say): Promise<ProofSummary> {
+  const began = performance.now();
+  const chosen = part === 'all' ? (Object.keys(PARTS) as Part[]) : [part];
+  let found: Parts = {};
+  for (const name of chosen) {
+    found = { ...found, ...(await PARTS[name](asked, (line) => say(`${name}: ${line}`))) };
+  }
+  const summary: ProofSummary = {
+    ok: Object.values(found).every(({ ok }) => ok),
+    date: new Date().toISOString().slice(0, 10),
+    seed: asked.seed,
+    processors: availableParallelism(),
+    seconds: Math.round((performance.now() - began) / 1_000),
+    ...found,
+  };
+  if (part === 'all') writeMeasured(summary);
+  return summary;
+}
+
+/** Only where somebody has made room for it. */
+function writeMeasured(summary: ProofSummary): void {
+  const path = join(DOCS, 'guarantees.md');
+  const page = existsSync(path) ? withMeasured(readFileSync(path, 'utf8'), summary) : undefined;
+  if (page !== undefined) writeFileSync(path, page);
+}

@@ -1,0 +1,47 @@
+import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import type { NestExpressApplication } from '@nestjs/platform-express';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { direct, type DirectOptions, OutboxModule, rabbitMq } from '@tallystick/outbox';
+import { rigSettings } from './settings';
+
+/** What a process is told by its environment, beside the settings. */
+interface Surroundings {
+  readonly RIG_PORT: string;
+  readonly RIG_DATABASE_URL: string;
+  /** Absent: direct calls. */
+  readonly RIG_AMQP_URL?: string;
+  /** Where the consumer takes direct calls. */
+  readonly RIG_DIRECT_ADDRESS: string;
+  readonly RIG_RELAY: 'true' | 'false';
+}
+
+export const surroundings = process.env as unknown as Surroundings;
+
+/** Database and outbox: the part that both services have in common. */
+export function outboxOf(service: string, directly: (address: string) => DirectOptions): DynamicModule[] {
+  const { RIG_DATABASE_URL, RIG_AMQP_URL, RIG_DIRECT_ADDRESS, RIG_RELAY } = surroundings;
+  const transport = RIG_AMQP_URL
+    ? rabbitMq({ ...rigSettings.rabbitMq, url: RIG_AMQP_URL })
+    : direct({ ...rigSettings.direct, ...directly(RIG_DIRECT_ADDRESS) });
+  return [
+    TypeOrmModule.forRoot({
+      type: 'postgres',
+      url: RIG_DATABASE_URL,
+      applicationName: service,
+      connectTimeoutMS: 5_000,
+      extra: { max: 20 },
+    }),
+    OutboxModule.forRoot({ relay: RIG_RELAY !== 'false', ...rigSettings.outbox, service, transport }),
+  ];
+}
+
+/** Serves commands on loopback until SIGTERM, or until whoever started this process is gone. */
+export async function startApplication(service: string, module: Type): Promise<void> {
+  process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
+  const logger = new ConsoleLogger({ prefix: service, logLevels: [rigSettings.logLevel ?? 'warn'] });
+  const app = await NestFactory.create<NestExpressApplication>(module, { logger });
+  app.enableShutdownHooks();
+  await app.listen(Number(surroundings.RIG_PORT), '127.0.0.1');
+  process.stdout.write(`${service} listening on ${await app.getUrl()}\n`);
+}

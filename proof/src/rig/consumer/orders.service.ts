@@ -1,0 +1,23 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Injectable } from '@nestjs/common';
+import { type MessageContext, MessageHandler, MessageRejected } from '@tallystick/outbox';
+import { OrderWanted } from '../contract';
+import { Failures } from '../failures';
+
+/** Inserts an order, or does what the script says. */
+@Injectable()
+export class OrdersService {
+  constructor(private readonly failures: Failures) {}
+
+  /** Every way of failing comes after the insert: a rollback that does not happen would leave an order behind. */
+  @MessageHandler(OrderWanted)
+  async create(order: OrderWanted, { manager, messageId }: MessageContext): Promise<void> {
+    const { purchaseId, accountId, amount, script } = order;
+    await manager.query('insert into orders (message_id, purchase_id, account_id, amount) values ($1, $2, $3, $4)', [
+      ...[messageId, purchaseId, accountId, amount],
+    ]);
+    if (script.delayMs) await sleep(script.delayMs);
+    await this.failures.perhaps(purchaseId, 'handle', script.failTimes);
+    if (script.reject) throw new MessageRejected(script.reject);
+  }
+}

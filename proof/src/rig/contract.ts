@@ -1,0 +1,77 @@
+import { OutboxMessage } from '@tallystick/outbox';
+import { Type } from 'class-transformer';
+import { IsIn, IsInt, IsNotIn, IsOptional, IsString, IsUUID, Min, ValidateNested } from 'class-validator';
+import { rigSettings } from './settings';
+
+/** What is to happen to a message: its fate, written into its payload. Nothing given: it is accepted at once. */
+export class Script {
+  /** The consumer says no, for good, with this code. */
+  @IsOptional()
+  @IsString()
+  reject?: string;
+
+  /** The handler throws so many times, then works. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  failTimes?: number;
+
+  /** `@OnAccepted` throws so many times, then works. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  acceptFailTimes?: number;
+
+  /** `@Compensate` throws so many times, then works. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  compensateFailTimes?: number;
+
+  /** The handler takes so long, inside its transaction. */
+  @IsOptional()
+  @IsInt()
+  @Min(0)
+  delayMs?: number;
+
+  /** The consumer has no handler for its type, or a stricter idea of its payload than the producer. */
+  @IsOptional()
+  @IsIn(['unknown-type', 'invalid-payload'])
+  poison?: 'unknown-type' | 'invalid-payload';
+}
+
+/** The contract as the producer knows it. */
+@OutboxMessage({ type: 'purchase.made', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })
+export class PurchaseMade {
+  @IsUUID('loose')
+  purchaseId!: string;
+
+  @IsUUID('loose')
+  accountId!: string;
+
+  @IsInt()
+  @Min(1)
+  amount!: number;
+
+  @ValidateNested()
+  @Type(() => Script)
+  script!: Script;
+}
+
+/** The same under a type that no consumer knows. */
+@OutboxMessage({ type: 'purchase.unheard', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })
+export class PurchaseUnheard extends PurchaseMade {}
+
+class AcceptableScript extends Script {
+  @IsOptional()
+  @IsNotIn(['invalid-payload'])
+  override poison?: 'unknown-type' | 'invalid-payload';
+}
+
+/** The contract of the same type as the consumer knows it: a little stricter, as happens between two releases. */
+@OutboxMessage({ type: 'purchase.made', to: 'rig-consumer' })
+export class OrderWanted extends PurchaseMade {
+  @ValidateNested()
+  @Type(() => AcceptableScript)
+  override script!: AcceptableScript;
+}

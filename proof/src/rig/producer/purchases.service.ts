@@ -1,0 +1,74 @@
+import { Injectable } from '@nestjs/common';
+import { Compensate, type ContractClass, OnAccepted, Outbox, Transactional, Transactions } from '@tallystick/outbox';
+import { PurchaseMade, PurchaseUnheard } from '../contract';
+import { Failures } from '../failures';
+
+/** Debit and message in one transaction; completion or refund when the verdict is there. */
+@Injectable()
+export class PurchasesService {
+  constructor(
+    private readonly outbox: Outbox,
+    private readonly transactions: Transactions,
+    private readonly failures: Failures,
+  ) {}
+
+  async openAccount(id: string, balance: number): Promise<void> {
+    await this.query('insert into account (id, deposited, balance) values ($1, $2, $2)', [id, balance]);
+  }
+
+  /**
+   * Records purchases, all of one account and one type, in one transaction.
+   * @returns the ids of their messages, in the same order
+   */
+  @Transactional()
+  async record(purchases: readonly PurchaseMade[]): Promise<string[]> {
+    const { accountId, script } = purchases[0]!;
+    const total = purchases.reduce((sum, { amount }) => sum + amount, 0);
+    await this.query('update account set balance = balance - $2 where id = $1', [accountId, total]);
+    const contract: ContractClass<PurchaseMade> = script.poison === 'unknown-type' ? PurchaseUnheard : PurchaseMade;
+    const messages = await this.outbox.addAll(contract, purchases);
+    const rows = purchases.map(({ purchaseId, amount }, index) => ({
+      purchaseId,
+      amount,
+      messageId: messages[index]!.id,
+    }));
+    await this.query(
+      `with made as (
+         insert into purchase (id, account_id, amount, message_id)
+         select "purchaseId", $1, amount, "messageId"
+           from json_to_recordset($2) as made ("purchaseId" uuid, amount bigint, "messageId" uuid)
+         returning id, amount
+       )
+       insert into movement (purchase_id, account_id, kind, amount)
+       select id, $1, 'debit', amount from made`,
+      [accountId, JSON.stringify(rows)],
+    );
+    return messages.map(({ id }) => id);
+  }
+
+  @OnAccepted(PurchaseMade)
+  @OnAccepted(PurchaseUnheard)
+  async complete(purchase: PurchaseMade): Promise<void> {
+    await this.move(purchase, 'completion', 'completed');
+    await this.failures.perhaps(purchase.purchaseId, 'accept', purchase.script.acceptFailTimes);
+  }
+
+  @Compensate(PurchaseMade)
+  @Compensate(PurchaseUnheard)
+  async refund(purchase: PurchaseMade): Promise<void> {
+    await this.query('update account set balance = balance + $2 where id = $1', [purchase.accountId, purchase.amount]);
+    await this.move(purchase, 'refund', 'refunded');
+    await this.failures.perhaps(purchase.purchaseId, 'compensate', purchase.script.compensateFailTimes);
+  }
+
+  private async move({ purchaseId, accountId, amount }: PurchaseMade, kind: string, status: string): Promise<void> {
+    await this.query('update purchase set status = $2 where id = $1', [purchaseId, status]);
+    await this.query('insert into movement (purchase_id, account_id, kind, amount) values ($1, $2, $3, $4)', [
+      ...[purchaseId, accountId, kind, amount],
+    ]);
+  }
+
+  private query(sql: string, parameters: unknown[]): Promise<unknown> {
+    return this.transactions.manager().query(sql, parameters);
+  }
+}

@@ -1,0 +1,204 @@
+import { type ContractClass, MessageRejected, OutboxMessage } from '@tallystick/outbox';
+import type { BoundFollowUp, BoundHandler, HandlerRegistry, MemoryTransaction } from '@tallystick/outbox/testing';
+import type { SimulatedProcess } from './process';
+
+/** A shop: user-service takes the money and asks for an order, order-service takes the goods or says no. */
+export const USERS = 'user-service';
+export const ORDERS = 'order-service';
+export type Service = typeof USERS | typeof ORDERS;
+export const SKUS = ['plenty', 'scarce', 'unheard-of'] as const;
+export const OPENING_CENTS = 100_000;
+export const OPENING_STOCK: Readonly<Partial<Record<(typeof SKUS)[number], number>>> = { plenty: 1_000, scarce: 3 };
+
+abstract class OrderFields {
+  readonly purchaseId!: string;
+  readonly userId!: string;
+  readonly sku!: string;
+  readonly quantity!: number;
+}
+
+/** Both follow-ups, whatever the recording process has: an old version lacks them. */
+const ASKS = { to: ORDERS, key: 'userId', followUp: 'both' } as const;
+
+@OutboxMessage({ ...ASKS, type: 'order.requested' })
+class OrderRequested extends OrderFields {}
+@OutboxMessage({ ...ASKS, type: 'order.urgent', deadline: '20s' })
+class UrgentOrder extends OrderFields {}
+/** Nobody waits for its success: such rows are closed in batches. */
+@OutboxMessage({ ...ASKS, type: 'order.casual', followUp: 'rejected' })
+class CasualOrder extends OrderFields {}
+/** Two receivers, two verdicts: each is paid and refunded for itself. */
+@OutboxMessage({ ...ASKS, type: 'order.shared', to: [ORDERS, USERS] })
+class SharedOrder extends OrderFields {}
+/** Only the last version of order-service understands it: poison, until then. */
+@OutboxMessage({ ...ASKS, type: 'order.puzzling' })
+class PuzzlingOrder extends OrderFields {}
+@OutboxMessage({ type: 'order.placed' })
+class OrderPlaced {
+  readonly purchaseId!: string;
+}
+
+export const ORDER_CONTRACTS: Readonly<Record<string, ContractClass<OrderFields>>> = {
+  'order.requested': OrderRequested,
+  'order.urgent': UrgentOrder,
+  'order.casual': CasualOrder,
+  'order.shared': SharedOrder,
+  'order.puzzling': PuzzlingOrder,
+};
+
+export function receiversOf(type: string): readonly Service[] {
+  return type === 'order.shared' ? [ORDERS, USERS] : [ORDERS];
+}
+
+export interface Account {
+  readonly cents: number;
+}
+export interface Purchase extends OrderFields {
+  readonly messageId: string;
+  readonly type: string;
+  /** For each receiver. */
+  readonly cents: number;
+  /** How often each follow-up took effect, by receiver. */
+  readonly completions: Readonly<Partial<Record<string, number>>>;
+  readonly refunds: Readonly<Partial<Record<string, number>>>;
+}
+export interface Stock {
+  readonly quantity: number;
+}
+/** An order, counted instead of made unique: the inbox alone must keep it from happening twice. */
+export interface Effect extends OrderFields {
+  readonly messageId: string;
+  readonly times: number;
+}
+
+/** Which handlers a process has. `old` serves the queues but has no code for them; `new` knows puzzles, too. */
+export type Version = 'old' | 'current' | 'new';
+
+export function handlersOf(process: SimulatedProcess): HandlerRegistry {
+  const handlers =
+    process.service === ORDERS ? orderHandlers(process) : [placedHandler(process), pointsHandler(process)];
+  const followUps = process.service === USERS ? orderFollowUps(process) : [];
+  const knows = (type: string): boolean =>
+    process.version === 'new' || (process.version === 'current' && type !== 'order.puzzling');
+  return {
+    handlers: () => handlers,
+    handler: (type) => handlers.find((handler) => handler.type === type && knows(type)),
+    followUp: (type, verdict) =>
+      followUps.find((found) => found.type === type && found.verdict === verdict && process.version !== 'old'),
+  };
+}
+
+function orderHandlers(process: SimulatedProcess): BoundHandler[] {
+  return Object.entries(ORDER_CONTRACTS).map(([type, contract]) => ({
+    type,
+    contract,
+    kind: 'request',
+    concurrency: 2,
+    timeoutMs: process.handlerTimeoutMs,
+    where: 'Orders.create',
+    handle: (message, { messageId, manager }) =>
+      createOrder(process, manager as MemoryTransaction, messageId, message as OrderFields),
+  }));
+}
+
+async function takeEffect(transaction: MemoryTransaction, messageId: string, order: OrderFields): Promise<void> {
+  const effects = transaction.table<Effect>('effects');
+  if (await effects.insert(messageId, { ...order, messageId, times: 1 })) return;
+  await effects.update(messageId, (effect) => ({ ...effect, times: effect.times + 1 }));
+}
+
+async function createOrder(
+  process: SimulatedProcess,
+  transaction: MemoryTransaction,
+  messageId: string,
+  order: OrderFields,
+): Promise<unknown> {
+  const { purchaseId, sku, quantity } = order;
+  await takeEffect(transaction, messageId, order);
+  await process.misbehave('handler');
+  const stock = transaction.table<Stock>('stock');
+  const left = await stock.lock(sku);
+  // The effect is written by now: a rejection must take it back.
+  if (!left) throw new MessageRejected('UNKNOWN_SKU');
+  if (left.quantity < quantity) throw new MessageRejected('OUT_OF_STOCK', { left: left.quantity });
+  await stock.put(sku, { quantity: left.quantity - quantity });
+  await process.runtime.outbox.add(OrderPlaced, { purchaseId });
+  return { orderId: purchaseId };
+}
+
+/** user-service gives points for shared orders, but not for large ones. */
+function pointsHandler(process: SimulatedProcess): BoundHandler {
+  return {
+    type: 'order.shared',
+    contract: SharedOrder,
+    kind: 'request',
+    concurrency: 2,
+    timeoutMs: process.handlerTimeoutMs,
+    where: 'Points.grant',
+    handle: async (message, { messageId, manager }) => {
+      await takeEffect(manager as MemoryTransaction, messageId, message as OrderFields);
+      await process.misbehave('handler');
+      if ((message as OrderFields).quantity > 1) throw new MessageRejected('TOO_LARGE');
+    },
+  };
+}
+
+/** user-service hears of every order that was placed. */
+function placedHandler(process: SimulatedProcess): BoundHandler {
+  return {
+    type: 'order.placed',
+    contract: OrderPlaced,
+    kind: 'announcement',
+    concurrency: 1,
+    timeoutMs: process.handlerTimeoutMs,
+    where: 'Purchases.heard',
+    handle: async (message, { messageId, manager }) => {
+      const { purchaseId } = message as OrderPlaced;
+      const heard = (manager as MemoryTransaction).table<{ purchaseId: string; times: number }>('heard');
+      if (await heard.insert(messageId, { purchaseId, times: 1 })) return;
+      await heard.update(messageId, (row) => ({ ...row, times: row.times + 1 }));
+    },
+  };
+}
+
+function orderFollowUps(process: SimulatedProcess): BoundFollowUp[] {
+  return Object.entries(ORDER_CONTRACTS).flatMap(([type, contract]): BoundFollowUp[] => [
+    {
+      type,
+      contract,
+      verdict: 'accepted',
+      where: 'Purchases.complete',
+      run: async (message, { manager, consumer }) => {
+        const { purchaseId } = message as OrderFields;
+        await (manager as MemoryTransaction).table<Purchase>('purchases').update(purchaseId, (purchase) => ({
+          ...purchase,
+          completions: oneMore(purchase.completions, consumer),
+        }));
+        await process.misbehave('follow-up');
+      },
+    },
+    {
+      type,
+      contract,
+      verdict: 'rejected',
+      where: 'Purchases.refund',
+      run: async (message, { manager, consumer }) => {
+        const transaction = manager as MemoryTransaction;
+        const { purchaseId, userId } = message as OrderFields;
+        const purchases = transaction.table<Purchase>('purchases');
+        const { cents } = (await purchases.lock(purchaseId))!;
+        const accounts = transaction.table<Account>('accounts');
+        await accounts.update(userId, (account) => ({ cents: account.cents + cents }));
+        await process.misbehave('follow-up');
+        await purchases.update(purchaseId, (purchase) => ({
+          ...purchase,
+          refunds: oneMore(purchase.refunds, consumer),
+        }));
+      },
+    },
+  ]);
+}
+
+function oneMore(counts: Purchase['refunds'], consumer: string): Purchase['refunds'] {
+  return { ...counts, [consumer]: (counts[consumer] ?? 0) + 1 };
+}

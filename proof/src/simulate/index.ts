@@ -1,0 +1,1 @@
+export { replay, simulate, type SimulationOptions, type SimulationSummary } from './simulate';

@@ -1,0 +1,170 @@
+import {
+  type DeliveryRow,
+  type MemoryClient,
+  type MemoryStore,
+  type MemoryTransaction,
+  OutboxTables,
+} from '@tallystick/outbox/testing';
+
+/** A store with one rule taken out. */
+export type Sabotage = (store: MemoryStore, client: MemoryClient) => MemoryStore;
+
+const YEARS_MS = 10 * 365 * 86_400_000;
+
+/**
+ * Builds that must fail: each takes one rule of design §3.2 out of the store. A simulation that does not notice would
+ * prove nothing about the build that has them all.
+ */
+export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
+  'R1: marks are written without a fence': (store, client) =>
+    altered(store, {
+      settle: async (rows) => {
+        for (const row of rows) {
+          if (row.settlement.kind === 'sent') await rewrite(client, row, REOPENED('sent', row.settlement.waitMs));
+        }
+        return store.settle(rows);
+      },
+    }),
+
+  'R2: a second copy is the first again': (store) =>
+    altered(store, {
+      begin: async (tx, message, limits) => {
+        const begun = await store.begin(tx, message, limits);
+        const again = begun.kind === 'known' && begun.row.verdict === 'accepted';
+        return again ? { kind: 'first', receivedAt: begun.row.receivedAt } : begun;
+      },
+    }),
+
+  'R3: the verdict is committed before the effect': (store, client) =>
+    altered(store, {
+      begin: (_, message, limits) => client.transaction((own) => store.begin(own, message, limits)),
+    }),
+
+  'R4: a rejection is answered, not stored': (store) =>
+    altered(store, {
+      reject: async (message, reason, limits) => {
+        const found = await store.look(message, limits);
+        if (found.kind !== 'new') return found;
+        const { payloadHash, source, recordedAt } = message;
+        const row = {
+          verdict: 'rejected',
+          reason,
+          result: undefined,
+          payloadHash,
+          source,
+          receivedAt: recordedAt,
+        } as const;
+        return { kind: 'stored', row };
+      },
+    }),
+
+  'R5: duplicates are met with silence': (store) =>
+    altered(store, {
+      begin: async (tx, message, limits) => {
+        const begun = await store.begin(tx, message, limits);
+        if (begun.kind === 'known') throw new Error('seen before');
+        return begun;
+      },
+    }),
+
+  'R6: a verdict is stored without its guard': (store, client) =>
+    altered(store, {
+      close: async (tx, key, answer) => {
+        await rewriteIn(tx, client, key, REOPENED('pending', 0));
+        return store.close(tx, key, answer);
+      },
+    }),
+
+  'R7: the row is closed before its follow-up runs': (store, client) =>
+    altered(store, {
+      close: (_, key, answer) => client.transaction((own) => store.close(own, key, answer)),
+    }),
+
+  'R8: the producer gives up alone': (store) =>
+    altered(store, {
+      claim: async (request) => {
+        const { deliveries, parked } = await store.claim(request);
+        const answer = { verdict: 'rejected', reason: { code: 'GAVE_UP' }, result: undefined } as const;
+        for (const delivery of deliveries) {
+          if (delivery.state === 'cancelling')
+            await store.keepAnswer(delivery, answer, { waitMs: 0, error: 'gave up' });
+        }
+        return { deliveries: deliveries.filter(({ state }) => state !== 'cancelling'), parked };
+      },
+    }),
+
+  'R9: the inbox forgets before the last copy has come': (store) =>
+    altered(store, { pruneInbox: () => store.pruneInbox(30_000, 100) }),
+
+  'R9: nobody asks for the age of a message': (store) =>
+    altered(store, {
+      begin: (tx, message, limits) => store.begin(tx, message, { ...limits, horizonMs: YEARS_MS }),
+      reject: (message, reason, limits) => store.reject(message, reason, { ...limits, horizonMs: YEARS_MS }),
+    }),
+
+  'R10: messages are recorded in a transaction of their own': (store, client) =>
+    altered(store, {
+      add: (_, messages) => client.transaction((own) => store.add(own, messages)),
+    }),
+
+  'R11: sent is done': (store) =>
+    altered(store, {
+      settle: (rows) =>
+        store.settle(
+          rows.map((row) => {
+            const { settlement } = row;
+            return settlement.kind === 'sent' ? { ...row, settlement: { ...settlement, waitMs: YEARS_MS } } : row;
+          }),
+        ),
+    }),
+
+  'R13: rows do not know their follow-ups': (store) =>
+    altered(store, {
+      add: (tx, messages) =>
+        store.add(
+          tx,
+          messages.map((message) => ({
+            ...message,
+            deliveries: message.deliveries.map(({ consumer }) => ({ consumer, followUp: 'none' })),
+          })),
+        ),
+    }),
+
+  'a lease never ends': (store) =>
+    altered(store, { claim: (request) => store.claim({ ...request, leaseMs: YEARS_MS }) }),
+
+  'a follow-up runs although somebody else has closed the row': (store) =>
+    altered(store, {
+      closeAnswered: async (tx, key, leaseToken) => {
+        await store.closeAnswered(tx, key, leaseToken);
+        return true;
+      },
+    }),
+};
+
+function altered(store: MemoryStore, methods: Partial<MemoryStore>): MemoryStore {
+  return Object.assign(Object.create(store) as MemoryStore, methods);
+}
+
+/** Past the CHECK constraints, which alone would have refused this. */
+function REOPENED(state: 'pending' | 'sent', waitMs: number): (row: DeliveryRow, now: number) => Partial<DeliveryRow> {
+  return (_, now) => ({ state, nextAt: now + waitMs, verdict: undefined, reason: undefined, settledAt: undefined });
+}
+
+type Change = ReturnType<typeof REOPENED>;
+interface Key {
+  readonly messageId: string;
+  readonly consumer: string;
+}
+
+function rewrite(client: MemoryClient, key: Key, change: Change): Promise<void> {
+  return client.transaction((tx) => rewriteIn(tx, client, key, change));
+}
+
+function rewriteIn(tx: MemoryTransaction, client: MemoryClient, key: Key, change: Change): Promise<void> {
+  const tables = new OutboxTables(client.database);
+  return tx.statement(async () => {
+    const row = await tables.lockOne(tx, key);
+    if (row) tables.update(tx, row, change(row, tables.now()));
+  });
+}

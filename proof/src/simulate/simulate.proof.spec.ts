@@ -1,0 +1,56 @@
+import { FAULT_KINDS } from './faults';
+import { run } from './run';
+import { SABOTAGES } from './sabotage';
+import { simulate, type SimulationSummary } from './simulate';
+
+const FIRST_SEED = 1;
+const LONG_MS = 300_000;
+
+describe('the library under every fault', () => {
+  let summary: SimulationSummary;
+  beforeAll(async () => {
+    summary = await simulate({ firstSeed: FIRST_SEED, seeds: 300, workers: 1 });
+  }, LONG_MS);
+
+  it('keeps the promise with every seed', () => {
+    expect(summary.failures).toEqual([]);
+    expect(summary.ok).toBe(true);
+  });
+
+  it('met every kind of fault', () => {
+    expect(Object.keys(summary.faults).sort()).toEqual([...FAULT_KINDS].sort());
+  });
+
+  it('walked the paths that faults lead to', () => {
+    expect(Object.keys(summary.endings)).toEqual(expect.arrayContaining(['compensated', 'completed', 'delivered']));
+    expect(Object.keys(summary.reports)).toEqual(
+      expect.arrayContaining([
+        'delivery.cancelling',
+        'delivery.lease-ran-short',
+        'follow-up.failed',
+        'follow-up.missing',
+        'inbox.cancelled',
+        'inbox.deferred',
+        'inbox.replayed',
+        'inbox.twin-in-progress',
+        'inbox.unprocessable',
+        'receipt.duplicate',
+      ]),
+    );
+  });
+});
+
+// Every rule is taken out in ../controls; here it is enough that the auditor is not asleep.
+describe('a build with one rule taken out', () => {
+  it.each([
+    'R2: a second copy is the first again',
+    'R7: the row is closed before its follow-up runs',
+    'R11: sent is done',
+  ])('is caught: %s', async (name) => {
+    let violation: string | undefined;
+    for (let seed = FIRST_SEED; seed < FIRST_SEED + 100 && violation === undefined; seed++) {
+      ({ violation } = await run(seed, { sabotage: SABOTAGES[name]! }));
+    }
+    expect(violation).toBeDefined();
+  });
+});

@@ -1,0 +1,149 @@
+import { setTimeout as lasts } from 'node:timers/promises';
+import type { SeededRandom } from '@tallystick/outbox/testing';
+import type { RigProcess } from '../rig';
+import { LEASE_MS, type NetworkName, NETWORKS, type Stage } from './stage';
+
+/** Faults of one lane come one after another, those of different lanes at the same time. */
+export const LANES = ['processes', 'databases', 'broker', 'network'] as const;
+export type Lane = (typeof LANES)[number];
+
+/** Begins, lasts and ends before `strike` resolves; whom it hits and how long is the seed's choice. */
+export interface FaultKind {
+  readonly lane: Lane;
+  /** How often it comes, in proportion to others: what takes a broker ten seconds comes less often. */
+  readonly weight: number;
+  strike(stage: Stage, random: SeededRandom): Promise<void>;
+}
+
+export const FAULTS = {
+  'process killed': {
+    lane: 'processes',
+    weight: 3,
+    async strike({ rig, crew }, random) {
+      const process = random.pick(rig.all);
+      await crew.kill(process);
+      await lasts(random.below(1_000));
+      await crew.start(process);
+    },
+  },
+  /** Longer than a lease: when it wakes up, somebody else has its rows. */
+  'process paused': {
+    lane: 'processes',
+    weight: 3,
+    async strike({ rig }, random) {
+      const process: RigProcess = random.pick(rig.all);
+      await process.kill('SIGSTOP');
+      await lasts(LEASE_MS * 1.25 + random.below(1_000));
+      await process.kill('SIGCONT');
+    },
+  },
+  'backends terminated': {
+    lane: 'databases',
+    weight: 3,
+    async strike({ rig }, random) {
+      await rig.query(
+        random.pick(['producer', 'consumer'] as const),
+        `select pg_terminate_backend(pid) from pg_stat_activity
+          where datname = current_database() and pid <> pg_backend_pid() and random() < $1`,
+        [random.pick([0.3, 1])],
+      );
+    },
+  },
+  'database restarted at once': {
+    lane: 'databases',
+    weight: 2,
+    strike: ({ postgres }) => postgres.restart('immediate'),
+  },
+  'broker killed': {
+    lane: 'broker',
+    weight: 1,
+    async strike({ rabbit }, random) {
+      await rabbit.flush(); // a queue that was declared in the last second would not survive: that is another fault
+      await rabbit.kill();
+      await lasts(random.below(1_000));
+      await rabbit.start();
+    },
+  },
+  'broker application restarted': {
+    lane: 'broker',
+    weight: 1,
+    async strike({ rabbit }) {
+      await rabbit.stopApp();
+      await rabbit.startApp();
+    },
+  },
+  'connections closed by the broker': {
+    lane: 'broker',
+    weight: 2,
+    strike: ({ rabbit }) => rabbit.closeConnections('maintenance'),
+  },
+  'memory alarm': {
+    lane: 'broker',
+    weight: 1,
+    async strike({ rabbit }, random) {
+      await rabbit.ctl('set_vm_memory_high_watermark', '0.00001');
+      await lasts(random.below(2_000));
+      await rabbit.ctl('set_vm_memory_high_watermark', '0.4');
+    },
+  },
+  'disk alarm': {
+    lane: 'broker',
+    weight: 1,
+    async strike({ rabbit }, random) {
+      await rabbit.ctl('set_disk_free_limit', '999999GB');
+      await lasts(random.below(2_000));
+      await rabbit.ctl('set_disk_free_limit', '1MB');
+    },
+  },
+  /** With everything in it: only the producers know now. */
+  'queue deleted': {
+    lane: 'broker',
+    weight: 2,
+    async strike({ rabbit, amqpUrl }, random) {
+      const queue = random.pick(['rig-consumer.purchase.made', 'rig-consumer.cancel', 'rig-producer.receipts']);
+      const vhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1));
+      // It may be gone already: whoever consumes it has not come back since the last fault.
+      await rabbit.ctl('delete_queue', '--vhost', vhost, queue).catch(() => undefined);
+    },
+  },
+  'network cut': {
+    lane: 'network',
+    weight: 3,
+    async strike({ networks }, random) {
+      const network = networks[pickNetwork(random)];
+      network.cut();
+      if (!random.chance(0.5)) return;
+      await network.refuse(true);
+      await lasts(random.below(2_000));
+      await network.refuse(false);
+    },
+  },
+  /** Nothing passes, in one direction or both, and nobody is told. */
+  'network half-open': {
+    lane: 'network',
+    weight: 2,
+    async strike({ networks }, random) {
+      const network = networks[pickNetwork(random)];
+      network.freeze(random.pick(['up', 'down', 'both'] as const));
+      await lasts(1_000 + random.below(3_000));
+      if (random.chance(0.5)) network.cut();
+      network.thaw();
+    },
+  },
+  'network slow': {
+    lane: 'network',
+    weight: 2,
+    async strike({ networks }, random) {
+      const network = networks[pickNetwork(random)];
+      network.delay(50 + random.below(150));
+      await lasts(1_000 + random.below(2_000));
+      network.delay(0);
+    },
+  },
+} satisfies Record<string, FaultKind>;
+
+export type FaultName = keyof typeof FAULTS;
+
+function pickNetwork(random: SeededRandom): NetworkName {
+  return random.pick(NETWORKS);
+}

@@ -1,0 +1,178 @@
+import { SeededRandom } from '@tallystick/outbox/testing';
+import { Cleanup, until } from '@tallystick/services';
+import { auditRig } from '../rig';
+import { Buyers } from './buyers';
+import { ask, type Findings } from './oracles';
+import { orders } from './orders';
+import { Pace, planFaults, strikeAll } from './schedule';
+import { routeUnheard, setStage, type Stage } from './stage';
+
+export interface SoakOptions {
+  readonly seed: number;
+  readonly messages: number;
+  readonly faults: number;
+  readonly onProgress?: (line: string) => void;
+}
+
+/** Plain data: it survives `JSON.stringify`. */
+export interface SoakSummary extends Findings {
+  readonly ok: boolean;
+  readonly seed: number;
+  readonly acknowledged: number;
+  /** Calls to a producer that failed; their purchases are not among the acknowledged. */
+  readonly failedCalls: number;
+  readonly faults: number;
+  readonly faultsByKind: Readonly<Record<string, number>>;
+  /** From the first purchase until everything was quiet. */
+  readonly seconds: number;
+  /** Of which this was needed after the last fault had ended. */
+  readonly secondsToHeal: number;
+  readonly messagesPerSecond: number;
+  /** Nothing failed in N messages: at 95 % confidence the probability of a failure per message is below 3/N. */
+  readonly probabilityBelow: number;
+  /** What is wrong, in sentences. */
+  readonly problems: readonly string[];
+}
+
+const QUIET_WITHIN_MS = 180_000;
+const MAX_PROBLEMS = 20;
+
+/**
+ * Purchases and faults at the same time; then everything is healed, and both databases are asked what became of the
+ * promise. The seed decides what is bought and what goes wrong in which order. It cannot decide the rest: these are real
+ * processes on a real machine.
+ */
+export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
+  const { seed, messages, faults, onProgress = () => {} } = options;
+  const random = new SeededRandom(seed);
+  const deck = orders(messages, random);
+  const plan = planFaults(faults, random);
+  const cleanup = new Cleanup();
+  try {
+    const stage = await setStage(cleanup, onProgress);
+    const pace = new Pace(messages, faults);
+    const wait = new Wait();
+    const buyers = new Buyers(stage.rig, deck, pace, wait);
+    await buyers.openAccounts();
+    const begun = performance.now();
+    const report = setInterval(() => onProgress(`${pace}`), 10_000);
+    try {
+      // If one of them fails the other must not wait for it.
+      await Promise.all([
+        wait.abortedBy(buyers.buyEverything()),
+        wait.abortedBy(strikeAll(plan, stage, wait, pace, onProgress)),
+      ]);
+    } finally {
+      clearInterval(report);
+    }
+    const healing = performance.now();
+    onProgress('healed; waiting until everything has come to its end');
+    await heal(stage);
+    const stillOpen = await quiet(stage);
+    const now = performance.now();
+    const findings = await ask(stage.rig.databaseUrls, buyers.acknowledged);
+    const parked = await stage.rig.query<{ id: string }>(
+      'producer',
+      `select id from outbox_message where payload -> 'script' ->> 'poison' is not null`,
+    );
+    stage.crew.check();
+    const problems = [
+      ...stillOpen,
+      ...stage.crew.problems,
+      ...stage.rig.problems,
+      ...(await auditRig(stage.rig, { parked: parked.map(({ id }) => id), acknowledged: buyers.acknowledged })),
+    ];
+    const seconds = (now - begun) / 1_000;
+    return {
+      ok: problems.length === 0 && isClean(findings),
+      seed,
+      ...findings,
+      acknowledged: buyers.acknowledged.length,
+      failedCalls: buyers.failures,
+      faults,
+      faultsByKind: countByName(plan),
+      seconds: round(seconds),
+      secondsToHeal: round((now - healing) / 1_000),
+      messagesPerSecond: round(findings.messages / seconds),
+      probabilityBelow: 3 / findings.messages,
+      problems: problems.slice(0, MAX_PROBLEMS),
+    };
+  } finally {
+    await cleanup.run();
+  }
+}
+
+/** Every fault has an end of its own; what ended by itself, or lost a binding with its queue, is put right here. */
+async function heal(stage: Stage): Promise<void> {
+  await stage.crew.revive();
+  await until(
+    'the queue of the consumer is back',
+    () =>
+      routeUnheard(stage.amqpUrl).then(
+        () => true,
+        () => false,
+      ),
+    {
+      timeoutMs: 60_000,
+      everyMs: 500,
+    },
+  );
+}
+
+/** @returns what is still open after a long time, which is a finding and no reason to stop asking */
+async function quiet({ rig }: Stage): Promise<string[]> {
+  const open = `
+    select d.message_id || ' is ' || d.state || coalesce(' (' || left(d.last_error, 200) || ')', '') as line
+      from outbox_delivery d
+      join outbox_message m on m.id = d.message_id
+     where d.settled_at is null and not (d.state = 'parked' and m.payload -> 'script' ->> 'poison' is not null)
+     limit ${MAX_PROBLEMS}`;
+  let lines: string[] = [];
+  const settled = async (): Promise<boolean> => {
+    lines = (await rig.query<{ line: string }>('producer', open)).map(({ line }) => line);
+    return lines.length === 0;
+  };
+  await until('everything ends', settled, { timeoutMs: QUIET_WITHIN_MS, everyMs: 500 }).catch(() => undefined);
+  return lines;
+}
+
+function isClean(findings: Findings): boolean {
+  const { lost, open, duplicateEffects, mismatchedVerdicts, moneyDifference, illegalTransitions } = findings;
+  return [lost, open, duplicateEffects, mismatchedVerdicts, moneyDifference, illegalTransitions].every((n) => n === 0);
+}
+
+function countByName(plan: readonly { readonly name: string }[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { name } of plan) counts[name] = (counts[name] ?? 0) + 1;
+  return counts;
+}
+
+function round(value: number): number {
+  return Math.round(value * 10) / 10;
+}
+
+/** Lets several tasks wait, until one of them fails. */
+class Wait {
+  private readonly failed = new AbortController();
+
+  get aborted(): boolean {
+    return this.failed.signal.aborted;
+  }
+
+  async until(condition: () => boolean): Promise<void> {
+    const check = (): boolean => {
+      this.failed.signal.throwIfAborted();
+      return condition();
+    };
+    await until('faults and purchases go on', check, { timeoutMs: 600_000 });
+  }
+
+  async abortedBy(task: Promise<void>): Promise<void> {
+    try {
+      await task;
+    } catch (error) {
+      this.failed.abort(error);
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import {
+  Cleanup,
+  type PostgresServer,
+  type RabbitServer,
+  startPostgres,
+  startRabbit,
+  TcpProxy,
+} from '@tallystick/services';
+import { connect } from 'amqplib';
+import { type Rig, type RigSettings, startRig } from '../rig';
+import { Crew } from './crew';
+import { watchArrivals } from './oracles';
+
+/** Everything a soak plays on. Servers of its own: they are going to suffer. */
+export interface Stage {
+  readonly postgres: PostgresServer;
+  readonly rabbit: RabbitServer;
+  /** Every connection of every process goes through one of these. */
+  readonly networks: Readonly<Record<NetworkName, TcpProxy>>;
+  readonly rig: Rig;
+  readonly crew: Crew;
+  /** Of the virtual host, past the proxies. */
+  readonly amqpUrl: string;
+}
+
+export const NETWORKS = ['producer database', 'consumer database', 'producer broker', 'consumer broker'] as const;
+export type NetworkName = (typeof NETWORKS)[number];
+
+/** Two take orders and relay, the third only relays. */
+export const PRODUCERS_TAKING_ORDERS = 2;
+const PRODUCERS = 3;
+const CONSUMERS = 3;
+
+export const LEASE_MS = 5_000;
+const SETTINGS: RigSettings = {
+  outbox: {
+    lease: LEASE_MS,
+    receiptWait: { first: '2s', max: '8s' },
+    handlerTimeout: '8s',
+    maxFollowUpAttempts: 100,
+    poolSize: 8,
+  },
+  logLevel: 'error',
+};
+
+/** Starts the servers, the networks and the processes. `cleanup` undoes it all, also if this throws. */
+export async function setStage(cleanup: Cleanup, onProgress: (line: string) => void): Promise<Stage> {
+  const [postgres, rabbit] = await Promise.all([
+    startPostgres({ onProgress }).then((server) => cleanup.stopLater(server)),
+    startRabbit({ onProgress }).then((server) => cleanup.stopLater(server)),
+  ]);
+  const amqpUrl = await rabbit.createVhost('soak');
+  const proxyTo = async (targetPort: number): Promise<TcpProxy> => {
+    const proxy = new TcpProxy({ targetPort });
+    cleanup.defer(() => proxy.close());
+    await proxy.listen();
+    return proxy;
+  };
+  const networks = {
+    'producer database': await proxyTo(postgres.port),
+    'consumer database': await proxyTo(postgres.port),
+    'producer broker': await proxyTo(rabbit.port),
+    'consumer broker': await proxyTo(rabbit.port),
+  };
+  const rig = cleanup.stopLater(
+    await startRig({
+      postgres,
+      amqpUrl: {
+        producer: through(networks['producer broker'], amqpUrl),
+        consumer: through(networks['consumer broker'], amqpUrl),
+      },
+      databasePort: { producer: networks['producer database'].port, consumer: networks['consumer database'].port },
+      producers: PRODUCERS,
+      consumers: CONSUMERS,
+      options: SETTINGS,
+      start: false,
+    }),
+  );
+  await watchArrivals(rig.databaseUrls.consumer);
+  const crew = new Crew(rig);
+  onProgress(`starting ${PRODUCERS} producers and ${CONSUMERS} consumers`);
+  await crew.assemble();
+  await routeUnheard(amqpUrl);
+  return { postgres, rabbit, networks, rig, crew, amqpUrl };
+}
+
+/** As after a deployment was rolled back: the type is still routed to a service that has no handler for it any more. */
+export async function routeUnheard(amqpUrl: string): Promise<void> {
+  const connection = await connect(amqpUrl);
+  try {
+    const channel = await connection.createChannel();
+    await channel.bindQueue('rig-consumer.purchase.made', 'outbox.requests', 'rig-consumer.purchase.unheard');
+  } finally {
+    await connection.close();
+  }
+}
+
+function through(proxy: TcpProxy, url: string): string {
+  const changed = new URL(url);
+  changed.port = String(proxy.port);
+  return changed.href;
+}
