@@ -1,0 +1,121 @@
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { portAnswers, until } from '@tallystick/services';
+import type { ScenarioResult } from './harness/result';
+
+/** The program as `npm run bench` starts it. What it measures here says nothing about speed: it shows that it works. */
+const MAIN = join(__dirname, '..', 'dist', 'main.js');
+const TIMEOUT_MS = 300_000;
+
+interface Run {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+async function bench(...args: string[]): Promise<Run> {
+  try {
+    return { code: 0, ...(await promisify(execFile)(process.execPath, [MAIN, ...args], { timeout: TIMEOUT_MS })) };
+  } catch (error) {
+    return error as Run;
+  }
+}
+
+beforeAll(() => {
+  if (!existsSync(MAIN)) throw new Error(`${MAIN} is missing. Build first: npx tsc -b`);
+});
+
+describe('npm run bench -- all --small --json', () => {
+  let run: Run;
+  let results: Map<string, ScenarioResult>;
+
+  beforeAll(async () => {
+    run = await bench('all', '--small', '--json');
+    const lines = run.stdout.split('\n').filter((line) => line !== '');
+    results = new Map(
+      lines.map((line) => JSON.parse(line) as ScenarioResult).map((result) => [result.scenario, result]),
+    );
+  }, TIMEOUT_MS + 10_000);
+
+  it('runs every scenario, and writes nothing but JSON to stdout', () => {
+    expect(run.stderr).not.toContain('failed');
+    expect(run.code).toBe(0);
+    expect([...results.keys()]).toEqual([
+      'record',
+      'relay',
+      'roundtrip',
+      'latency',
+      'consume',
+      'growth',
+      'idle',
+      'scale',
+    ]);
+  });
+
+  it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'growth', 'idle', 'scale'])(
+    '%s: says what was measured, where, and how it compares',
+    (scenario) => {
+      const { figures, machine, parameters } = results.get(scenario)!;
+      expect(machine).toMatchObject({ cores: expect.any(Number), postgres: expect.stringContaining('fsync on') });
+      expect(parameters).toMatchObject({ rounds: 1, small: true });
+      expect(figures.length).toBeGreaterThan(0);
+      for (const { median, min, max, baseline, ratio, target, reached } of figures) {
+        for (const value of [median, min, max]) expect(value).toBeGreaterThanOrEqual(0);
+        if (baseline) expect(ratio!.median).toBeCloseTo(median / baseline.median);
+        expect(typeof reached).toBe(target ? 'boolean' : 'undefined');
+      }
+    },
+  );
+
+  it.each(['record', 'relay', 'roundtrip', 'consume'])('%s: counts the SQL statements per message', (scenario) => {
+    for (const { statementsPerMessage } of results.get(scenario)!.figures)
+      expect(statementsPerMessage).toBeGreaterThan(0);
+  });
+
+  it('counts one statement more for the transaction that records a message', () => {
+    for (const { statementsPerMessage, baselineStatementsPerMessage } of results.get('record')!.figures) {
+      expect(statementsPerMessage! - baselineStatementsPerMessage!).toBeCloseTo(1);
+    }
+  });
+});
+
+describe('npm run bench', () => {
+  it('explains itself', async () => {
+    const { stdout } = await bench('--help');
+    for (const word of ['roundtrip', '--database-url', '--amqp-url', '--rounds', '--small', 'report']) {
+      expect(stdout).toContain(word);
+    }
+  });
+
+  it('names what it does not know, and stops', async () => {
+    expect(await bench('speed')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('Allowed choices are record'),
+    });
+    expect(await bench('record', '--rounds', 'many')).toMatchObject({ code: 1 });
+  });
+
+  it(
+    'leaves no server behind when it is interrupted',
+    async () => {
+      const child = spawn(process.execPath, [MAIN, 'idle', '--rounds', '100'], { stdio: ['ignore', 'ignore', 'pipe'] });
+      const ended = once(child, 'exit');
+      const ports = await portsOf(child);
+      child.kill('SIGINT');
+      expect((await ended)[0]).toBe(130);
+      for (const port of ports) await until(`port ${port} is closed`, async () => !(await portAnswers(port)));
+    },
+    TIMEOUT_MS,
+  );
+});
+
+/** The ports of the servers it started, once it is in the middle of a scenario. */
+async function portsOf({ stderr }: ChildProcess): Promise<number[]> {
+  let written = '';
+  stderr!.on('data', (chunk) => (written += String(chunk)));
+  await until('it measures', () => written.includes('round 1'), { timeoutMs: 120_000 });
+  return [...written.matchAll(/ready on port (\d+)/g)].map(([, port]) => Number(port));
+}

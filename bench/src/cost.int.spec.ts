@@ -1,0 +1,147 @@
+import { Cleanup, type PostgresServer, startPostgres, testBroker, until } from '@tallystick/services';
+import { outboxSchemaSql } from '@tallystick/outbox';
+import { newOrder } from './business/load';
+import type { Consumer, Producer } from './business/sides';
+import { ORDERS_SCHEMA, USERS_SCHEMA } from './business/sql';
+import { withClient } from './harness/stage';
+import { type CountedStatement, StatementCounter } from './harness/statement-counter';
+import { LibraryConsumer } from './library/consumer';
+import { LibraryProducer } from './library/producer';
+import { emptyQueue, LIBRARY_ORDERS } from './scenarios/drain';
+
+/**
+ * What one message costs on the happy path. PostgreSQL counts the statements, the broker's client is watched. Nothing
+ * depends on how fast the machine is: while a burst is recorded the consumer is not there, and while it consumes the
+ * producer is not, so that every batch is as full as it can be.
+ */
+const MESSAGES = 500;
+
+interface Broker {
+  publishes: number;
+  acks: number;
+}
+
+describe('what one message costs', () => {
+  const cleanup = new Cleanup();
+  const broker = watchBroker();
+  let server: PostgresServer;
+  let statements: StatementCounter;
+  let users: { databaseUrl: string; amqpUrl: string };
+  let orders: { databaseUrl: string; amqpUrl: string };
+
+  beforeAll(async () => {
+    const settings = { shared_preload_libraries: 'pg_stat_statements' };
+    server = cleanup.stopLater(await startPostgres({ settings }));
+    statements = cleanup.stopLater(await StatementCounter.connect(server.url()));
+    const amqpUrl = await testBroker('cost');
+    users = { databaseUrl: await tables(USERS_SCHEMA), amqpUrl };
+    orders = { databaseUrl: await tables(ORDERS_SCHEMA), amqpUrl };
+    await emptyQueue(amqpUrl, LIBRARY_ORDERS);
+  }, 60_000);
+
+  afterAll(() => cleanup.run());
+
+  beforeEach(() => Object.assign(broker, { publishes: 0, acks: 0 }));
+
+  async function during(service: Producer | Consumer, work: () => Promise<void>): Promise<void> {
+    await service.start();
+    try {
+      await work();
+    } finally {
+      await service.stop();
+    }
+  }
+
+  /** Everything the library executed since the last call, by name; and everything else, by text. */
+  async function executed(databaseUrl: string): Promise<Map<string, CountedStatement>> {
+    const found = (await statements.read([databaseUrl]))!;
+    await statements.reset([databaseUrl]);
+    return new Map(found.map((each) => [each.statement, each]));
+  }
+
+  async function tables(schema: string): Promise<string> {
+    const url = await server.createDatabase();
+    await withClient(url, (client) => client.query(`${outboxSchemaSql()}${schema} -- bench`));
+    return url;
+  }
+
+  async function states(): Promise<Record<string, number>> {
+    return withClient(users.databaseUrl, async (client) => {
+      const { rows } = await client.query<{ state: string; count: number }>(
+        'select state, count(*)::int from outbox_delivery group by state -- bench',
+      );
+      return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+    });
+  }
+
+  it('adds one statement to the business transaction, and publishes once, without a claim', async () => {
+    const producer = new LibraryProducer({ ...users, poolSize: 4 });
+    await during(producer, async () => {
+      await executed(users.databaseUrl);
+      await producer.purchase(newOrder(0));
+      await producer.purchaseMany(Array.from({ length: MESSAGES - 1 }, (_, number) => newOrder(number + 1)));
+      await until('every message is sent', async () => (await states()).sent === MESSAGES);
+    });
+
+    const counted = await executed(users.databaseUrl);
+    expect(counted.get('outbox.add-one')!.calls).toBe(1);
+    expect(counted.get('outbox.add-many')!.calls).toBe(1);
+    expect(counted.get('outbox.claim')?.rows ?? 0).toBe(0);
+    expect(counted.get('outbox.settle')!.calls).toBeLessThanOrEqual(MESSAGES * 0.05);
+    expect(namesOf(counted)).toEqual(['outbox.add-many', 'outbox.add-one', 'outbox.claim', 'outbox.settle']);
+    expect(broker).toEqual({ publishes: MESSAGES, acks: 0 });
+  }, 60_000);
+
+  it('adds one statement to the transaction of the handler, and publishes one receipt', async () => {
+    const consumer = new LibraryConsumer(orders);
+    let handled = 0;
+    consumer.onHandled = () => (handled += 1);
+    await during(consumer, () => until('every message is acknowledged', () => broker.acks === MESSAGES));
+
+    const counted = await executed(orders.databaseUrl);
+    expect(handled).toBe(MESSAGES);
+    expect(counted.get('inbox.begin')!.calls).toBe(MESSAGES);
+    expect(counted.get('COMMIT')!.calls).toBe(MESSAGES);
+    expect(namesOf(counted)).toEqual(['inbox.begin', 'outbox.claim', 'outbox.durability', ...SCHEMA_CHECKS]);
+    expect(broker).toEqual({ publishes: MESSAGES, acks: MESSAGES });
+  }, 60_000);
+
+  it('closes rows in batches when their receipts come', async () => {
+    await during(new LibraryProducer({ ...users, poolSize: 4 }), async () => {
+      await until('every row is completed', async () => (await states()).completed === MESSAGES);
+      await until('every receipt is acknowledged', () => broker.acks === MESSAGES);
+    });
+
+    const counted = await executed(users.databaseUrl);
+    expect(counted.get('outbox.close-many')!.calls).toBeLessThanOrEqual(MESSAGES * 0.05);
+    expect(namesOf(counted)).toEqual(['outbox.claim', 'outbox.close-many', 'outbox.durability', ...SCHEMA_CHECKS]);
+    expect(broker).toEqual({ publishes: 0, acks: MESSAGES });
+  }, 60_000);
+});
+
+/** At boot, once. */
+const SCHEMA_CHECKS = ['outbox.schema-exists', 'outbox.schema-version'];
+
+function namesOf(counted: ReadonlyMap<string, CountedStatement>): string[] {
+  return [...counted.keys()].filter((name) => /^(outbox|inbox)\.[\w-]+$/.test(name)).sort();
+}
+
+/** Counts what the library's channels are told to send: `basic.publish` and `basic.ack`. */
+function watchBroker(): Broker {
+  const { Channel, ConfirmChannel } = jest.requireActual<{
+    Channel: { prototype: { ack(...args: unknown[]): void } };
+    ConfirmChannel: { prototype: { publish(...args: unknown[]): boolean } };
+  }>('amqplib/lib/channel_model');
+  const seen: Broker = { publishes: 0, acks: 0 };
+  const { publish } = ConfirmChannel.prototype;
+  ConfirmChannel.prototype.publish = function (...args) {
+    seen.publishes += 1;
+    return publish.apply(this, args);
+  };
+  const { ack } = Channel.prototype;
+  Channel.prototype.ack = function (...args) {
+    seen.acks += 1;
+    return ack.apply(this, args);
+  };
+  return seen;
+}

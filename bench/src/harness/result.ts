@@ -1,0 +1,67 @@
+import type { Machine } from './machine';
+import { pairedRatio, type Summary } from './statistics';
+
+/** What a scenario found: printed with `--json`, kept in `bench/results`, drawn by the report. */
+export interface ScenarioResult {
+  readonly scenario: string;
+  /** What is measured, and against what, in a sentence. */
+  readonly measures: string;
+  readonly startedAt: string;
+  readonly tookSeconds: number;
+  readonly parameters: Readonly<Record<string, number | string | boolean>>;
+  readonly machine: Machine;
+  readonly figures: readonly Figure[];
+  readonly charts: readonly Chart[];
+}
+
+/** One line of the table. */
+export interface Figure extends Summary {
+  readonly name: string;
+  readonly unit: string;
+  readonly baseline?: Summary & { readonly name: string };
+  /** Ours through the baseline's, paired by round. */
+  readonly ratio?: Summary;
+  /** SQL statements the library's databases executed per message, BEGIN and COMMIT included. */
+  readonly statementsPerMessage?: number;
+  readonly baselineStatementsPerMessage?: number;
+  readonly target?: Target;
+  readonly reached?: boolean;
+  /** Why a target is not reached, or what to know when reading the line. */
+  readonly note?: string;
+}
+
+export interface Target {
+  /** What has to keep the limit: the ratio, or the figure itself. */
+  readonly of: 'ratio' | 'value';
+  readonly atLeast?: number;
+  readonly atMost?: number;
+}
+
+export interface Chart {
+  readonly name: string;
+  readonly title: string;
+  readonly x: { readonly name: string; readonly log?: boolean };
+  readonly y: { readonly name: string; readonly log?: boolean };
+  readonly series: readonly { readonly name: string; readonly points: readonly (readonly [number, number])[] }[];
+}
+
+export interface FigureInput extends Omit<Figure, 'ratio' | 'reached' | keyof Summary> {
+  readonly ours: Summary;
+}
+
+/** Works out the ratio, and whether the target is reached. */
+export function figure({ ours, ...rest }: FigureInput): Figure {
+  const { baseline, target } = rest;
+  const ratio = baseline && pairedRatio(ours, baseline);
+  const judged = target?.of === 'ratio' ? ratio?.median : ours.median;
+  return { ...rest, ...ours, ratio, reached: target && judged !== undefined ? within(judged, target) : undefined };
+}
+
+export function within(value: number, { atLeast = -Infinity, atMost = Infinity }: Target): boolean {
+  return value >= atLeast && value <= atMost;
+}
+
+export function describeTarget({ of, atLeast, atMost }: Target): string {
+  const limit = atLeast !== undefined ? `≥ ${atLeast}` : `≤ ${atMost}`;
+  return of === 'ratio' ? `${limit} ×` : limit;
+}

@@ -1,0 +1,77 @@
+import { Client } from 'pg';
+
+/** Statements of the benchmark itself carry this comment, and are not counted. */
+export const UNCOUNTED = '-- bench';
+
+export interface CountedStatement {
+  readonly statement: string;
+  readonly calls: number;
+  /** Rows it returned or wrote. */
+  readonly rows: number;
+  /** Time spent in it, all calls together. */
+  readonly totalMs: number;
+}
+
+/**
+ * Counts what PostgreSQL itself executed, by `pg_stat_statements`: every statement of every process, BEGIN and COMMIT
+ * included, nothing estimated. Without the extension (a server of somebody else) nothing is counted.
+ */
+export class StatementCounter {
+  private constructor(private readonly client: Client | undefined) {}
+
+  static async connect(adminUrl: string): Promise<StatementCounter> {
+    const client = new Client({ connectionString: adminUrl });
+    await client.connect();
+    try {
+      await client.query('create extension if not exists pg_stat_statements');
+      await client.query('select count(*) from pg_stat_statements');
+      return new StatementCounter(client);
+    } catch {
+      await client.end();
+      return new StatementCounter(undefined);
+    }
+  }
+
+  get available(): boolean {
+    return this.client !== undefined;
+  }
+
+  /** Forgets what these databases executed so far. */
+  async reset(databaseUrls: readonly string[]): Promise<void> {
+    await this.client?.query(
+      `select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = any($1) ${UNCOUNTED}`,
+      [databaseUrls.map(databaseName)],
+    );
+  }
+
+  /** What these databases executed since the last reset, most frequent first; undefined if nobody counts. */
+  async read(databaseUrls: readonly string[]): Promise<CountedStatement[] | undefined> {
+    const result = await this.client?.query<{ query: string; calls: number; rows: number; ms: number }>(
+      `select s.query, sum(s.calls)::float8 as calls, sum(s.rows)::float8 as rows, sum(s.total_exec_time)::float8 as ms
+      from pg_stat_statements s
+      join pg_database d on d.oid = s.dbid
+      where d.datname = any($1) and s.query not like '%${UNCOUNTED}%'
+      group by s.query
+      order by sum(s.calls) desc ${UNCOUNTED}`,
+      [databaseUrls.map(databaseName)],
+    );
+    return result?.rows.map(({ query, calls, rows, ms }) => ({ statement: label(query), calls, rows, totalMs: ms }));
+  }
+
+  async stop(): Promise<void> {
+    await this.client?.end();
+  }
+}
+
+export function total(statements: readonly CountedStatement[]): number {
+  return statements.reduce((sum, { calls }) => sum + calls, 0);
+}
+
+/** The library names its statements in a comment at their end. */
+function label(query: string): string {
+  return /-- ([\w.-]+)\s*$/.exec(query)?.[1] ?? query.replace(/\s+/g, ' ').trim().slice(0, 60);
+}
+
+function databaseName(url: string): string {
+  return decodeURIComponent(new URL(url).pathname.slice(1));
+}

@@ -1,0 +1,57 @@
+import { type INestApplicationContext, Logger, type Provider } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { TypeOrmModule } from '@nestjs/typeorm';
+import { OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
+import type { SideOptions } from '../business/sides';
+
+export interface ApplicationOptions extends SideOptions {
+  readonly service: string;
+  readonly providers: Provider[];
+  /** Connections of the application's own pool. */
+  readonly poolSize: number;
+  /** Everything else as an application may set it; the defaults are what is measured. */
+  readonly outbox?: Partial<Omit<OutboxModuleOptions, 'service' | 'transport'>>;
+}
+
+/** A Nest application with the library in it, wired as the README says. Its tables exist already. */
+export async function startApplication(options: ApplicationOptions): Promise<INestApplicationContext> {
+  class BenchModule {}
+  return NestFactory.createApplicationContext(
+    {
+      module: BenchModule,
+      imports: [
+        TypeOrmModule.forRoot({
+          type: 'postgres',
+          url: options.databaseUrl,
+          connectTimeoutMS: 10_000,
+          extra: { max: options.poolSize },
+        }),
+        OutboxModule.forRoot({
+          service: options.service,
+          transport: rabbitMq({ url: options.amqpUrl, prefix: 'bench' }),
+          ...options.outbox,
+        }),
+      ],
+      providers: options.providers,
+    },
+    { logger: ['fatal', 'error', 'warn'] },
+  );
+}
+
+/** Stops it. That its connections end is no news then. */
+export async function stopApplication(app: INestApplicationContext): Promise<void> {
+  Logger.overrideLogger(false);
+  await app.close();
+}
+
+type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
+
+/** Hears what the library reports anyway: no statement is added to what is measured. */
+export function onEvent(app: INestApplicationContext, listener: (event: OutboxEvent) => void): void {
+  const monitor = app.get(OutboxMonitor);
+  const record = monitor.record.bind(monitor);
+  monitor.record = (event) => {
+    record(event);
+    listener(event);
+  };
+}

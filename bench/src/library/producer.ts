@@ -1,0 +1,48 @@
+import type { INestApplicationContext } from '@nestjs/common';
+import { type OutboxModuleOptions, recordedMessageId } from '@tallystick/outbox';
+import { OutboxRuntime } from '@tallystick/outbox/testing';
+import { type OrderRequested, USERS } from '../business/order-requested';
+import type { Producer, SideOptions } from '../business/sides';
+import { onEvent, startApplication, stopApplication } from './application';
+import { Purchases } from './purchases';
+
+export interface LibraryProducerOptions extends SideOptions {
+  readonly poolSize: number;
+  readonly outbox?: Partial<Pick<OutboxModuleOptions, 'pollInterval' | 'relay'>>;
+}
+
+/** The producing service, with the library. */
+export class LibraryProducer implements Producer {
+  onCompleted: () => void = () => {};
+  /** Publishes of this process that the broker confirmed. */
+  published = 0;
+  private app!: INestApplicationContext;
+
+  constructor(private readonly options: LibraryProducerOptions) {}
+
+  async start(): Promise<void> {
+    this.app = await startApplication({ ...this.options, service: USERS, providers: [Purchases] });
+    onEvent(this.app, (event) => {
+      if (event.event === 'receipt.applied') this.onCompleted();
+      if (event.event === 'delivery.published') this.published += 1;
+    });
+  }
+
+  async stop(): Promise<void> {
+    await stopApplication(this.app);
+  }
+
+  /** What the library does by itself once a minute. */
+  async prune(): Promise<void> {
+    await this.app.get(OutboxRuntime).pruner.prune();
+  }
+
+  /** All in one transaction: nothing is sent before the last of them is recorded. */
+  async purchaseMany(orders: readonly OrderRequested[]): Promise<void> {
+    await this.app.get(Purchases).purchaseMany(orders);
+  }
+
+  async purchase(order: OrderRequested, statements: 2 | 4 = 2): Promise<string> {
+    return recordedMessageId(await this.app.get(Purchases).purchase(order, statements))!;
+  }
+}

@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { Compensate, TransactionalMessage, Transactions } from '@tallystick/outbox';
+import type { EntityManager } from 'typeorm';
+import { OrderRequested } from '../business/order-requested';
+import { DEBIT, INSERT_JOURNAL, INSERT_PURCHASE, SELECT_BALANCE } from '../business/sql';
+
+/** What the library is used for, as an application writes it. */
+@Injectable()
+export class Purchases {
+  constructor(private readonly transactions: Transactions) {}
+
+  @TransactionalMessage(OrderRequested)
+  async purchase(order: OrderRequested, statements: 2 | 4 = 2): Promise<OrderRequested> {
+    await pay(this.transactions.manager(), order, statements);
+    return order;
+  }
+
+  @TransactionalMessage(OrderRequested)
+  async purchaseMany(orders: readonly OrderRequested[]): Promise<readonly OrderRequested[]> {
+    for (const order of orders) await pay(this.transactions.manager(), order, 2);
+    return orders;
+  }
+
+  /** Makes rows expect a follow-up when they are rejected; accepted ones are closed in batches. */
+  @Compensate(OrderRequested)
+  async refund({ userId, amount }: OrderRequested): Promise<void> {
+    await this.transactions.manager().query(DEBIT, [userId, -amount]);
+  }
+}
+
+/** The business transaction, without its BEGIN and COMMIT. */
+export async function pay(manager: EntityManager, order: OrderRequested, statements: 2 | 4): Promise<void> {
+  const { purchaseId, userId, amount } = order;
+  if (statements === 4) await manager.query(SELECT_BALANCE, [userId]);
+  await manager.query(DEBIT, [userId, amount]);
+  await manager.query(INSERT_PURCHASE, [purchaseId, userId, amount]);
+  if (statements === 4) await manager.query(INSERT_JOURNAL, [userId, -amount]);
+}

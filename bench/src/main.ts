@@ -1,0 +1,43 @@
+import 'reflect-metadata';
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { type CommandOptions, run } from './run';
+import { SCENARIOS } from './scenarios';
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Write a whole number from 1.');
+  return value;
+}
+
+const program = new Command('bench')
+  .description(
+    'Measures the library beside what one would write by hand, in the same run, in turns. Figures of one machine mean\n' +
+      'nothing alone: read the ratios. Starts its own throw-away PostgreSQL and RabbitMQ.',
+  )
+  .addArgument(
+    new Argument('<what>', 'a scenario, all of them, or the report').choices([
+      ...SCENARIOS.map(({ name }) => name),
+      'all',
+      'report',
+    ]),
+  )
+  .option('--messages <n>', 'size of every measurement, instead of the one of the scenario', wholeNumber)
+  .option(
+    '--rounds <n>',
+    'how often every variant is measured; the median counts (default: 3; with --small 1)',
+    wholeNumber,
+  )
+  .option('--json', 'results on stdout as JSON, one object and line per scenario', false)
+  .option('--small', 'seconds instead of minutes: shows that it works, keeps no results', false)
+  .addOption(new Option('--database-url <url>', 'a PostgreSQL to use; databases are created and dropped in it'))
+  .addOption(new Option('--amqp-url <url>', 'a RabbitMQ to use; objects named bench* are created and deleted in it'))
+  .addHelpText(
+    'after',
+    `\nScenarios:\n${SCENARIOS.map(({ name, measures }) => `  ${name.padEnd(10)} ${measures}`).join('\n')}\n` +
+      '  report     writes bench/results/latest.md, with charts, from the kept results\n',
+  )
+  .action(async (what: string, options: CommandOptions) => {
+    process.exitCode = await run(what, options);
+  });
+
+void program.parseAsync();

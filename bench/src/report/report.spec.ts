@@ -1,0 +1,78 @@
+import { figure, type ScenarioResult } from '../harness/result';
+import { summarise } from '../harness/statistics';
+import { drawChart } from './chart';
+import { reportText } from './report';
+
+const result: ScenarioResult = {
+  scenario: 'relay',
+  measures: 'draining due deliveries',
+  startedAt: '2026-11-22T19:00:00.000Z',
+  tookSeconds: 61,
+  parameters: { messages: 50_000, small: false },
+  machine: {
+    cores: 2,
+    cpu: 'a processor',
+    memoryGiB: 8,
+    os: 'Debian',
+    node: 'v20',
+    postgres: '18.4, fsync on',
+    rabbitmq: '3.10.8',
+    loadBefore: 0.25,
+  },
+  figures: [
+    figure({
+      name: 'against the loop',
+      unit: 'messages/s',
+      ours: summarise([9_000, 9_500, 9_200]),
+      baseline: { name: 'by hand', ...summarise([10_000, 10_000, 10_000]) },
+      statementsPerMessage: 0.0123,
+      target: { of: 'ratio', atLeast: 0.95 },
+      note: 'see the profile',
+    }),
+  ],
+  charts: [
+    {
+      name: 'throughput',
+      title: 'Throughput & more',
+      x: { name: 'clients', log: true },
+      y: { name: 'messages/s' },
+      series: [
+        {
+          name: 'library',
+          points: [
+            [1, 100],
+            [10, 900],
+          ],
+        },
+      ],
+    },
+  ],
+};
+
+describe('the report', () => {
+  const text = reportText([result]);
+
+  it('shows median, extremes, baseline, ratio, statements, target and whether it is reached', () => {
+    expect(text).toContain(
+      '| against the loop | messages/s | 9,200 [9,000–9,500] | 10,000 [10,000–10,000] | 0.92 [0.90–0.95] | 0.01 / – | ≥ 0.95 × | no |',
+    );
+  });
+
+  it('says on what it was measured, with what and why a target is missed', () => {
+    expect(text).toContain(
+      '2 cores (a processor), 8 GiB, Debian, Node v20, PostgreSQL 18.4, fsync on, RabbitMQ 3.10.8',
+    );
+    expect(text).toContain('parameters: messages 50,000, small false');
+    expect(text).toContain('*against the loop*: see the profile');
+    expect(text).toContain('![Throughput & more](throughput.svg)');
+  });
+});
+
+describe('a chart', () => {
+  it('is SVG text with the title, the axes and the series', () => {
+    const [chart] = result.charts;
+    const svg = drawChart(chart!);
+    expect(svg).toMatch(/^<svg /);
+    for (const text of ['Throughput &amp; more', 'clients', 'messages/s', 'library']) expect(svg).toContain(text);
+  });
+});

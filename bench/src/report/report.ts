@@ -1,0 +1,76 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { columns, short } from '../harness/format';
+import type { ScenarioResult } from '../harness/result';
+import { readResult } from '../harness/results-folder';
+import { drawChart } from './chart';
+
+const HEADER = `# Benchmark results
+
+Written by \`npm run bench -- report\` from the JSON files beside it; do not edit. Figures of one machine mean nothing
+alone: read the ratios. Every baseline was measured in the same run, in turns with the library, and the ratio compares
+neighbouring rounds. SQL statements are counted by PostgreSQL itself, BEGIN and COMMIT included.
+
+Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them.
+`;
+
+/** Writes `latest.md` and its charts from the kept results. @returns its path */
+export async function writeReport(folder: string, scenarios: readonly string[]): Promise<string> {
+  const results = await Promise.all(scenarios.map((scenario) => readResult(folder, scenario)));
+  const found = results.filter((result) => result !== undefined);
+  if (found.length === 0) throw new Error(`There are no results in ${folder} yet: run a scenario first.`);
+  await mkdir(folder, { recursive: true });
+  for (const chart of found.flatMap(({ charts }) => charts)) {
+    await writeFile(join(folder, `${chart.name}.svg`), `${drawChart(chart)}\n`);
+  }
+  const path = join(folder, 'latest.md');
+  await writeFile(path, reportText(found));
+  return path;
+}
+
+/** The report as Markdown. */
+export function reportText(results: readonly ScenarioResult[]): string {
+  return [HEADER, ...results.map(section)].join('\n');
+}
+
+function section(result: ScenarioResult): string {
+  const { scenario, measures, parameters, startedAt, tookSeconds, figures, charts } = result;
+  const baselines = new Set(figures.flatMap(({ baseline }) => baseline?.name ?? []));
+  const notes = figures.flatMap(({ name, note }) => (note === undefined ? [] : [`- *${name}*: ${note}`]));
+  return [
+    `## ${scenario}`,
+    '',
+    `${sentence(measures)}`,
+    '',
+    ...[...baselines].map((name) => `- baseline: ${name}`),
+    `- parameters: ${Object.entries(parameters)
+      .map(([name, value]) => `${name} ${typeof value === 'number' ? short(value) : String(value)}`)
+      .join(', ')}`,
+    `- ${machineOf(result)}`,
+    `- ${startedAt.slice(0, 16).replace('T', ' ')} UTC, took ${tookSeconds} s`,
+    '',
+    table(figures.map(columns)),
+    '',
+    ...(notes.length > 0 ? [...notes, ''] : []),
+    ...charts.flatMap(({ name, title }) => [`![${title}](${name}.svg)`, '']),
+  ].join('\n');
+}
+
+function machineOf({ machine }: ScenarioResult): string {
+  const { cores, cpu, memoryGiB, os, node, postgres, rabbitmq, loadBefore } = machine;
+  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}, Node ${node}, PostgreSQL ${postgres}, RabbitMQ ${rabbitmq}; load before: ${loadBefore.toFixed(1)}`;
+}
+
+function table(rows: readonly Record<string, string>[]): string {
+  const names = Object.keys(rows[0] ?? {});
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [
+    line(names),
+    line(names.map((_, index) => (index < 2 ? '---' : '---:'))),
+    ...rows.map((row) => line(names.map((name) => row[name]!))),
+  ].join('\n');
+}
+
+function sentence(text: string): string {
+  return `${text[0]!.toUpperCase()}${text.slice(1)}.`;
+}

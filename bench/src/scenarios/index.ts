@@ -1,0 +1,12 @@
+import { consume } from './consume';
+import { growth } from './growth';
+import { idle } from './idle';
+import { latency } from './latency';
+import { record } from './record';
+import { relay } from './relay';
+import { roundtrip } from './roundtrip';
+import { scale } from './scale';
+import type { Scenario } from './scenario';
+
+/** In the order in which `all` runs them. */
+export const SCENARIOS: readonly Scenario[] = [record, relay, roundtrip, latency, consume, growth, idle, scale];

@@ -1,0 +1,107 @@
+import { total } from '../harness/statement-counter';
+import { CONCURRENCY } from '../library/orders';
+import type { LibraryProducerOptions } from '../library/producer';
+import { Remote } from '../processes/remote';
+import type { LoadResult } from '../processes/roles';
+import { database } from './databases';
+import type { Context } from './scenario';
+
+/** Connections of each producer's pool; the library has four more of its own, see `poolSize` there. */
+export const PRODUCER_POOL = 16;
+
+/** Both services as processes: one way of doing the whole round trip. */
+export interface Pair {
+  readonly name: string;
+  readonly databases: readonly string[];
+  roundTrips(load: { count: number; concurrency: number }): Promise<LoadResult>;
+  atRate(load: { perSecond: number; seconds: number }): Promise<LoadResult>;
+  /** Deletes what is old enough; the library's pair only. */
+  prune?(): Promise<void>;
+}
+
+export const LIBRARY = 'library';
+export const RAW_SINGLE = 'hand-written, one update per mark';
+export const RAW_COALESCED = 'hand-written, coalesced marks, batched consumer';
+
+/** The library, its two services as processes, warmed up. */
+export async function libraryPair(
+  context: Context,
+  amqpUrl: string,
+  outbox?: LibraryProducerOptions['outbox'],
+): Promise<Pair> {
+  const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
+  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox };
+  const [producer] = await Promise.all([
+    start(context, 'library-producer', options),
+    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl }),
+  ]);
+  return warm(context, { ...pairOf(LIBRARY, [users, orders], producer), prune: () => producer.call('prune') });
+}
+
+/** (a) or (b) of the hand-written versions, its two services as processes, warmed up. Each needs a broker of its own. */
+export async function rawPair(
+  context: Context,
+  amqpUrl: string,
+  name: typeof RAW_SINGLE | typeof RAW_COALESCED,
+): Promise<Pair> {
+  const [users, orders] = [await database(context, 'raw-users'), await database(context, 'raw-orders')];
+  const single = name === RAW_SINGLE;
+  const [producer] = await Promise.all([
+    start(context, 'raw-producer', {
+      databaseUrl: users,
+      amqpUrl,
+      poolSize: PRODUCER_POOL,
+      marks: single ? 'single' : 'coalesced',
+    }),
+    start(context, 'raw-consumer', {
+      databaseUrl: orders,
+      amqpUrl,
+      concurrency: CONCURRENCY,
+      transactions: single ? 'single' : 'batched',
+    }),
+  ]);
+  return warm(context, pairOf(name, [users, orders], producer));
+}
+
+/** Starts a service in a process of its own, and stops it when the scenario is over. */
+export async function start<Name extends Parameters<typeof Remote.start>[0]>(
+  { cleanup }: Context,
+  role: Name,
+  options: Parameters<typeof Remote.start<Name>>[1],
+): Promise<Remote<Name>> {
+  return cleanup.stopLater(await Remote.start(role, options));
+}
+
+/** SQL statements per message that the pair's databases executed during `work`; undefined if nobody counts. */
+export async function counting<T>(
+  { stage }: Context,
+  databases: readonly string[],
+  messages: number,
+  work: () => Promise<T>,
+): Promise<{ result: T; statementsPerMessage: number | undefined }> {
+  await stage.statements.reset(databases);
+  const result = await work();
+  const counted = await stage.statements.read(databases);
+  return { result, statementsPerMessage: counted && total(counted) / messages };
+}
+
+function pairOf(
+  name: string,
+  databases: string[],
+  producer: Remote<'library-producer'> | Remote<'raw-producer'>,
+): Pair {
+  const call = producer as Remote<'raw-producer'>;
+  return {
+    name,
+    databases,
+    roundTrips: (load) => call.call('roundTrips', load),
+    atRate: (load) => call.call('atRate', load),
+  };
+}
+
+/** Until the code is compiled, the statements are prepared and the tables are known to the planner. */
+async function warm({ small, stage }: Context, pair: Pair): Promise<Pair> {
+  await pair.roundTrips({ count: small ? 32 : 1_000, concurrency: 32 });
+  for (const url of pair.databases) await stage.analyze(url);
+  return pair;
+}

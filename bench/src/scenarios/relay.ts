@@ -1,0 +1,82 @@
+import { randomUUID } from 'node:crypto';
+import { OUTBOX_TABLES } from '../baselines/schema';
+import { newOrder } from '../business/load';
+import { USERS } from '../business/order-requested';
+import { figure } from '../harness/result';
+import { alternate } from '../harness/rounds';
+import { summarise } from '../harness/statistics';
+import { database, LIBRARY_TABLES } from './databases';
+import {
+  type Backlog,
+  drainOutbox,
+  emptyQueue,
+  FILL_LIBRARY_OUTBOX,
+  FILL_RAW_OUTBOX,
+  LIBRARY_ORDERS,
+  publishBacklog,
+  RAW_ORDERS,
+} from './drain';
+import { counting, LIBRARY, start } from './pairs';
+import { type Context, type Findings, type Scenario, size } from './scenario';
+
+const LOOP = 'hand-written loop: claim 500, pipelined confirms, one mark';
+const BARE = 'pipelined confirms without a database';
+
+/** How fast a backlog leaves the outbox. */
+export const relay: Scenario = {
+  name: 'relay',
+  measures: 'draining due deliveries, messages/s, against a hand-written loop and against publishing alone',
+
+  async run(context: Context): Promise<Findings> {
+    const { stage, cleanup, rounds, progress } = context;
+    const count = size(context, 50_000, 500);
+    const amqpUrl = await stage.broker(cleanup);
+    const [ours, raw] = [await database(context, 'library-users'), await database(context, 'raw-users')];
+    await emptyQueue(amqpUrl, LIBRARY_ORDERS);
+    // An idle relay looks once a second; here it should notice the backlog as soon as the hand-written one.
+    const outbox = { pollInterval: 50 };
+    await start(context, 'library-producer', { databaseUrl: ours, amqpUrl, poolSize: 2, outbox });
+    await start(context, 'raw-relay', { databaseUrl: raw, amqpUrl });
+
+    const library: Backlog = {
+      databaseUrl: ours,
+      fill: FILL_LIBRARY_OUTBOX,
+      tables: LIBRARY_TABLES,
+      sentIn: 'outbox_delivery',
+    };
+    const loop: Backlog = { databaseUrl: raw, fill: FILL_RAW_OUTBOX, tables: OUTBOX_TABLES, sentIn: 'outbox' };
+    const drain = async (backlog: Backlog, count: number) => {
+      for (const queue of [LIBRARY_ORDERS, RAW_ORDERS]) await emptyQueue(amqpUrl, queue);
+      return counting(context, [backlog.databaseUrl], count, () => drainOutbox(backlog, count));
+    };
+    const bare = async () => {
+      await emptyQueue(amqpUrl, RAW_ORDERS);
+      const body = JSON.stringify(newOrder(1));
+      const message = () => ({ body, properties: { messageId: randomUUID(), type: 'order.requested', appId: USERS } });
+      return { result: await publishBacklog(amqpUrl, RAW_ORDERS, count, message), statementsPerMessage: 0 };
+    };
+    await drain(library, Math.ceil(count / 10)); // warm
+    await drain(loop, Math.ceil(count / 10));
+
+    const measured = await alternate(
+      rounds,
+      [
+        { name: LIBRARY, measure: () => drain(library, count) },
+        { name: LOOP, measure: () => drain(loop, count) },
+        { name: BARE, measure: bare },
+      ],
+      (name, round, { result }) => progress.line(`  round ${round}: ${result.toFixed(0)}/s · ${name}`),
+    );
+    const against = (name: string, atLeast: number) =>
+      figure({
+        name: `against ${name.split(':')[0]}`,
+        unit: 'messages/s',
+        ours: summarise(measured.get(LIBRARY)!.map(({ result }) => result)),
+        baseline: { name, ...summarise(measured.get(name)!.map(({ result }) => result)) },
+        statementsPerMessage: measured.get(LIBRARY)![0]!.statementsPerMessage,
+        baselineStatementsPerMessage: measured.get(name)![0]!.statementsPerMessage,
+        target: { of: 'ratio', atLeast },
+      });
+    return { parameters: { messages: count }, figures: [against(LOOP, 0.9), against(BARE, 0.5)] };
+  },
+};

@@ -1,0 +1,88 @@
+import { figure } from '../harness/result';
+import { alternate } from '../harness/rounds';
+import { latencies, summarise } from '../harness/statistics';
+import { counting, LIBRARY, libraryPair, type Pair, RAW_COALESCED, RAW_SINGLE, rawPair } from './pairs';
+import { type Context, type Findings, type Scenario, size } from './scenario';
+
+const CONCURRENCY = 32;
+/** For the chart: throughput against purchases under way. */
+const OTHER_CONCURRENCIES = [1, 8, 128];
+
+interface Round {
+  readonly perSecond: number;
+  readonly p50: number;
+  readonly statementsPerMessage: number | undefined;
+}
+
+/** The whole way, both services as processes: debit → order → receipt → completed. */
+export const roundtrip: Scenario = {
+  name: 'roundtrip',
+  measures: 'round trips/s, debit → order → receipt → completed, 32 purchases under way, against two hand-written ones',
+
+  async run(context: Context): Promise<Findings> {
+    const { rounds, stage, cleanup, progress } = context;
+    const count = size(context, 4_000, 200);
+    const broker = (): Promise<string> => stage.broker(cleanup);
+    const pairs = [
+      await libraryPair(context, await broker()),
+      await rawPair(context, await broker(), RAW_SINGLE),
+      await rawPair(context, await broker(), RAW_COALESCED),
+    ];
+    const run = async (pair: Pair, count: number, concurrency: number): Promise<Round> => {
+      const { result, statementsPerMessage } = await counting(context, pair.databases, count, () =>
+        pair.roundTrips({ count, concurrency }),
+      );
+      return {
+        perSecond: (count / result.tookMs) * 1000,
+        p50: latencies(result.latenciesMs).p50,
+        statementsPerMessage,
+      };
+    };
+
+    const measured = await alternate(
+      rounds,
+      pairs.map((pair) => ({ name: pair.name, measure: () => run(pair, count, CONCURRENCY) })),
+      (name, round, { perSecond, p50 }) =>
+        progress.line(`  round ${round}: ${perSecond.toFixed(0)}/s, p50 ${p50.toFixed(1)} ms · ${name}`),
+    );
+    const perSecond = (name: string) => summarise(measured.get(name)!.map((round) => round.perSecond));
+    const statements = (name: string) => {
+      const counted = measured.get(name)!.flatMap(({ statementsPerMessage }) => statementsPerMessage ?? []);
+      return counted.length > 0 ? summarise(counted).median : undefined;
+    };
+    const against = (letter: string, name: string, atLeast: number) =>
+      figure({
+        name: `${CONCURRENCY} under way, against (${letter})`,
+        unit: 'round trips/s',
+        ours: perSecond(LIBRARY),
+        baseline: { name, ...perSecond(name) },
+        statementsPerMessage: statements(LIBRARY),
+        baselineStatementsPerMessage: statements(name),
+        target: { of: 'ratio', atLeast },
+      });
+
+    const points = new Map(
+      pairs.map(({ name }) => [name, [[CONCURRENCY, perSecond(name).median]] as [number, number][]]),
+    );
+    for (const concurrency of OTHER_CONCURRENCIES) {
+      for (const pair of pairs) {
+        const { perSecond } = await run(pair, Math.min(count, Math.max(50, count * concurrency) / 8), concurrency);
+        points.get(pair.name)!.push([concurrency, perSecond]);
+        progress.line(`  ${concurrency} under way: ${perSecond.toFixed(0)}/s · ${pair.name}`);
+      }
+    }
+    return {
+      parameters: { messages: count, concurrency: CONCURRENCY },
+      figures: [against('a', RAW_SINGLE, 1.3), against('b', RAW_COALESCED, 0.8)],
+      charts: [
+        {
+          name: 'throughput',
+          title: 'Round trips per second',
+          x: { name: 'purchases under way', log: true },
+          y: { name: 'round trips/s' },
+          series: [...points].map(([name, found]) => ({ name, points: found.sort(([a], [b]) => a - b) })),
+        },
+      ],
+    };
+  },
+};

@@ -1,0 +1,73 @@
+import { Cleanup } from '@tallystick/services';
+import type { Progress } from '../harness/progress';
+import type { Chart, Figure, ScenarioResult } from '../harness/result';
+import type { Stage } from '../harness/stage';
+
+export interface RunOptions {
+  /** How often every variant is measured; the median counts. */
+  readonly rounds: number;
+  /** Overrides the scenario's own size. */
+  readonly messages?: number;
+  /** Seconds instead of minutes: shows that it works, says nothing about speed. */
+  readonly small: boolean;
+}
+
+/** What a scenario works with. */
+export interface Context extends RunOptions {
+  readonly stage: Stage;
+  readonly progress: Progress;
+  /** Runs when the scenario is over, whichever way. */
+  readonly cleanup: Cleanup;
+}
+
+export interface Findings {
+  readonly parameters: ScenarioResult['parameters'];
+  readonly figures: readonly Figure[];
+  readonly charts?: readonly Chart[];
+}
+
+export interface Scenario {
+  readonly name: string;
+  readonly measures: string;
+  run(context: Context): Promise<Findings>;
+}
+
+/** Runs one scenario on an open stage, and leaves nothing behind. */
+export async function runScenario(
+  scenario: Scenario,
+  options: RunOptions,
+  stage: Stage,
+  progress: Progress,
+  cleanup: Cleanup,
+): Promise<ScenarioResult> {
+  const startedAt = new Date();
+  const began = performance.now();
+  const machine = stage.machine();
+  const { name, measures } = scenario;
+  progress.line(`${name}: ${measures}`);
+  // Its own steps are among the run's, so that an interrupted run cleans up the scenario before the servers.
+  const own = new Cleanup();
+  cleanup.defer(() => own.run());
+  try {
+    const { parameters, figures, charts = [] } = await scenario.run({ ...options, stage, progress, cleanup: own });
+    const tookSeconds = Math.round((performance.now() - began) / 1000);
+    const common = { rounds: options.rounds, small: options.small };
+    return {
+      scenario: name,
+      measures,
+      startedAt: startedAt.toISOString(),
+      tookSeconds,
+      parameters: { ...common, ...parameters },
+      machine,
+      figures,
+      charts,
+    };
+  } finally {
+    await own.run();
+  }
+}
+
+/** The number asked for, or the scenario's own: a large one, or one that is done in a second. */
+export function size(context: RunOptions, large: number, small: number): number {
+  return context.messages ?? (context.small ? small : large);
+}
