@@ -4,11 +4,15 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import { OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
 import type { SideOptions } from '../business/sides';
 
+type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
+
 export interface ApplicationOptions extends SideOptions {
   readonly service: string;
   readonly providers: Provider[];
   /** Connections of the application's own pool. */
   readonly poolSize: number;
+  /** Hears what the library reports anyway, from its first event on: no statement is added to what is measured. */
+  readonly onEvent: (event: OutboxEvent) => void;
   /** Everything else as an application may set it; the defaults are what is measured. */
   readonly outbox?: Partial<Omit<OutboxModuleOptions, 'service' | 'transport'>>;
 }
@@ -32,7 +36,10 @@ export async function startApplication(options: ApplicationOptions): Promise<INe
           ...options.outbox,
         }),
       ],
-      providers: options.providers,
+      providers: [
+        ...options.providers,
+        { provide: onEvent, inject: [OutboxMonitor], useFactory: (monitor) => onEvent(monitor, options.onEvent) },
+      ],
     },
     { logger: ['fatal', 'error', 'warn'] },
   );
@@ -44,14 +51,12 @@ export async function stopApplication(app: INestApplicationContext): Promise<voi
   await app.close();
 }
 
-type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
-
-/** Hears what the library reports anyway: no statement is added to what is measured. */
-export function onEvent(app: INestApplicationContext, listener: (event: OutboxEvent) => void): void {
-  const monitor = app.get(OutboxMonitor);
+/** A provider's work, because providers exist before the library consumes its first message. */
+function onEvent(monitor: OutboxMonitor, listener: (event: OutboxEvent) => void): OutboxMonitor {
   const record = monitor.record.bind(monitor);
   monitor.record = (event) => {
     record(event);
     listener(event);
   };
+  return monitor;
 }

@@ -1,7 +1,7 @@
 import type { INestApplicationContext } from '@nestjs/common';
 import { ORDERS } from '../business/order-requested';
 import type { Consumer, SideOptions } from '../business/sides';
-import { onEvent, startApplication, stopApplication } from './application';
+import { startApplication, stopApplication } from './application';
 import { CONCURRENCY, Orders } from './orders';
 
 /** The consuming service, with the library. */
@@ -17,9 +17,9 @@ export class LibraryConsumer implements Consumer {
       service: ORDERS,
       providers: [Orders],
       poolSize: CONCURRENCY,
-    });
-    onEvent(this.app, (event) => {
-      if (event.event === 'inbox.handled') this.onHandled();
+      onEvent: ({ event }) => {
+        if (event === 'inbox.handled') this.onHandled();
+      },
     });
   }
 

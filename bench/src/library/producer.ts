@@ -3,7 +3,7 @@ import { type OutboxModuleOptions, recordedMessageId } from '@tallystick/outbox'
 import { OutboxRuntime } from '@tallystick/outbox/testing';
 import { type OrderRequested, USERS } from '../business/order-requested';
 import type { Producer, SideOptions } from '../business/sides';
-import { onEvent, startApplication, stopApplication } from './application';
+import { startApplication, stopApplication } from './application';
 import { Purchases } from './purchases';
 
 export interface LibraryProducerOptions extends SideOptions {
@@ -21,10 +21,14 @@ export class LibraryProducer implements Producer {
   constructor(private readonly options: LibraryProducerOptions) {}
 
   async start(): Promise<void> {
-    this.app = await startApplication({ ...this.options, service: USERS, providers: [Purchases] });
-    onEvent(this.app, (event) => {
-      if (event.event === 'receipt.applied') this.onCompleted();
-      if (event.event === 'delivery.published') this.published += 1;
+    this.app = await startApplication({
+      ...this.options,
+      service: USERS,
+      providers: [Purchases],
+      onEvent: ({ event }) => {
+        if (event === 'receipt.applied') this.onCompleted();
+        if (event === 'delivery.published') this.published += 1;
+      },
     });
   }
 
