@@ -38,6 +38,8 @@ export type { Reason, Verdict } from './message/receipt';
 export { OutboxHealth, type OutboxHealthReport } from './operations/health';
 export { LoggingMonitor as OutboxMonitor, type OnAlarm } from './operations/monitor';
 export { OutboxOperations } from './operations/operations';
+export { OutboxPressure, type TooMuchPressure } from './operations/pressure';
+export { OutboxPressureGuard, Sheddable } from './operations/pressure-guard';
 export { OutboxModule, type OutboxModuleAsyncOptions, type OutboxModuleExtras } from './outbox.module';
 export type { OutboxModuleOptions } from './outbox.options';
 export { type AddOptions, type MessageStatus, Outbox } from './outbox/outbox';

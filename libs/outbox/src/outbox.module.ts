@@ -25,6 +25,7 @@ import { describeMs } from './message/duration';
 import { OutboxHealth } from './operations/health';
 import { LoggingMonitor } from './operations/monitor';
 import { OutboxOperations } from './operations/operations';
+import { OutboxPressure } from './operations/pressure';
 import { type OutboxModuleOptions, type ResolvedOptions, resolveOptions } from './outbox.options';
 import { OutboxRuntime } from './outbox.runtime';
 import { Outbox } from './outbox/outbox';
@@ -105,6 +106,7 @@ function describe(
       Outbox,
       OutboxOperations,
       OutboxHealth,
+      OutboxPressure,
       Transactions,
       LoggingMonitor,
       OutboxRuntime,
@@ -192,6 +194,7 @@ const PROVIDERS: Provider[] = [
   { provide: Outbox, useFactory: ({ outbox }: OutboxRuntime) => outbox, inject: [OutboxRuntime] },
   { provide: OutboxOperations, useFactory: ({ operations }: OutboxRuntime) => operations, inject: [OutboxRuntime] },
   { provide: OutboxHealth, useFactory: ({ health }: OutboxRuntime) => health, inject: [OutboxRuntime] },
+  { provide: OutboxPressure, useFactory: ({ pressure }: OutboxRuntime) => pressure, inject: [OutboxRuntime] },
 ];
 
 function resolveFrom(modules: ModuleRef): <T>(token: unknown) => T | undefined {

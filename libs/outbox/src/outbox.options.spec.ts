@@ -18,6 +18,8 @@ describe('resolveOptions', () => {
       leaseMs: 30_000,
       horizonMs: 14 * 86_400_000,
       window: 512,
+      maxPublishesPerSecond: Infinity,
+      shedAfterMs: 60_000,
       relay: true,
     });
   });
@@ -50,6 +52,8 @@ describe('resolveOptions', () => {
     [{ strictWrites: 'maybe' }, 'strictWrites'],
     [{ relay: 'yes' }, 'relay'],
     [{ maxPayloadBytes: 1.5 }, 'maxPayloadBytes'],
+    [{ maxPublishesPerSecond: 0 }, 'maxPublishesPerSecond'],
+    [{ shedAfter: 'soon' }, 'shedAfter'],
   ])('refuses %j', (options, named) => {
     expect(problemsOf(options)).toEqual([expect.stringContaining(named)]);
   });

@@ -19,6 +19,8 @@ export interface OutboxModuleOptions {
   lease?: Duration;
   /** Deliveries in flight at once; one receiver gets at most half. @default 512 */
   window?: number;
+  /** Most attempts that one process begins per second: a backlog drains evenly, no faster than receivers bear. @default none */
+  maxPublishesPerSecond?: number;
   /** Wait after a failed attempt: doubles from `first` to `max`, full jitter. @default { first: '1s', max: '5m' } */
   backoff?: { first: Duration; max: Duration };
   /** Wait for a receipt before asking again: doubles from `first` to `max`. @default { first: '60s', max: '1h' } */
@@ -35,6 +37,8 @@ export interface OutboxModuleOptions {
   retention?: { outbox?: Duration; inbox?: Duration };
   /** Slowest polling of an idle relay. The normal path does not poll. @default '1s' */
   pollInterval?: Duration;
+  /** `@Sheddable()` routes answer 503 while the oldest due delivery has been waiting for longer. @default '1m' */
+  shedAfter?: Duration;
   /** How long a shutdown waits for handlers in progress. @default '10s' */
   shutdownTimeout?: Duration;
   /** Largest payload, in bytes of JSON. RabbitMQ and your tables want it small. @default 262144 */
@@ -62,6 +66,8 @@ export interface ResolvedOptions {
   relay: boolean;
   leaseMs: number;
   window: number;
+  /** Infinity: no limit. */
+  maxPublishesPerSecond: number;
   backoff: { firstMs: number; maxMs: number };
   receiptWait: { firstMs: number; maxMs: number };
   giveUpAfterMs: number;
@@ -70,6 +76,7 @@ export interface ResolvedOptions {
   horizonMs: number;
   retention: { outboxMs: number; inboxMs: number };
   pollIntervalMs: number;
+  shedAfterMs: number;
   shutdownTimeoutMs: number;
   maxPayloadBytes: number;
   tables: { schema?: string; prefix?: string };
@@ -87,6 +94,7 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   relay: true,
   lease: true,
   window: true,
+  maxPublishesPerSecond: true,
   backoff: true,
   receiptWait: true,
   giveUpAfter: true,
@@ -95,6 +103,7 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   horizon: true,
   retention: true,
   pollInterval: true,
+  shedAfter: true,
   shutdownTimeout: true,
   maxPayloadBytes: true,
   tables: true,
@@ -122,6 +131,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     relay: reader.flag('relay', given.relay, true),
     leaseMs: reader.duration('lease', given.lease, '30s'),
     window: reader.whole('window', given.window, 512, 2, 10_000),
+    maxPublishesPerSecond: reader.whole('maxPublishesPerSecond', given.maxPublishesPerSecond, Infinity, 1, 1_000_000),
     backoff: reader.doubling('backoff', given.backoff, { first: '1s', max: '5m' }),
     receiptWait: reader.doubling('receiptWait', given.receiptWait, { first: '60s', max: '1h' }),
     giveUpAfterMs: reader.duration('giveUpAfter', given.giveUpAfter, '7d'),
@@ -133,6 +143,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
       inboxMs: reader.duration('retention.inbox', given.retention?.inbox, '30d'),
     },
     pollIntervalMs: reader.duration('pollInterval', given.pollInterval, '1s'),
+    shedAfterMs: reader.duration('shedAfter', given.shedAfter, '1m'),
     shutdownTimeoutMs: reader.duration('shutdownTimeout', given.shutdownTimeout, '10s'),
     maxPayloadBytes: reader.whole('maxPayloadBytes', given.maxPayloadBytes, 256 * 1024, 1024, 16 * 1024 * 1024),
     tables: given.tables ?? {},

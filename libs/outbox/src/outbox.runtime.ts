@@ -2,6 +2,7 @@ import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
 import { OutboxHealth } from './operations/health';
 import { OutboxOperations } from './operations/operations';
+import { OutboxPressure } from './operations/pressure';
 import { Pruner } from './operations/pruner';
 import type { ResolvedOptions } from './outbox.options';
 import { Outbox } from './outbox/outbox';
@@ -18,6 +19,7 @@ import { HandOffBuffer } from './relay/hand-off-buffer';
 import { Relay } from './relay/relay';
 import { RelayRunner } from './relay/runner';
 import { Settlements } from './relay/settlement';
+import { TokenBucket } from './relay/token-bucket';
 import type { EntityManager } from './transactions';
 
 /** Everything that can be replaced: by PostgreSQL and RabbitMQ, or by a simulation. */
@@ -49,6 +51,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   readonly outbox: Outbox<Tx>;
   readonly operations: OutboxOperations;
   readonly health: OutboxHealth;
+  readonly pressure: OutboxPressure;
   readonly relay: Relay;
   readonly inbox: Inbox;
   readonly receipts: Receipts;
@@ -60,6 +63,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
     const verdicts = new VerdictWatch(clock);
     const settlements = new Settlements(store, clock);
+    const rate = new TokenBucket(options.maxPublishesPerSecond, clock);
     const buffer = new HandOffBuffer(
       clock,
       random,
@@ -68,7 +72,7 @@ export class OutboxRuntime<Tx = EntityManager> {
         leaseMs: options.leaseMs,
         publishTimeoutMs: transport.publishTimeoutMs,
       },
-      () => transport.ready,
+      () => transport.ready && rate.hasPlenty(),
     );
     const followUps = new FollowUpRunner(
       { timeoutMs: options.handlerTimeoutMs },
@@ -87,6 +91,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       buffer,
       settlements,
       followUps,
+      rate,
       relayWaits,
       clock,
       random,
@@ -122,6 +127,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     );
     this.operations = new OutboxOperations(store, buffer, (id, asked) => this.outbox.cancel(id, asked));
     this.health = new OutboxHealth(store, transport);
+    this.pressure = new OutboxPressure(options, store, clock, random, monitor);
     this.pruner = new Pruner({ ...options.retention, everyMs: PRUNE_EVERY_MS }, store, clock, monitor);
   }
 

@@ -43,7 +43,10 @@ export type OutboxEvent =
   | { event: 'transport.not-ready'; transport: string }
   | { event: 'transport.trouble'; transport: string; problem: string; alarm?: boolean }
   | { event: 'transport.receipt-not-sent'; outcome: string }
-  | { event: 'prune.done'; messages: number; inboxRows: number };
+  | { event: 'prune.done'; messages: number; inboxRows: number }
+  | { event: 'pressure.high'; lagMs: number }
+  | { event: 'pressure.normal'; lagMs: number }
+  | { event: 'pressure.unknown'; error: string };
 
 export type OutboxEventName = OutboxEvent['event'];
 
@@ -56,7 +59,10 @@ const WARNING: readonly OutboxEventName[] = [
   'relay.failed',
   'transport.not-ready',
   'transport.trouble',
+  'pressure.high',
+  'pressure.unknown',
 ];
+const GOOD_NEWS: readonly OutboxEventName[] = ['transport.ready', 'pressure.normal'];
 const ALARMING: readonly OutboxEventName[] = [
   'delivery.parked',
   'receipt.contradiction',
@@ -74,5 +80,5 @@ export function levelOf(event: OutboxEvent): 'count' | 'debug' | 'log' | 'warn' 
   if (ALARMING.includes(event.event)) return 'alarm';
   if (DETAILED.includes(event.event)) return 'debug';
   if (WARNING.includes(event.event)) return 'warn';
-  return event.event === 'transport.ready' ? 'log' : 'count';
+  return GOOD_NEWS.includes(event.event) ? 'log' : 'count';
 }

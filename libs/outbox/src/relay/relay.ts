@@ -8,6 +8,7 @@ import type { Transport } from '../ports/transport';
 import type { FollowUps } from '../ports/verdicts';
 import type { HandOffBuffer } from './hand-off-buffer';
 import type { Settlements } from './settlement';
+import type { TokenBucket } from './token-bucket';
 import { Window } from './window';
 
 export interface RelaySettings {
@@ -40,6 +41,7 @@ export class Relay {
     private readonly handOff: HandOffBuffer,
     private readonly settlements: Settlements,
     private readonly followUps: FollowUps,
+    private readonly rate: TokenBucket,
     private readonly waits: Waits,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -55,12 +57,12 @@ export class Relay {
   }
 
   /**
-   * One sweep: claims what is due, as far as the window has room, and starts publishing it.
+   * One sweep: claims what is due, as far as window and rate have room, and starts publishing it.
    * @returns how many rows it took; 0 also while the transport is not ready, when nothing is claimed
    * @throws whatever the store throws
    */
   async runOnce(): Promise<number> {
-    const limit = Math.min(this.window.claimable(), CLAIM_LIMIT);
+    const limit = Math.min(this.window.claimable(), this.rate.claimable(), CLAIM_LIMIT);
     if (!this.transport.ready || limit <= 0) return 0;
     const { leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
     const leaseToken = this.random.token();
@@ -105,6 +107,7 @@ export class Relay {
 
   /** Runs one attempt in the background; its slot in the window is already taken. */
   private start(delivery: ClaimedDelivery, publishBefore: number): void {
+    this.rate.take();
     void this.attempt(delivery, publishBefore)
       // The database failed: the lease runs out and the sweep repeats the attempt.
       .catch((error) => this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }))

@@ -13,6 +13,7 @@ interface Planned {
 /** Faults of the broker, planned one after the other: each strikes the next `times` (1) envelopes of its kind. */
 export class HarnessFaults {
   private planned: Planned[] = [];
+  private readonly silent = new Set<string>();
 
   /** Confirmed, and then lost. */
   lose(what: Travelling, times = 1): this {
@@ -44,13 +45,21 @@ export class HarnessFaults {
     return this.next(what, fates.refused(), times);
   }
 
+  /** Half-open: nothing that is sent to this service arrives, and no confirm comes, until `clear`. */
+  silence(service: string): this {
+    this.silent.add(service);
+    return this;
+  }
+
   /** Nothing of what was planned happens any more. */
   clear(): void {
     this.planned = [];
+    this.silent.clear();
   }
 
   /** Given to the broker. */
   readonly plan: FaultPlan = (passage) => {
+    if (this.silent.has(passage.routingKey.split('.')[0]!)) return fates.silent();
     const planned = this.planned.find(({ what }) => what === kindOf(passage));
     if (!planned) return undefined;
     planned.left -= 1;

@@ -161,6 +161,20 @@ export const operateCases = [
     assert.ok(oldestDueMs >= MINUTE && oldestDueMs < MINUTE + 10 * SECOND);
   }),
 
+  behaviour('oldestDueMs is for how long the oldest row has been due that nobody has taken', async (s) => {
+    assert.equal(await s.outbox.oldestDueMs(), 0);
+    // Nobody is late with these: they wait for a receipt or for a person, or have ended.
+    for (const situation of ['sent', 'parked', 'completed', 'discarded'] as const) await s.into(situation);
+    assert.equal(await s.outbox.oldestDueMs(), 0);
+    await s.pending();
+    await s.advance(20 * SECOND);
+    await s.pending();
+    const waited = await s.outbox.oldestDueMs();
+    assert.ok(waited >= 20 * SECOND && waited < 30 * SECOND);
+    await s.claim();
+    assert.equal(await s.outbox.oldestDueMs(), 0);
+  }),
+
   behaviour('ageMs tells how long ago an instant was', async (s) => {
     const hourAgo = await s.outbox.ageMs(await s.ago(60 * MINUTE));
     assert.ok(hourAgo >= 60 * MINUTE && hourAgo < 60 * MINUTE + 10 * SECOND);

@@ -43,5 +43,11 @@ export const fates = {
     afterMs: 0,
     copiesAfterMs,
   }),
+  /** Not even the connection breaks: the publisher's own time-out ends the wait. */
+  silent: (): Fate => ({
+    outcome: { kind: 'unknown', error: 'no answer' },
+    afterMs: 3_600_000,
+    copiesAfterMs: [],
+  }),
   unavailable: (): Fate => ({ outcome: { kind: 'unavailable' }, afterMs: 0, copiesAfterMs: [] }),
 } as const;

@@ -13,6 +13,7 @@ interface PlanNode {
   'Relation Name'?: string;
   'Index Name'?: string;
   'Index Cond'?: string;
+  'Actual Rows': number;
   Plans?: PlanNode[];
 }
 
@@ -60,6 +61,13 @@ describe('What PostgreSQL makes of the statements', () => {
         expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
       },
     );
+
+    it('reads one entry of the index to tell for how long the oldest has been due', async () => {
+      const plan = await explain(sql().oldestDue, []);
+      const due = plan.find((node) => node['Index Name'] === 'outbox_delivery_due');
+      expect(due?.['Actual Rows']).toBe(1);
+      expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+    });
 
     it('finds the rows of a batch by their key', async () => {
       const keys: { message_id: string }[] = await fixture.owner.query(
