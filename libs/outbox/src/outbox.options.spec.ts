@@ -17,7 +17,7 @@ describe('resolveOptions', () => {
     expect(resolveOptions({ service: 'user-service', transport })).toMatchObject({
       leaseMs: 30_000,
       horizonMs: 14 * 86_400_000,
-      window: 512,
+      window: 1_024,
       maxPublishesPerSecond: Infinity,
       shedAfterMs: 60_000,
       relay: true,

@@ -17,7 +17,7 @@ export interface OutboxModuleOptions {
   relay?: boolean;
   /** How long a claimed row belongs to one relay. Longer survives slower pauses; shorter repeats sooner after a crash. @default '30s' */
   lease?: Duration;
-  /** Deliveries in flight at once; one receiver gets at most half. @default 512 */
+  /** Deliveries in flight at once; one receiver gets at most half. @default 1024 */
   window?: number;
   /** Most attempts that one process begins per second: a backlog drains evenly, no faster than receivers bear. @default none */
   maxPublishesPerSecond?: number;
@@ -130,7 +130,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     transport: given.transport,
     relay: reader.flag('relay', given.relay, true),
     leaseMs: reader.duration('lease', given.lease, '30s'),
-    window: reader.whole('window', given.window, 512, 2, 10_000),
+    window: reader.whole('window', given.window, 1_024, 2, 10_000),
     maxPublishesPerSecond: reader.whole('maxPublishesPerSecond', given.maxPublishesPerSecond, Infinity, 1, 1_000_000),
     backoff: reader.doubling('backoff', given.backoff, { first: '1s', max: '5m' }),
     receiptWait: reader.doubling('receiptWait', given.receiptWait, { first: '60s', max: '1h' }),

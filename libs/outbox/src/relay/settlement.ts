@@ -10,7 +10,12 @@ import type { PendingMarks } from '../ports/verdicts';
  * saves the mark; far shorter than any lease.
  */
 const LINGER_MS = 25;
-const MAX_BATCH = 500;
+/**
+ * So many do not wait for company: a statement is cheap enough per row by then, and while a backlog drains it is these
+ * marks that the window waits for. Less than half of what one receiver may have in flight, so that one batch is written
+ * while the next is published.
+ */
+const MAX_BATCH = 200;
 
 /**
  * Writes the outcomes of attempts, batched. `record` resolves when the row has landed, when the store found that it no
