@@ -4,7 +4,8 @@
  * - `*.int.spec.ts`  one part against a real PostgreSQL or RabbitMQ
  * - `*.e2e.spec.ts`  the services as processes, over HTTP
  * - `*.proof.spec.ts` the evidence: model, simulation, crash matrix, soak (small sizes)
- * Servers are throw-away and started once per run, by `tools/jest/servers.ts`.
+ * The library's tests of the second kind that need PostgreSQL run once more through PgBouncer in transaction mode: the
+ * project `pooled`. Servers are throw-away and started once per run, by `tools/jest/servers.ts`.
  */
 const common = {
   rootDir: __dirname,
@@ -59,6 +60,15 @@ module.exports = {
       testPathIgnorePatterns: ['/node_modules/', '/dist/', kinds],
     },
     { ...common, ...servers, displayName: 'integration', testMatch: ['**/*.int.spec.ts'] },
+    {
+      ...common,
+      ...servers,
+      displayName: 'pooled',
+      roots: ['<rootDir>/libs/outbox'],
+      testMatch: ['**/*.int.spec.ts'],
+      testPathIgnorePatterns: ['/node_modules/', '/dist/', '/adapters/(rabbitmq|direct)/'],
+      setupFilesAfterEnv: ['<rootDir>/tools/jest/pooled.ts'],
+    },
     { ...common, ...servers, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'] },
     { ...common, ...servers, displayName: 'proof', testMatch: ['**/*.proof.spec.ts'] },
   ],

@@ -1,10 +1,14 @@
 import {
   Cleanup,
+  exportTestPooler,
+  exportTestPoolerMissing,
   exportTestPostgres,
   exportTestRabbit,
   exportTestRabbitMissing,
   findRabbit,
+  PgBouncerUnavailableError,
   RabbitUnavailableError,
+  startPgBouncer,
   startPostgres,
 } from '../services/src/index';
 
@@ -13,7 +17,7 @@ export const CLEANUP = Symbol.for('tallystick.jest.cleanup');
 export type RunGlobals = typeof globalThis & { [CLEANUP]?: Cleanup };
 
 /**
- * One PostgreSQL and one RabbitMQ for the whole run. Jest calls this once, however many projects name the file, and
+ * One PostgreSQL, with a pooler in front of it, and one RabbitMQ for the whole run. Jest calls this once, however many projects name the file, and
  * only if a test of one of them is to run.
  */
 export default async function startServers(): Promise<void> {
@@ -22,13 +26,24 @@ export default async function startServers(): Promise<void> {
   const onProgress = (line: string): void => {
     if (process.env.TALLYSTICK_TEST_VERBOSE) console.log(line);
   };
+  const postgres = startPostgres({ onProgress });
+  const rabbit = findRabbit({ install: true, onProgress });
+  // Not before the broker is there: both may be fetched from Debian, and two `apt-get update` refuse each other.
+  const pooler = rabbit.catch(() => {}).then(async () => startPgBouncer(await postgres, { onProgress }));
   const started = await Promise.allSettled([
-    startPostgres({ onProgress }).then((postgres) => exportTestPostgres(cleanup.stopLater(postgres))),
-    findRabbit({ install: true, onProgress }).then(
-      (rabbit) => exportTestRabbit(cleanup.stopLater(rabbit)),
+    postgres.then((server) => exportTestPostgres(cleanup.stopLater(server))),
+    rabbit.then(
+      (server) => exportTestRabbit(cleanup.stopLater(server)),
       (error: Error) => {
         if (!(error instanceof RabbitUnavailableError)) throw error;
         exportTestRabbitMissing(error.message);
+      },
+    ),
+    pooler.then(
+      (server) => exportTestPooler(cleanup.stopLater(server)),
+      (error: Error) => {
+        if (!(error instanceof PgBouncerUnavailableError)) throw error;
+        exportTestPoolerMissing(error.message);
       },
     ),
   ]);

@@ -1,4 +1,4 @@
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
+import { connectTestPostgres, testDatabase, testDatabasesArePooled } from '@tallystick/services';
 import { Injectable, Module, type OnModuleDestroy, Scope, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
@@ -120,6 +120,7 @@ const options = (): OutboxModuleOptions => ({
   transport: memory(),
   backoff: { first: 20, max: 50 },
   pollInterval: 20,
+  namedStatements: !testDatabasesArePooled(),
 });
 
 async function boot(providers: Type[], imports = [OutboxModule.forRoot(options())]) {

@@ -1,4 +1,6 @@
 export { Cleanup } from './cleanup';
+export { type PgBouncerOptions, type PgBouncerServer, startPgBouncer } from './pgbouncer';
+export { PgBouncerUnavailableError } from './pgbouncer-binary';
 export { freePort, portAnswers } from './ports';
 export { type PostgresDatabaseServer, type PostgresOptions, type PostgresServer, startPostgres } from './postgres';
 export { findRabbit, type FindRabbitOptions, type RabbitServer, RabbitUnavailableError } from './rabbit';
@@ -9,10 +11,14 @@ export { type Direction, TcpProxy, type TripwireAction } from './tcp-proxy';
 export {
   connectTestPostgres,
   connectTestRabbit,
+  exportTestPooler,
+  exportTestPoolerMissing,
   exportTestPostgres,
   exportTestRabbit,
   exportTestRabbitMissing,
+  poolTestDatabases,
   testBroker,
   testDatabase,
+  testDatabasesArePooled,
 } from './testing';
 export { until } from './until';

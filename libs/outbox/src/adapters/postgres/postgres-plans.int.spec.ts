@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import { newMessage } from '../../testing/store-contract-scenario';
-import { poolFrom, PostgresStore } from './index';
+import { poolFrom } from './index';
 import { PostgresFixture } from './postgres.fixture';
 import { outboxSql } from './sql/outbox';
 import type { Statement } from './database';
@@ -102,14 +102,11 @@ describe('What PostgreSQL makes of the statements', () => {
     'mergejoin nestloop',
     'material hashjoin',
   ])('keeps the limit of a claim whatever way it joins (without: %s)', async (without) => {
-    const options = without
-      .split(' ')
-      .filter(Boolean)
-      .map((kind) => `-c enable_${kind}=off`)
-      .join(' ');
-    const pool = poolFrom(new DataSource({ type: 'postgres', url: fixture.url, extra: { options } }), { max: 1 });
+    const kinds = without.split(' ').filter(Boolean);
+    const url = await fixture.urlWith(Object.fromEntries(kinds.map((kind) => [`enable_${kind}`, 'off'])));
+    const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 1 });
     try {
-      const store = new PostgresStore({ pool });
+      const store = fixture.store(pool);
       await fixture.transactions.run((tx) =>
         store.add(
           tx,

@@ -1,4 +1,4 @@
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
+import { connectTestPostgres, testDatabase, testDatabasesArePooled } from '@tallystick/services';
 import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
@@ -7,10 +7,17 @@ import { outboxMigrations, poolFrom, PostgresStore, type TableOptions } from './
 import { type Tables, tables } from './tables';
 
 export interface FixtureOptions extends TableOptions {
+  /** @default true, except behind a pooler */
   namedStatements?: boolean;
   /** The store connects as a role that may read and write rows, and nothing else. */
   rowsOnly?: boolean;
+  /** The same, and these are the role's settings, e.g. `{ default_transaction_isolation: 'serializable' }`. */
+  settings?: RoleSettings;
+  /** Past the pooler, if there is one: for tests that look at sessions. */
+  direct?: boolean;
 }
+
+export type RoleSettings = Readonly<Record<string, string>>;
 
 /** A PostgreSQL store in a database of its own, migrated, with everything a test needs to look behind it. */
 export class PostgresFixture {
@@ -24,14 +31,14 @@ export class PostgresFixture {
     readonly dataSource: DataSource,
     readonly pool: Pool,
     readonly tables: Tables,
-    options: FixtureOptions,
+    private readonly options: FixtureOptions,
   ) {
-    this.outbox = this.inbox = new PostgresStore({ ...options, pool });
+    this.outbox = this.inbox = this.store(pool);
     this.transactions = new Transactions(dataSource, { strictWrites: 'throw' });
   }
 
   static async start(options: FixtureOptions = {}): Promise<PostgresFixture> {
-    const url = await testDatabase('outbox');
+    const url = options.direct ? await connectTestPostgres().createDatabase() : await testDatabase('outbox');
     const connect = (as: string): Promise<DataSource> =>
       new DataSource({
         type: 'postgres',
@@ -43,8 +50,20 @@ export class PostgresFixture {
     if (options.schema) await owner.query(`create schema "${options.schema}"`);
     await owner.runMigrations();
     const names = tables(options);
-    const dataSource = options.rowsOnly ? await connect(await rowsOnlyRole(owner, url, names, options.schema)) : owner;
+    const asRole = options.rowsOnly || options.settings;
+    const dataSource = asRole ? await connect(await rowsOnlyRole(owner, url, names, options)) : owner;
     return new PostgresFixture(url, owner, dataSource, poolFrom(dataSource, { max: 8 }), names, options);
+  }
+
+  /** Another store on the same tables. */
+  store(pool: Pool): PostgresStore {
+    const namedStatements = this.options.direct || !testDatabasesArePooled();
+    return new PostgresStore({ namedStatements, ...this.options, pool });
+  }
+
+  /** A url of this database for a role with settings of its own, that may read and write rows. */
+  urlWith(settings: RoleSettings): Promise<string> {
+    return rowsOnlyRole(this.owner, this.url, this.tables, { ...this.options, settings });
   }
 
   async stop(): Promise<void> {
@@ -74,13 +93,29 @@ export class PostgresFixture {
 }
 
 /** What an operator should grant to the role of a service. @returns a url that connects as such a role */
-async function rowsOnlyRole(owner: DataSource, url: string, names: Tables, schema = 'public'): Promise<string> {
-  const role = `rows_only_${randomBytes(4).toString('hex')}`;
-  const { message, delivery, inbox, version } = names;
-  await owner.query(`create role ${role} login`);
+async function rowsOnlyRole(
+  owner: DataSource,
+  url: string,
+  { message, delivery, inbox, version }: Tables,
+  { schema = 'public', settings = {} }: FixtureOptions,
+): Promise<string> {
+  const asRole = await urlOfRole(owner, url, settings);
+  const { username: role } = new URL(asRole);
   await owner.query(`grant usage on schema "${schema}" to ${role}`);
   await owner.query(`grant select, insert, update, delete on ${message}, ${delivery}, ${inbox} to ${role}`);
   await owner.query(`grant select on ${version} to ${role}`);
+  return asRole;
+}
+
+/**
+ * A role with settings of its own, which is how an operator sets them, and the way that also works behind a pooler.
+ * @returns a url that connects as this role
+ */
+export async function urlOfRole(owner: DataSource, url: string, settings: RoleSettings): Promise<string> {
+  const role = `role_${randomBytes(4).toString('hex')}`;
+  await owner.query(`create role ${role} login`);
+  for (const [name, value] of Object.entries(settings))
+    await owner.query(`alter role ${role} set ${name} = '${value}'`);
   const asRole = new URL(url);
   asRole.username = role;
   return asRole.href;

@@ -10,6 +10,7 @@ import {
   PostgresStore,
   type TableOptions,
 } from './index';
+import { urlOfRole } from './postgres.fixture';
 import { SCHEMA_VERSION } from './schema';
 
 describe('The tables of the outbox', () => {
@@ -25,13 +26,13 @@ describe('The tables of the outbox', () => {
   };
   const withStore = async <T>(
     dataSource: DataSource,
-    options: TableOptions & { extra?: object },
+    options: TableOptions & { url?: string },
     work: (store: PostgresStore) => Promise<T>,
   ): Promise<T> => {
-    const { url } = dataSource.options as { url: string };
-    const pool = poolFrom(new DataSource({ type: 'postgres', url, extra: options.extra }), { max: 1 });
+    const { url } = { ...(dataSource.options as { url: string }), ...options };
+    const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 1 });
     try {
-      return await work(new PostgresStore({ ...options, pool }));
+      return await work(new PostgresStore({ ...options, pool, namedStatements: false }));
     } finally {
       await pool.end();
     }
@@ -111,8 +112,8 @@ describe('The tables of the outbox', () => {
 
   it('warn of a server that forgets commits', async () => {
     const dataSource = await database();
-    const extra = { options: '-c synchronous_commit=off' };
-    const warnings = await withStore(dataSource, { extra } as TableOptions, (store) => store.checkDurability());
+    const url = await urlOfRole(dataSource, (dataSource.options as { url: string }).url, { synchronous_commit: 'off' });
+    const warnings = await withStore(dataSource, { url }, (store) => store.checkDurability());
     expect(warnings).toEqual([expect.stringMatching(/^synchronous_commit is off/)]);
   });
 });
