@@ -45,7 +45,7 @@ export interface OutboxModuleOptions {
   maxPayloadBytes?: number;
   /** Where the tables are: as given to `outboxMigrations()`. @default { prefix: '' } in the connection's search path */
   tables?: { schema?: string; prefix?: string };
-  /** Named prepared statements: a third faster; off for PgBouncer before 1.21. @default true */
+  /** Named prepared statements: a third faster; off behind PgBouncer, unless its `max_prepared_statements` is set. @default true */
   namedStatements?: boolean;
   /** Connections of the library's own pool, beside your DataSource's. @default 4 */
   poolSize?: number;

@@ -1,4 +1,5 @@
 import { MessageRejected } from '../errors';
+import { retryingConflicts } from '../flow/conflict';
 import { inConversation } from '../flow/conversation';
 import { withTimeout } from '../flow/time-out';
 import { boundedReason, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
@@ -24,9 +25,6 @@ type Loaded =
   | { kind: 'loaded'; handler: BoundHandler; payload: object }
   | { kind: 'unprocessable'; code: UnprocessableCode; problem: string };
 
-/** PostgreSQL's "try the same again": serialization failure and deadlock. */
-const RETRY_AT_ONCE = ['40001', '40P01'];
-const TRIES_AT_ONCE = 3;
 /** An announcement is retried in place, unacknowledged: so often, */
 const ANNOUNCEMENT_PAUSES_MS = [1_000, 5_000, 30_000, 120_000];
 /** and no longer than this, however long its handler takes: well within half of RabbitMQ's consumer time-out (30 min). */
@@ -133,17 +131,16 @@ export class Inbox {
     handler: BoundHandler,
     payload: object,
   ): Promise<Outcome> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await this.transactions.run(
-          (transaction) => this.executeIn(transaction, envelope, message, handler, payload),
-          { propagation: 'new' },
-        );
-      } catch (error) {
-        if (error instanceof TwinInProgressError) return { kind: 'twin' };
-        if (error instanceof MessageRejected) return await this.reject(message, reasonOf(error));
-        if (tries >= TRIES_AT_ONCE || !RETRY_AT_ONCE.includes(sqlState(error))) return { kind: 'deferred', error };
-      }
+    try {
+      return await retryingConflicts(() =>
+        this.transactions.run((transaction) => this.executeIn(transaction, envelope, message, handler, payload), {
+          propagation: 'new',
+        }),
+      );
+    } catch (error) {
+      if (error instanceof TwinInProgressError) return { kind: 'twin' };
+      if (error instanceof MessageRejected) return this.reject(message, reasonOf(error));
+      return { kind: 'deferred', error };
     }
   }
 
@@ -276,10 +273,4 @@ function contextOf(
 
 function reasonOf({ reason, details, message }: MessageRejected): Reason {
   return boundedReason({ code: reason, message, ...(details !== undefined && { details }) });
-}
-
-/** The SQLSTATE, however the driver's error is wrapped. */
-function sqlState(error: unknown): string {
-  const { code, driverError } = error as { code?: unknown; driverError?: { code?: unknown } };
-  return String(driverError?.code ?? code ?? '');
 }

@@ -1,7 +1,7 @@
 import { Controller, Get, type INestApplication, Injectable, Post } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { connectTestPostgres, testDatabase, until } from '@tallystick/services';
+import { connectTestPostgres, testDatabase, testDatabasesArePooled, until } from '@tallystick/services';
 import { DataSource } from 'typeorm';
 import { MemoryBroker } from '../adapters/memory/memory-broker';
 import { memory } from '../adapters/memory/memory-transport';
@@ -79,6 +79,7 @@ describe('a sheddable route', () => {
           transport: memory(broker),
           pollInterval: 20,
           shedAfter: 50,
+          namedStatements: !testDatabasesArePooled(),
         }),
       ],
       controllers: [ReportsController, StatisticsController],

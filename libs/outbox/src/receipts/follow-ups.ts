@@ -1,3 +1,4 @@
+import { retryingConflicts } from '../flow/conflict';
 import { withTimeout } from '../flow/time-out';
 import {
   type ClaimedDelivery,
@@ -96,12 +97,14 @@ export class FollowUpRunner implements FollowUps {
     const { messageId, attempt, leaseToken, followUp } = delivery;
     const answer = delivery.answer!;
     try {
-      await this.transactions.run(
-        async (transaction) => {
-          if (!(await this.store.closeAnswered(transaction, delivery, leaseToken))) return;
-          if (expects(followUp, answer.verdict)) await this.run(transaction, delivery, answer);
-        },
-        { propagation: 'new' },
+      await retryingConflicts(() =>
+        this.transactions.run(
+          async (transaction) => {
+            if (!(await this.store.closeAnswered(transaction, delivery, leaseToken))) return;
+            if (expects(followUp, answer.verdict)) await this.run(transaction, delivery, answer);
+          },
+          { propagation: 'new' },
+        ),
       );
       this.verdicts.changed(messageId);
       return undefined;

@@ -1,4 +1,5 @@
 import { Coalescer } from '../flow/coalescer';
+import { retryingConflicts } from '../flow/conflict';
 import { Lane } from '../flow/lane';
 import { answerOf, expects, isFinal, type Waits } from '../message/delivery';
 import { keyText, type ReceiptEnvelope } from '../message/envelope';
@@ -83,17 +84,20 @@ export class Receipts {
     const answer = answerOf(receipt);
     let followUpBegan = false;
     try {
-      return await this.transactions.run(
-        async (transaction) => {
-          const closed = await this.store.close(transaction, receipt, answer);
-          if (!closed) return false;
-          if (!expects(closed.followUp, receipt.verdict)) return true;
-          followUpBegan = true;
-          await this.followUps.run(transaction, closed, answer);
-          return true;
-        },
-        { propagation: 'new' },
-      );
+      return await retryingConflicts(() => {
+        followUpBegan = false;
+        return this.transactions.run(
+          async (transaction) => {
+            const closed = await this.store.close(transaction, receipt, answer);
+            if (!closed) return false;
+            if (!expects(closed.followUp, receipt.verdict)) return true;
+            followUpBegan = true;
+            await this.followUps.run(transaction, closed, answer);
+            return true;
+          },
+          { propagation: 'new' },
+        );
+      });
     } catch (error) {
       // Nothing of the application ran, so the database failed: the receipt comes again.
       if (!followUpBegan) throw error;

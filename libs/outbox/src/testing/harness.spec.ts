@@ -283,6 +283,32 @@ describe('a follow-up', () => {
     expect(counts(users)).toEqual({ 'refunded NO': 1 });
   });
 
+  it.each(['40001', '40P01'])(
+    'that loses against another transaction (%s) runs again at once, and so does a handler',
+    async (code) => {
+      const losing = (tries: number): void => {
+        if (tries <= 2) throw Object.assign(new Error('somebody else was faster'), { driverError: { code } });
+      };
+      const { system, orders, users, handled } = await shop(losing, (_, tries) => losing(tries));
+      const { id } = await users.add(OrderRequested, order);
+      await system.advance(10);
+      expect((await users.status(id)).deliveries).toMatchObject([{ state: 'completed', attempts: 1 }]);
+      expect([handled(), counts(orders), counts(users)]).toEqual([3, { orders: 1 }, { completed: 1 }]);
+      expect(eventsOf(orders)).not.toContain('inbox.deferred');
+    },
+  );
+
+  it('that loses every time is kept for later', async () => {
+    const { system, users } = await shop(undefined, (_, tries) => {
+      if (tries <= 3) throw Object.assign(new Error('somebody else was faster'), { code: '40001' });
+    });
+    const { id } = await users.add(OrderRequested, order);
+    await system.advance(10);
+    expect(await stateOf(users, id)).toEqual(['answered']);
+    await system.drain();
+    expect([await stateOf(users, id), counts(users)]).toEqual([['completed'], { completed: 1 }]);
+  });
+
   it('that always fails is parked with its verdict, and goes on after a retry', async () => {
     let broken = true;
     const { system, users } = await shop(undefined, () => {

@@ -1,9 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { types } from 'pg';
-import { QueryFailedError } from 'typeorm';
+import { DataSource, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
 import { newMessage } from '../../testing/store-contract-scenario';
-import { PostgresStore } from './index';
+import { Database } from './database';
+import { poolFrom, PostgresStore } from './index';
 import { PostgresFixture } from './postgres.fixture';
 
 const LIMITS = { horizonMs: 1e9, lockTimeoutMs: 5000 };
@@ -20,7 +21,7 @@ describe("The library's statements in the application's transaction", () => {
   let fixture: PostgresFixture;
 
   beforeAll(async () => {
-    fixture = await PostgresFixture.start();
+    fixture = await PostgresFixture.start({ direct: true });
   });
   afterAll(() => fixture.stop());
   afterEach(() => jest.restoreAllMocks());
@@ -45,6 +46,23 @@ describe("The library's statements in the application's transaction", () => {
     await fixture.transactions.run((tx) => fixture.outbox.add(tx, [newMessage()]));
     await fixture.transactions.run((tx) => fixture.inbox.begin(tx, arriving(), LIMITS));
     expect(await prepared()).toEqual(['inbox.begin', 'outbox.add-one']);
+  });
+
+  it('say what to do about a pooler that gives another session to every transaction', async () => {
+    const application = await new DataSource({ type: 'postgres', url: fixture.url }).initialize();
+    try {
+      const work = application.transaction(async (tx) => {
+        await fixture.outbox.add(tx, [newMessage()]);
+        await tx.query('deallocate all');
+        await fixture.outbox.add(tx, [newMessage()]);
+      });
+      await expect(work).rejects.toMatchObject({
+        code: '26000',
+        message: expect.stringContaining('namedStatements: false'),
+      });
+    } finally {
+      await application.destroy();
+    }
   });
 
   it('are told to the logger of TypeORM, without their parameters', async () => {
@@ -111,7 +129,7 @@ describe("The store's own pool", () => {
   let fixture: PostgresFixture;
 
   beforeAll(async () => {
-    fixture = await PostgresFixture.start();
+    fixture = await PostgresFixture.start({ direct: true });
   });
   afterAll(() => fixture.stop());
 
@@ -130,6 +148,36 @@ describe("The store's own pool", () => {
     );
     await ended;
     expect((await fixture.outbox.stats()).oldestDueMs).toBe(0);
+  });
+
+  it.each(['repeatable read', 'serializable'])(
+    'reads committed also for a role that is %s by default',
+    async (level) => {
+      const url = await fixture.urlWith({ default_transaction_isolation: level });
+      const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 2 });
+      const isolation = { name: 'test.isolation', text: 'show transaction_isolation', preparable: false };
+      try {
+        expect((await pool.query('show transaction_isolation')).rows).toEqual([{ transaction_isolation: level }]);
+        const { rows } = await new Database(pool, false).run(isolation, []);
+        expect(rows).toEqual([{ transaction_isolation: 'read committed' }]);
+      } finally {
+        await pool.end();
+      }
+    },
+  );
+
+  it('takes a connection back, and goes on, after a statement of such a role failed or lost its connection', async () => {
+    const url = await fixture.urlWith({ default_transaction_isolation: 'serializable' });
+    const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 1 });
+    const database = new Database(pool, false);
+    const run = (text: string) => database.run({ name: 'test', text, preparable: false }, []);
+    try {
+      await expect(run('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
+      await expect(run('select pg_terminate_backend(pg_backend_pid())')).rejects.toThrow(QueryFailedError);
+      expect((await run('select 1 as one')).rows).toEqual([{ one: '1' }]);
+    } finally {
+      await pool.end();
+    }
   });
 
   it('keeps no prepared statements, so that every plan fits the tables as they are', async () => {

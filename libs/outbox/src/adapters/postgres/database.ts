@@ -26,17 +26,37 @@ export interface Result {
 /** Whatever the application did to `pg`'s type parsers: here they do not count. */
 const AS_TEXT: QueryConfig['types'] = { getTypeParser: () => (value: string) => value };
 
+/** PostgreSQL does not know a prepared statement by this name, or knows it already: somebody changed the session. */
+const FOREIGN_SESSION = ['26000', '42P05'];
+
+const HOW_TO_POOL =
+  '. A pooler in transaction mode seems to stand before PostgreSQL, and loses prepared statements: set ' +
+  '`namedStatements: false` in the options of OutboxModule, or max_prepared_statements in PgBouncer 1.21 and later.';
+
+const DEFAULT_ISOLATION: Statement = {
+  name: 'outbox.isolation',
+  text: "select current_setting('default_transaction_isolation') as isolation -- outbox.isolation",
+  preparable: false,
+};
+
 /**
  * Runs statements: in the caller's transaction, or on the library's own pool, each then its own transaction.
+ *
+ * On the pool they run at READ COMMITTED, for which they are written: they skip or wait for rows that others hold, and look
+ * at them again. Where the role or the database has another default, each asks for it, at the price of two round trips:
+ * at REPEATABLE READ two relays would refuse each other's claims, and at SERIALIZABLE the application's transactions too
+ * could fail because of them. In the caller's transaction the caller's level holds.
  *
  * In the caller's transaction they go to the `pg` client under TypeORM's query runner, because only there a statement can
  * be prepared by name. So TypeORM's subscribers do not see them; its logger is told here. Failures are TypeORM's
  * `QueryFailedError`, with PostgreSQL's `code`. Parameters are never logged nor kept: they hold payloads.
  */
 export class Database {
+  private defaultIsolation: Promise<string> | undefined;
+
   constructor(
     private readonly pool: Pool,
-    /** False for poolers that cannot (PgBouncer before 1.21). */
+    /** False behind a transaction pooler that loses them. */
     private readonly namedStatements: boolean,
   ) {
     survivingIdleErrors(pool);
@@ -44,7 +64,8 @@ export class Database {
 
   /** Not logged: an idle relay asks every second. */
   async run(statement: Statement, values: readonly unknown[]): Promise<Result> {
-    return this.send(this.pool, statement, values);
+    if ((await this.isolationByDefault()) === 'read committed') return this.send(this.pool, statement, values);
+    return this.readingCommitted((client) => this.send(client, statement, values));
   }
 
   /** @throws TransactionRequiredError if `tx` is not the manager of an open transaction */
@@ -66,17 +87,52 @@ export class Database {
     }
   }
 
+  /** Asked once: it belongs to the role and the database, so it is the same on every connection. */
+  private async isolationByDefault(): Promise<string> {
+    this.defaultIsolation ??= this.send(this.pool, DEFAULT_ISOLATION, []).then(({ rows }) => rows[0]!.isolation!);
+    try {
+      return await this.defaultIsolation;
+    } catch (error) {
+      this.defaultIsolation = undefined;
+      throw error;
+    }
+  }
+
+  private async readingCommitted<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    let broken: Error | undefined;
+    const onBroken = (error: Error): void => {
+      broken = error;
+    };
+    client.on('error', onBroken); // the statement fails as well; without a listener the process would end
+    try {
+      await client.query('begin isolation level read committed');
+      const result = await work(client);
+      await client.query('commit');
+      return result;
+    } catch (error) {
+      await client.query('rollback').catch(onBroken);
+      throw error;
+    } finally {
+      client.off('error', onBroken);
+      client.release(broken);
+    }
+  }
+
   private async send(to: Pool | ClientBase, statement: Statement, values: readonly unknown[]): Promise<Result> {
+    const named = this.namedStatements && statement.preparable;
     try {
       const { rows, rowCount } = await to.query<Row>({
-        ...(this.namedStatements && statement.preparable && { name: statement.name }),
+        ...(named && { name: statement.name }),
         text: statement.text,
         values: [...values],
         types: AS_TEXT,
       });
       return { rows, count: rowCount ?? 0 };
     } catch (error) {
-      throw new QueryFailedError(statement.text, [], error as Error);
+      const failure = new QueryFailedError(statement.text, [], error as Error);
+      if (named && FOREIGN_SESSION.includes(sqlState(failure) ?? '')) failure.message += HOW_TO_POOL;
+      throw failure;
     }
   }
 }

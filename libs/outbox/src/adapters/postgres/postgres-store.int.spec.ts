@@ -1,4 +1,6 @@
+import { retryingConflicts } from '../../flow/conflict';
 import { inboxStoreContract, outboxStoreContract } from '../../testing/store-contract';
+import type { StoreFixture } from '../../testing/store-contract-scenario';
 import { type FixtureOptions, PostgresFixture } from './postgres.fixture';
 
 const CONFIGURATIONS: [string, FixtureOptions][] = [
@@ -7,6 +9,8 @@ const CONFIGURATIONS: [string, FixtureOptions][] = [
     'with other table names, without named statements, for a role that may only read and write rows',
     { schema: 'Shop', prefix: 'billing_', namedStatements: false, rowsOnly: true },
   ],
+  ['for a role that is REPEATABLE READ by default', { settings: { default_transaction_isolation: 'repeatable read' } }],
+  ['for a role that is SERIALIZABLE by default', { settings: { default_transaction_isolation: 'serializable' } }],
 ];
 
 describe.each(CONFIGURATIONS)('PostgresStore %s', (_, options) => {
@@ -18,12 +22,22 @@ describe.each(CONFIGURATIONS)('PostgresStore %s', (_, options) => {
   afterAll(() => fixture.stop());
   beforeEach(() => fixture.empty());
 
+  /** Above READ COMMITTED transactions refuse each other, and are run again: as inbox and receipts do it. */
+  const subject = (): StoreFixture => ({
+    outbox: fixture.outbox,
+    inbox: fixture.inbox,
+    advance: (ms) => fixture.advance(ms),
+    transactions: options.settings
+      ? { run: (work, how) => retryingConflicts(() => fixture.transactions.run(work, how)) }
+      : fixture.transactions,
+  });
+
   it('finds its tables', () => expect(fixture.outbox.checkSchema()).resolves.toBeUndefined());
 
   describe('as an outbox', () => {
-    for (const { name, run } of outboxStoreContract()) it(name, () => run(fixture));
+    for (const { name, run } of outboxStoreContract()) it(name, () => run(subject()));
   });
   describe('as an inbox', () => {
-    for (const { name, run } of inboxStoreContract()) it(name, () => run(fixture));
+    for (const { name, run } of inboxStoreContract()) it(name, () => run(subject()));
   });
 });

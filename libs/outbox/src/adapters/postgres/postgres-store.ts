@@ -12,7 +12,7 @@ import { type TableOptions, tables } from './tables';
 export interface PostgresStoreOptions extends TableOptions {
   /** For statements outside of the application's transactions; see `poolFrom`. The store does not end it. */
   pool: Pool;
-  /** Prepare by name what the library adds to the application's transactions. Off for PgBouncer before 1.21. @default true */
+  /** Prepare by name what the library adds to the application's transactions. @default true */
   namedStatements?: boolean;
 }
 

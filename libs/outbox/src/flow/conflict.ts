@@ -1,0 +1,26 @@
+/** PostgreSQL's "try the same again": serialization failure and deadlock. */
+const CONFLICTS = ['40001', '40P01'];
+const TRIES = 3;
+
+/**
+ * Runs a transaction again, at once, when it lost against another one: the database has rolled it back and left no trace,
+ * and the winner is done. At READ COMMITTED this is rare; at REPEATABLE READ and SERIALIZABLE, which an application may
+ * have chosen, it is how two copies of a message meet. Who loses every time is told, and tries again much later.
+ *
+ * @param transaction opens its own; in one that is open already, the conflict has ended that one
+ */
+export async function retryingConflicts<T>(transaction: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await transaction();
+    } catch (error) {
+      if (tries >= TRIES || !CONFLICTS.includes(sqlState(error))) throw error;
+    }
+  }
+}
+
+/** The SQLSTATE, however the driver's error is wrapped. */
+function sqlState(error: unknown): string {
+  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
+  return String(driverError?.code ?? code ?? '');
+}
