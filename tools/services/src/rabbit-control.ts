@@ -54,10 +54,15 @@ export class RabbitControl {
     await this.ctl('start_app');
   }
 
+  /** Evaluates an Erlang expression inside the broker. @throws Error if it fails there */
+  async evaluate(expression: string): Promise<void> {
+    await this.ctl('eval', `${expression}.`);
+  }
+
   /** Makes the broker write down which queues and bindings there are; left alone it takes a second or two. */
   async flush(): Promise<void> {
     // Mnesia's log has the definitions; the tables on disk have what quorum queues know of themselves.
-    await this.ctl('eval', 'catch mnesia:sync_log(), [ok = dets:sync(Table) || Table <- dets:all()].');
+    await this.evaluate('catch mnesia:sync_log(), [ok = dets:sync(Table) || Table <- dets:all()]');
   }
 
   /** Closes all connections, or those of one virtual host, as an operator would; clients are told the reason. */

@@ -111,6 +111,17 @@ class PrivateNode extends RabbitControl implements RabbitServer {
     this.progress(`RabbitMQ: ready on port ${this.port} (process ${this.pid})`);
   }
 
+  /** By `erl_call`, a small C program that comes with Erlang: `rabbitmqctl eval` boots an Erlang machine to ask the same. */
+  override async evaluate(expression: string): Promise<void> {
+    const args = ['-address', `127.0.0.1:${this.ports.distribution}`, '-r', '-timeout', '60', '-e'];
+    const env = { ...process.env, ...this.environment }; // its HOME holds the cookie
+    const call = execFile('erl_call', args, { env });
+    call.child.stdin!.on('error', () => {}).end(`${expression}.\n`);
+    const answer = await call.catch(() => undefined);
+    if (!answer) return super.evaluate(expression); // not installed, or of a time before it knew these arguments
+    if (!answer.stdout.startsWith('{ok,')) throw new Error(`The broker answered ${answer.stdout} to: ${expression}`);
+  }
+
   async kill(): Promise<void> {
     await this.server?.kill();
   }

@@ -86,6 +86,12 @@ async function take(url: string, queue: string): Promise<string | undefined> {
     expect(await rabbitAnswers(one)).toBe(false);
   });
 
+  it('evaluates an expression inside the broker, and does not hide that it failed', async () => {
+    await server.evaluate('true = rabbit:is_running(), application:set_env(rabbit, told, "by a test")');
+    expect(await server.ctl('eval', 'application:get_env(rabbit, told).')).toBe('{ok,"by a test"}');
+    await expect(server.evaluate('1 = 2')).rejects.toThrow('badmatch');
+  });
+
   it('adds a user with no more rights than asked for', async () => {
     const vhost = await server.createVhost();
     const connection = await connect(await server.addUser({ name: 'reader', vhost, read: '^public$' }));

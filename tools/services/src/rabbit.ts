@@ -17,6 +17,8 @@ export interface RabbitServer {
   readonly supportsFaults: boolean;
   /** Runs `rabbitmqctl --quiet …` against this node and returns what it prints. Takes about a second. */
   ctl(...args: string[]): Promise<string>;
+  /** Evaluates an Erlang expression inside the broker, in milliseconds where Erlang's `erl_call` is installed. */
+  evaluate(expression: string): Promise<void>;
   /** Stops RabbitMQ but not its Erlang machine: the port closes, queues and messages stay. */
   stopApp(): Promise<void>;
   startApp(): Promise<void>;
