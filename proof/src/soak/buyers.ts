@@ -4,9 +4,10 @@ import type { Order } from './orders';
 import type { Pace } from './schedule';
 import { PRODUCERS_TAKING_ORDERS } from './stage';
 
-const ACCOUNTS = 8;
+/** So many that purchases seldom wait for each other: whoever is paused in a transaction holds its account. */
+const ACCOUNTS = 64;
 const BALANCE = 1_000_000_000;
-const BUYERS_PER_PRODUCER = 2;
+const BUYERS_PER_PRODUCER = 4;
 const PATIENCE_MS = 30_000;
 const PAUSE_MS = 200;
 
@@ -17,12 +18,13 @@ export class Buyers {
   /** Calls that failed. What they did, if anything, is for the oracles to find. */
   failures = 0;
   private accounts: string[] = [];
+  private orders = 0;
   private readonly cancels: Promise<unknown>[] = [];
 
   constructor(
     private readonly rig: Rig,
     private readonly deck: Order[],
-    private readonly pace: Pace,
+    private readonly pace: Pick<Pace, 'mayRecord' | 'noteRecorded'>,
     private readonly wait: { until(condition: () => boolean): Promise<void>; readonly aborted: boolean },
   ) {}
 
@@ -46,7 +48,7 @@ export class Buyers {
   }
 
   private async place({ cancel, ...order }: Order, producer: RigProcess): Promise<boolean> {
-    const accountId = this.accounts[this.acknowledged.length % ACCOUNTS]!;
+    const accountId = this.accounts[this.orders++ % ACCOUNTS]!;
     try {
       const recorded = await producer.send<Recorded[]>('POST', 'purchases', { ...order, accountId }, PATIENCE_MS);
       for (const { purchaseId, messageId } of recorded) {

@@ -1,7 +1,7 @@
 import { setTimeout as lasts } from 'node:timers/promises';
 import type { SeededRandom } from '@tallystick/outbox/testing';
 import type { RigProcess } from '../rig';
-import { LEASE_MS, type NetworkName, NETWORKS, type Stage } from './stage';
+import { LEASE_MS, type NetworkName, NETWORKS, onChannel, routeUnheard, type Stage } from './stage';
 
 /** Faults of one lane come one after another, those of different lanes at the same time. */
 export const LANES = ['processes', 'databases', 'broker', 'network'] as const;
@@ -75,35 +75,37 @@ export const FAULTS = {
   'connections closed by the broker': {
     lane: 'broker',
     weight: 2,
-    strike: ({ rabbit }) => rabbit.closeConnections('maintenance'),
+    strike: ({ rabbit }) =>
+      rabbit.evaluate(
+        '[rabbit_networking:close_connection(Each, "maintenance") || Each <- rabbit_networking:connections()]',
+      ),
   },
   'memory alarm': {
     lane: 'broker',
     weight: 1,
     async strike({ rabbit }, random) {
-      await rabbit.ctl('set_vm_memory_high_watermark', '0.00001');
-      await lasts(random.below(2_000));
-      await rabbit.ctl('set_vm_memory_high_watermark', '0.4');
+      await rabbit.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.00001)');
+      await lasts(500 + random.below(2_000));
+      await rabbit.evaluate('vm_memory_monitor:set_vm_memory_high_watermark(0.4)');
     },
   },
   'disk alarm': {
     lane: 'broker',
     weight: 1,
     async strike({ rabbit }, random) {
-      await rabbit.ctl('set_disk_free_limit', '999999GB');
-      await lasts(random.below(2_000));
-      await rabbit.ctl('set_disk_free_limit', '1MB');
+      await rabbit.evaluate('rabbit_disk_monitor:set_disk_free_limit("999999GB")');
+      await lasts(500 + random.below(2_000));
+      await rabbit.evaluate('rabbit_disk_monitor:set_disk_free_limit("1MB")');
     },
   },
-  /** With everything in it: only the producers know now. */
+  /** With everything in it: only the producers know now. It may be gone already: nobody has declared it since. */
   'queue deleted': {
     lane: 'broker',
     weight: 2,
-    async strike({ rabbit, amqpUrl }, random) {
+    async strike({ amqpUrl }, random) {
       const queue = random.pick(['rig-consumer.purchase.made', 'rig-consumer.cancel', 'rig-producer.receipts']);
-      const vhost = decodeURIComponent(new URL(amqpUrl).pathname.slice(1));
-      // It may be gone already: whoever consumes it has not come back since the last fault.
-      await rabbit.ctl('delete_queue', '--vhost', vhost, queue).catch(() => undefined);
+      await onChannel(amqpUrl, (channel) => channel.deleteQueue(queue));
+      await routeUnheard(amqpUrl);
     },
   },
   'network cut': {

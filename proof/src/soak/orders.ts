@@ -5,16 +5,20 @@ import type { Script } from '../rig';
 export interface Order {
   readonly amount: number;
   readonly count: number;
+  /** How many of them share a transaction. */
+  readonly perTransaction: number;
   readonly script: Script;
   /** The buyer changes their mind at once: the cancel races with the verdict. */
   readonly cancel?: true;
 }
 
+type Fate = Pick<Order, 'script' | 'cancel'>;
+
 const BATCH = 10;
 const MAX_AMOUNT = 50;
 
 /** Out of a hundred. The rest is accepted at once. */
-const FATES: readonly { readonly share: number; readonly fate: Omit<Order, 'amount' | 'count'> }[] = [
+const FATES: readonly { readonly share: number; readonly fate: Fate }[] = [
   { share: 10, fate: { script: { reject: 'OUT_OF_STOCK' } } },
   { share: 1, fate: { script: { poison: 'invalid-payload' } } },
   { share: 1, fate: { script: { poison: 'unknown-type' } } },
@@ -34,11 +38,15 @@ export function orders(messages: number, random: SeededRandom): Order[] {
     const other = random.below(last + 1);
     [deck[last], deck[other]] = [deck[other]!, deck[last]!];
   }
-  return deck.map((order) => ({ ...order, amount: 1 + random.below(MAX_AMOUNT) }));
+  return deck.map((order) => ({
+    ...order,
+    amount: 1 + random.below(MAX_AMOUNT),
+    perTransaction: 1 + random.below(order.count),
+  }));
 }
 
-function splitUp(count: number, fate: Omit<Order, 'amount' | 'count'>): Omit<Order, 'amount'>[] {
-  const parts: Omit<Order, 'amount'>[] = [];
+function splitUp(count: number, fate: Fate): (Fate & { count: number })[] {
+  const parts: (Fate & { count: number })[] = [];
   for (let left = count; left > 0; left -= BATCH) parts.push({ ...fate, count: Math.min(BATCH, left) });
   return parts;
 }

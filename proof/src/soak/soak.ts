@@ -1,6 +1,7 @@
 import { SeededRandom } from '@tallystick/outbox/testing';
 import { Cleanup, until } from '@tallystick/services';
 import { auditRig } from '../rig';
+import { Backlog } from './backlog';
 import { Buyers } from './buyers';
 import { ask, type Findings } from './oracles';
 import { orders } from './orders';
@@ -52,10 +53,13 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
     const stage = await setStage(cleanup, onProgress);
     const pace = new Pace(messages, faults);
     const wait = new Wait();
-    const buyers = new Buyers(stage.rig, deck, pace, wait);
+    const backlog = new Backlog(stage.rig);
+    const mayRecord = (): boolean => pace.mayRecord() && backlog.hasRoom;
+    const buyers = new Buyers(stage.rig, deck, { mayRecord, noteRecorded: (count) => pace.noteRecorded(count) }, wait);
     await buyers.openAccounts();
     const begun = performance.now();
-    const report = setInterval(() => onProgress(`${pace}`), 10_000);
+    const report = setInterval(() => onProgress(`${pace}, ${backlog}`), 10_000);
+    backlog.watch();
     try {
       // If one of them fails the other must not wait for it.
       await Promise.all([
@@ -64,6 +68,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
       ]);
     } finally {
       clearInterval(report);
+      backlog.stop();
     }
     const healing = performance.now();
     onProgress('healed; waiting until everything has come to its end');
@@ -102,21 +107,10 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
   }
 }
 
-/** Every fault has an end of its own; what ended by itself, or lost a binding with its queue, is put right here. */
-async function heal(stage: Stage): Promise<void> {
-  await stage.crew.revive();
-  await until(
-    'the queue of the consumer is back',
-    () =>
-      routeUnheard(stage.amqpUrl).then(
-        () => true,
-        () => false,
-      ),
-    {
-      timeoutMs: 60_000,
-      everyMs: 500,
-    },
-  );
+/** Every fault has an end of its own; what ended by itself, or lost a route with its queue, is put right here. */
+async function heal({ crew, amqpUrl }: Stage): Promise<void> {
+  await crew.revive();
+  await routeUnheard(amqpUrl);
 }
 
 /** @returns what is still open after a long time, which is a finding and no reason to stop asking */

@@ -5,8 +5,9 @@ import {
   startPostgres,
   startRabbit,
   TcpProxy,
+  until,
 } from '@tallystick/services';
-import { connect } from 'amqplib';
+import { type Channel, connect } from 'amqplib';
 import { type Rig, type RigSettings, startRig } from '../rig';
 import { Crew } from './crew';
 import { watchArrivals } from './oracles';
@@ -35,7 +36,8 @@ export const LEASE_MS = 5_000;
 const SETTINGS: RigSettings = {
   outbox: {
     lease: LEASE_MS,
-    receiptWait: { first: '2s', max: '8s' },
+    // Asking again sooner than an answer takes on a busy machine makes copies, which make it busier.
+    receiptWait: { first: '5s', max: '20s' },
     handlerTimeout: '8s',
     maxFollowUpAttempts: 100,
     poolSize: 8,
@@ -84,12 +86,29 @@ export async function setStage(cleanup: Cleanup, onProgress: (line: string) => v
   return { postgres, rabbit, networks, rig, crew, amqpUrl };
 }
 
-/** As after a deployment was rolled back: the type is still routed to a service that has no handler for it any more. */
+/**
+ * As after a deployment was rolled back: the type is still routed to a service that has no handler for it any more. The
+ * route is gone with its queue; it can be made again as soon as a consumer has declared that.
+ */
 export async function routeUnheard(amqpUrl: string): Promise<void> {
+  const route = (): Promise<boolean> =>
+    onChannel(amqpUrl, (channel) =>
+      channel.bindQueue('rig-consumer.purchase.made', 'outbox.requests', 'rig-consumer.purchase.unheard'),
+    ).then(
+      () => true,
+      () => false,
+    );
+  await until('the queue of the consumer is there', route, { timeoutMs: 60_000, everyMs: 500 });
+}
+
+/** On a connection of its own, past the proxies. */
+export async function onChannel(amqpUrl: string, work: (channel: Channel) => Promise<unknown>): Promise<void> {
   const connection = await connect(amqpUrl);
+  connection.on('error', () => {});
   try {
     const channel = await connection.createChannel();
-    await channel.bindQueue('rig-consumer.purchase.made', 'outbox.requests', 'rig-consumer.purchase.unheard');
+    channel.on('error', () => {}); // the call that caused it rejects
+    await work(channel);
   } finally {
     await connection.close();
   }
