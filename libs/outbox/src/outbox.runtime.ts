@@ -68,7 +68,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       clock,
       random,
       {
-        capacity: options.relay ? HAND_OFF_CAPACITY : 0,
+        capacity: options.relay ? Math.min(HAND_OFF_CAPACITY, rate.capacity) : 0,
         leaseMs: options.leaseMs,
         publishTimeoutMs: transport.publishTimeoutMs,
       },

@@ -155,6 +155,22 @@ describe('after an outage', () => {
     expect(eventsOf(users)).not.toContain('delivery.lease-ran-short');
   });
 
+  it('a limited relay keeps its pace when its broker was silent, and nobody said that it was gone', async () => {
+    const { harness, users, traffic } = await system({ maxPublishesPerSecond: 20 });
+    harness.faults.silence('order-service');
+    for (let i = 0; i < 100; i++) {
+      await users.add(OrderRequested, {});
+      await harness.advance(40);
+    }
+    const answersAgain = harness.clock.monotonic();
+    harness.faults.clear();
+    await harness.drain();
+    expect(states(users)).toEqual(new Set(['completed']));
+    const since = traffic.publishedAt.filter((at) => at >= answersAgain);
+    const inTheSecondFrom = (from: number): number => since.filter((at) => at >= from && at < from + 1000).length;
+    expect(Math.max(...since.map(inTheSecondFrom))).toBeLessThanOrEqual(20 + 2 * 5);
+  });
+
   it('new messages queue behind the old ones, and are handed off again when those are gone', async () => {
     const { harness, users, completedAt } = await system({ maxPublishesPerSecond: 20 });
     harness.broker.interrupt();

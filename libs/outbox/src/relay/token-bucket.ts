@@ -12,7 +12,8 @@ const BURST_SECONDS = 0.25;
  * it emptier than that, and new rows queue behind the old ones.
  */
 export class TokenBucket {
-  private readonly capacity: number;
+  /** What may begin at once. No more of it may wait in memory: that does not ask before it begins. */
+  readonly capacity: number;
   private tokens: number;
   private filledAt: number;
 
