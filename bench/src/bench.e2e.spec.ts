@@ -49,13 +49,14 @@ describe('npm run bench -- all --small --json', () => {
       'roundtrip',
       'latency',
       'consume',
+      'backlog',
       'growth',
       'idle',
       'scale',
     ]);
   });
 
-  it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'growth', 'idle', 'scale'])(
+  it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'backlog', 'growth', 'idle', 'scale'])(
     '%s: says what was measured, where, and how it compares',
     (scenario) => {
       const { figures, machine, parameters } = results.get(scenario)!;

@@ -8,13 +8,13 @@ import { Purchases } from './purchases';
 
 export interface LibraryProducerOptions extends SideOptions {
   readonly poolSize: number;
-  readonly outbox?: Partial<Pick<OutboxModuleOptions, 'pollInterval' | 'relay'>>;
+  readonly outbox?: Partial<Pick<OutboxModuleOptions, 'pollInterval' | 'relay' | 'maxPublishesPerSecond'>>;
 }
 
 /** The producing service, with the library. */
 export class LibraryProducer implements Producer {
   onCompleted: () => void = () => {};
-  /** Publishes of this process that the broker confirmed. */
+  /** Attempts of this process that have ended. */
   published = 0;
   private app!: INestApplicationContext;
 

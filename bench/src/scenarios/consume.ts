@@ -3,7 +3,7 @@ import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
 import { CONCURRENCY } from '../library/orders';
 import { Remote } from '../processes/remote';
-import { clear, type ConsumerBacklog, drained, libraryBacklog, publishOrders, rawBacklog } from './backlog';
+import { clear, type ConsumerBacklog, drained, libraryBacklog, publishOrders, rawBacklog } from './consumer-backlog';
 import { database } from './databases';
 import { counting, LIBRARY } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';

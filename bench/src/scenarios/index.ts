@@ -1,3 +1,4 @@
+import { backlog } from './backlog';
 import { consume } from './consume';
 import { growth } from './growth';
 import { idle } from './idle';
@@ -9,4 +10,14 @@ import { scale } from './scale';
 import type { Scenario } from './scenario';
 
 /** In the order in which `all` runs them. */
-export const SCENARIOS: readonly Scenario[] = [record, relay, roundtrip, latency, consume, growth, idle, scale];
+export const SCENARIOS: readonly Scenario[] = [
+  record,
+  relay,
+  roundtrip,
+  latency,
+  consume,
+  backlog,
+  growth,
+  idle,
+  scale,
+];

@@ -2,7 +2,7 @@ import { figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
 import { Remote } from '../processes/remote';
-import { clear, drained, libraryBacklog, publishOrders } from './backlog';
+import { clear, drained, libraryBacklog, publishOrders } from './consumer-backlog';
 import { database, LIBRARY_TABLES } from './databases';
 import { type Backlog, drainOutbox, emptyQueue, FILL_LIBRARY_OUTBOX, LIBRARY_ORDERS } from './drain';
 import { type Context, type Findings, type Scenario, size } from './scenario';
