@@ -6,6 +6,7 @@ import { withClient } from '../harness/stage';
 import { latencies, summarise } from '../harness/statistics';
 import { Remote } from '../processes/remote';
 import { database, LIBRARY_TABLES, truncate } from './databases';
+import { fairShare } from './fair-share';
 import { PRODUCER_POOL } from './pairs';
 import { type Context, type Findings, type Scenario } from './scenario';
 
@@ -23,7 +24,7 @@ interface Story {
   readonly limit: number;
 }
 
-const LARGE: Story = { perSecond: 250, seconds: 9, outage: { from: 1, to: 4.5 }, limit: 500 };
+const LARGE: Story = { perSecond: 250, seconds: 8, outage: { from: 1, to: 4 }, limit: 500 };
 const SMALL: Story = { perSecond: 50, seconds: 1.5, outage: { from: 0.3, to: 0.8 }, limit: 100 };
 
 interface Sample {
@@ -52,7 +53,7 @@ type Series = readonly (readonly [number, number])[];
 export const backlog: Scenario = {
   name: 'backlog',
   measures:
-    'sales during and after an outage of the broker: what waits, how evenly it is sent, with and without a limit',
+    'an outage of the broker under sales, drained with and without a limit; sales beside a receiver that is not there',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress, small } = context;
@@ -96,11 +97,12 @@ export const backlog: Scenario = {
       }),
       figure({ name: `${name}, drained after`, unit: 's', ours: summarise(runs.map(drainSeconds)) }),
     ]);
+    const share = await fairShare(context, rounds);
     const { outage, ...parameters } = story;
     return {
       parameters: { rounds, ...parameters, outageFrom: outage.from, outageTo: outage.to },
-      figures,
-      charts: chartsOf(new Map([...measured].map(([name, runs]) => [name, runs.at(-1)!]))),
+      figures: [...figures, ...share.figures],
+      charts: [...chartsOf(new Map([...measured].map(([name, runs]) => [name, runs.at(-1)!]))), ...share.charts],
     };
   },
 };
