@@ -32,7 +32,7 @@ async function report(part: Part | 'all', flags: Flags): Promise<void> {
 }
 
 /** What a person has to look at, in sentences. */
-function troubles({ ok, model, simulate, controls, crash, soak }: ProofSummary): string[] {
+function troubles({ ok, model, simulate, controls, crash, soak, soakControls, broken }: ProofSummary): string[] {
   if (ok) return ['Everything held.'];
   return [
     'Something did not hold:',
@@ -47,6 +47,10 @@ function troubles({ ok, model, simulate, controls, crash, soak }: ProofSummary):
       ({ point, action, problems }) => `crash: ${point}, ${action}: ${problems.join(' · ')}`,
     ),
     ...(soak?.problems ?? []).map((problem) => `soak: ${problem}`),
+    ...(soakControls?.controls ?? [])
+      .filter(({ caught }) => !caught)
+      .map(({ rule, without }) => `not caught by a soak: ${rule} ${without}`),
+    ...broken.map(({ part, error }) => `${part} came to no result: ${error}`),
   ];
 }
 
@@ -106,6 +110,13 @@ program
   .addOption(seed)
   .addOption(json)
   .action((flags: Flags) => report('soak', flags));
+
+program
+  .command('soak-controls')
+  .description('small soaks of systems that lack a rule, which must be caught')
+  .addOption(seed)
+  .addOption(json)
+  .action((flags: Flags) => report('soak-controls', flags));
 
 program
   .command('all')

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { inspect } from 'node:util';
 import { runControls } from './controls';
 import { runCrashMatrix } from './crash';
 import { type ModelSize, renderProtocolPage, runModel } from './model';
 import { simulate } from './simulate';
-import { runSoak } from './soak';
-import { modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
+import { runSoak, runSoakControls } from './soak';
+import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
 
-export type Part = 'model' | 'simulate' | 'crash' | 'soak';
+export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'soak-controls';
 
 export interface Asked {
   readonly seed: number;
@@ -44,6 +45,7 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
   soak: async ({ seed, messages, faults }, onProgress) => ({
     soak: await runSoak({ seed, messages, faults, onProgress }),
   }),
+  'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
 };
 
 /** Runs one part or all of them, one after another, and goes on when one of them finds something. */
@@ -51,16 +53,22 @@ export async function prove(part: Part | 'all', asked: Asked, say: Say): Promise
   const began = performance.now();
   const chosen = part === 'all' ? (Object.keys(PARTS) as Part[]) : [part];
   let found: Parts = {};
+  const broken: BrokenPart[] = [];
   for (const name of chosen) {
-    found = { ...found, ...(await PARTS[name](asked, (line) => say(`${name}: ${line}`))) };
+    try {
+      found = { ...found, ...(await PARTS[name](asked, (line) => say(`${name}: ${line}`))) };
+    } catch (error) {
+      broken.push({ part: name, error: inspect(error) });
+    }
   }
   const summary: ProofSummary = {
-    ok: Object.values(found).every(({ ok }) => ok),
+    ok: broken.length === 0 && Object.values(found).every(({ ok }) => ok),
     date: new Date().toISOString().slice(0, 10),
     seed: asked.seed,
     processors: availableParallelism(),
     seconds: Math.round((performance.now() - began) / 1_000),
     ...found,
+    broken,
   };
   if (part === 'all') writeMeasured(summary);
   return summary;

@@ -7,6 +7,7 @@ const SUMMARY: ProofSummary = {
   processors: 2,
   seconds: 61,
   model: { ok: true, size: 'small', states: 133_239, breaking: 48, harmless: 7, unexpected: [] },
+  broken: [],
 };
 
 describe('the measured block', () => {

@@ -2,7 +2,7 @@ import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
 import type { SimulationSummary } from './simulate';
-import type { SoakSummary } from './soak';
+import type { SoakControlsSummary, SoakSummary } from './soak';
 
 /** The model's findings without its traces, which docs/protocol.md has. */
 export interface ModelResultInShort {
@@ -28,9 +28,17 @@ export interface ProofSummary {
   readonly controls?: ControlsSummary;
   readonly crash?: CrashSummary;
   readonly soak?: SoakSummary;
+  readonly soakControls?: SoakControlsSummary;
+  /** Parts that came to no result. */
+  readonly broken: readonly BrokenPart[];
 }
 
-export type Parts = Pick<ProofSummary, 'model' | 'simulate' | 'controls' | 'crash' | 'soak'>;
+export interface BrokenPart {
+  readonly part: string;
+  readonly error: string;
+}
+
+export type Parts = Pick<ProofSummary, 'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'soakControls'>;
 
 export function modelInShort(summary: ModelSummary): ModelResultInShort {
   const parts = [summary.request, summary.announcement, summary.receivers, summary.everything].filter((part) => !!part);
@@ -50,7 +58,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
 }
 
 /** One line per part, for people and for docs/guarantees.md. */
-export function describeParts({ model, simulate, controls, crash, soak }: Parts): string[] {
+export function describeParts({ model, simulate, controls, crash, soak, soakControls }: Parts): string[] {
   const lines: string[] = [];
   if (model) {
     lines.push(
@@ -89,6 +97,14 @@ export function describeParts({ model, simulate, controls, crash, soak }: Parts)
           `${soak.probabilityBelow.toExponential(1)} per message, at 95 % confidence`,
       );
     }
+  }
+  if (soakControls) {
+    const caught = soakControls.controls.filter((each) => each.caught);
+    const evidence = caught.map((each) => `${each.rule}: ${each.evidence}`).join('; ');
+    lines.push(
+      `**soak controls**: ${caught.length} of ${soakControls.controls.length} running systems that lack a rule were ` +
+        `caught (${evidence})`,
+    );
   }
   return lines;
 }

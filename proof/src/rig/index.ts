@@ -30,5 +30,5 @@
 export { auditRig, type AuditRigOptions } from './audit';
 export type { Script } from './contract';
 export { type PurchaseCommand, type Recorded, Rig, type RigOptions, startRig } from './rig';
-export { type LaunchOptions, RigProcess } from './rig-process';
+export { type LaunchOptions, RigProcess, type Side } from './rig-process';
 export { QUICK, type RigSettings } from './settings';

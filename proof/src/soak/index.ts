@@ -3,3 +3,4 @@
  * asked, in SQL, whether anything was lost, done twice or decided differently on the two sides.
  */
 export { runSoak, type SoakOptions, type SoakSummary } from './soak';
+export { runSoakControls, type SoakControl, type SoakControlsOptions, type SoakControlsSummary } from './controls';

@@ -1,6 +1,6 @@
 import { SeededRandom } from '@tallystick/outbox/testing';
 import { Cleanup, until } from '@tallystick/services';
-import { auditRig } from '../rig';
+import { auditRig, type Side } from '../rig';
 import { Backlog } from './backlog';
 import { Buyers } from './buyers';
 import { ask, type Findings } from './oracles';
@@ -8,11 +8,22 @@ import { orders } from './orders';
 import { Pace, planFaults, strikeAll } from './schedule';
 import { routeUnheard, setStage, type Stage } from './stage';
 
+/** A rule taken out of a running system, by its database: the library does what it always does. */
+export interface Lack {
+  readonly without: string;
+  readonly side: Side;
+  readonly sql: string;
+}
+
 export interface SoakOptions {
   readonly seed: number;
   readonly messages: number;
   readonly faults: number;
   readonly onProgress?: (line: string) => void;
+  /** For a control that must fail. @default none: every rule is kept */
+  readonly lack?: Lack;
+  /** How long everything may take to come to its end after the last fault. @default 3 minutes */
+  readonly quietWithinMs?: number;
 }
 
 /** Plain data: it survives `JSON.stringify`. */
@@ -35,7 +46,6 @@ export interface SoakSummary extends Findings {
   readonly problems: readonly string[];
 }
 
-const QUIET_WITHIN_MS = 180_000;
 const MAX_PROBLEMS = 20;
 
 /**
@@ -44,13 +54,14 @@ const MAX_PROBLEMS = 20;
  * processes on a real machine.
  */
 export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
-  const { seed, messages, faults, onProgress = () => {} } = options;
+  const { seed, messages, faults, lack, quietWithinMs = 180_000, onProgress = () => {} } = options;
   const random = new SeededRandom(seed);
   const deck = orders(messages, random);
   const plan = planFaults(faults, random);
   const cleanup = new Cleanup();
   try {
     const stage = await setStage(cleanup, onProgress);
+    if (lack) await stage.rig.query(lack.side, lack.sql);
     const pace = new Pace(messages, faults);
     const wait = new Wait();
     const backlog = new Backlog(stage.rig);
@@ -73,7 +84,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
     const healing = performance.now();
     onProgress('healed; waiting until everything has come to its end');
     await heal(stage);
-    const stillOpen = await quiet(stage);
+    const stillOpen = await quiet(stage, quietWithinMs);
     const now = performance.now();
     const findings = await ask(stage.rig.databaseUrls, buyers.acknowledged);
     const parked = await stage.rig.query<{ id: string }>(
@@ -114,7 +125,7 @@ async function heal({ crew, amqpUrl }: Stage): Promise<void> {
 }
 
 /** @returns what is still open after a long time, which is a finding and no reason to stop asking */
-async function quiet({ rig }: Stage): Promise<string[]> {
+async function quiet({ rig }: Stage, withinMs: number): Promise<string[]> {
   const open = `
     select d.message_id || ' is ' || d.state || coalesce(' (' || left(d.last_error, 200) || ')', '') as line
       from outbox_delivery d
@@ -126,7 +137,7 @@ async function quiet({ rig }: Stage): Promise<string[]> {
     lines = (await rig.query<{ line: string }>('producer', open)).map(({ line }) => line);
     return lines.length === 0;
   };
-  await until('everything ends', settled, { timeoutMs: QUIET_WITHIN_MS, everyMs: 500 }).catch(() => undefined);
+  await until('everything ends', settled, { timeoutMs: withinMs, everyMs: 500 }).catch(() => undefined);
   return lines;
 }
 
