@@ -65,7 +65,7 @@ module.exports = {
       ...servers,
       displayName: 'pooled',
       roots: ['<rootDir>/libs/outbox/src'],
-      testMatch: ['**/{postgres,transactions}/*.int.spec.ts', '**/{outbox.module,pressure-guard}.int.spec.ts'],
+      testMatch: ['**/{postgres,transactions}/*.int.spec.ts', '**/{outbox.module,pressure-guard,shop}.int.spec.ts'],
       setupFilesAfterEnv: ['<rootDir>/tools/jest/pooled.ts'],
     },
     { ...common, ...servers, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'] },

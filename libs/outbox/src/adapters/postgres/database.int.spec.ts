@@ -1,10 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { types } from 'pg';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
+import { Pool, types } from 'pg';
 import { DataSource, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
 import { newMessage } from '../../testing/store-contract-scenario';
 import { Database } from './database';
 import { poolFrom, PostgresStore } from './index';
+import { survivingErrors } from './pool';
 import { PostgresFixture } from './postgres.fixture';
 
 const LIMITS = { horizonMs: 1e9, lockTimeoutMs: 5000 };
@@ -165,6 +168,32 @@ describe("The store's own pool", () => {
       }
     },
   );
+
+  it('survives a server that ends a connection while it greets', async () => {
+    const message = (type: string, body: Buffer): Buffer => {
+      const length = Buffer.alloc(4);
+      length.writeInt32BE(body.length + length.length);
+      return Buffer.concat([Buffer.from(type), length, body]);
+    };
+    const greeting = Buffer.concat([
+      message('R', Buffer.alloc(4)), // you are let in
+      message('Z', Buffer.from('I')), // go ahead
+      message('E', Buffer.from('SFATAL\0C57P01\0Mterminating connection\0\0')),
+    ]);
+    const server = createServer((socket) => socket.once('data', () => socket.end(greeting)));
+    await once(server.listen(0, '127.0.0.1'), 'listening');
+    const { port } = server.address() as AddressInfo;
+    const pool = survivingErrors(new Pool({ host: '127.0.0.1', port, user: 'postgres', max: 1 }));
+    try {
+      const client = await pool.connect();
+      await expect(client.query('select 1')).rejects.toThrow('not queryable');
+      client.release();
+      expect(pool.totalCount).toBe(0);
+    } finally {
+      await pool.end();
+      server.close();
+    }
+  });
 
   it('takes a connection back, and goes on, after a statement of such a role failed or lost its connection', async () => {
     const url = await fixture.urlWith({ default_transaction_isolation: 'serializable' });

@@ -1,7 +1,7 @@
 import type { ClientBase, Pool, QueryConfig } from 'pg';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
-import { survivingIdleErrors } from './pool';
+import { survivingErrors } from './pool';
 
 /** A statement of the library. */
 export interface Statement {
@@ -59,7 +59,7 @@ export class Database {
     /** False behind a transaction pooler that loses them. */
     private readonly namedStatements: boolean,
   ) {
-    survivingIdleErrors(pool);
+    survivingErrors(pool);
   }
 
   /** Not logged: an idle relay asks every second. */
@@ -100,22 +100,16 @@ export class Database {
 
   private async readingCommitted<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
-    let broken: Error | undefined;
-    const onBroken = (error: Error): void => {
-      broken = error;
-    };
-    client.on('error', onBroken); // the statement fails as well; without a listener the process would end
     try {
       await client.query('begin isolation level read committed');
       const result = await work(client);
       await client.query('commit');
       return result;
     } catch (error) {
-      await client.query('rollback').catch(onBroken);
+      await client.query('rollback').catch(() => {}); // a broken connection is not put back: the pool sees to it
       throw error;
     } finally {
-      client.off('error', onBroken);
-      client.release(broken);
+      client.release();
     }
   }
 

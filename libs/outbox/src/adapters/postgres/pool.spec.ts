@@ -1,7 +1,7 @@
 import type { PoolConfig } from 'pg';
 import { DataSource, type DataSourceOptions } from 'typeorm';
 import { InvalidOptionsError } from '../../errors';
-import { poolFrom, survivingIdleErrors } from './pool';
+import { poolFrom, survivingErrors } from './pool';
 
 /** No connection is made: a pool connects at its first query. */
 const optionsOf = (options: object): PoolConfig => {
@@ -60,8 +60,8 @@ describe('poolFrom', () => {
     expect(() => poolFrom(dataSource, { max: 1 })).toThrow(InvalidOptionsError);
   });
 
-  it('has a listener for errors of idle connections, and never two', () => {
+  it('has a listener for errors, and never two', () => {
     const pool = poolFrom(new DataSource({ type: 'postgres', host: 'db' }), { max: 1 });
-    expect(survivingIdleErrors(pool).listenerCount('error')).toBe(1);
+    expect(survivingErrors(pool).listenerCount('error')).toBe(1);
   });
 });

@@ -46,11 +46,24 @@ export function poolFrom(dataSource: DataSource, { max }: { max: number }): Pool
     application_name: `${options.applicationName ?? target.applicationName ?? 'tallystick'} (outbox)`,
     max,
   });
-  return survivingIdleErrors(pool);
+  // What would end the process on the application's connections would end the relay with it.
+  const { master } = dataSource.driver as { master?: Pool };
+  if (master) survivingErrors(master);
+  return survivingErrors(pool);
 }
 
-/** An idle connection that breaks is replaced at its next use; without a listener its error would end the process. */
-export function survivingIdleErrors(pool: Pool): Pool {
-  if (pool.listenerCount('error') === 0) pool.on('error', () => {});
+const surviving = new WeakSet<Pool>();
+
+/**
+ * Sees to it that a connection that breaks is only replaced: an error nobody listens to would end the process.
+ *
+ * While a connection is idle the pool listens, and while it is used TypeORM does. In between, right after it was opened,
+ * nobody does until the next turn, and a server that is told to stop can say so in the very packet that greets.
+ */
+export function survivingErrors(pool: Pool): Pool {
+  if (surviving.has(pool)) return pool;
+  surviving.add(pool);
+  pool.on('error', () => {});
+  pool.on('connect', (client) => client.on('error', () => {}));
   return pool;
 }

@@ -1,0 +1,205 @@
+import { TcpProxy, testDatabase, until } from '@tallystick/services';
+import { randomUUID } from 'node:crypto';
+import { type FaultPlan, fates } from './adapters/memory/fates';
+import { retryingConflicts } from './flow/conflict';
+import { type IsolationLevel, MessageAlreadyRecordedError } from './index';
+import { type Moment, PurchaseMade, type Shop, ShopFixture, type ShopOptions, STARTING } from './shop.fixture';
+
+const LEVELS: IsolationLevel[] = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'];
+const pick = <T>(list: readonly T[], index: number): T => list[index % list.length]!;
+
+/** Every few publishes something goes wrong: lost, doubled, late, in doubt. */
+function unreliable(): FaultPlan {
+  let publishes = 0;
+  return () => {
+    publishes += 1;
+    if (publishes % 11 === 0) return fates.lost();
+    if (publishes % 7 === 0) return fates.unknown(0, 30);
+    return publishes % 3 === 0 ? fates.duplicated() : undefined;
+  };
+}
+
+describe('A service on PostgreSQL', () => {
+  let fixture: ShopFixture;
+
+  async function open(options: ShopOptions = {}): Promise<Shop> {
+    fixture = await ShopFixture.start(await testDatabase('shop'), options);
+    return fixture.shops[0]!;
+  }
+  afterEach(() => fixture.stop());
+
+  /** What a careful caller does: tries again, and takes "exists already" for the success it is. */
+  async function buy(shop: Shop, index: number, isolation?: IsolationLevel, id = randomUUID()): Promise<string> {
+    const wish = { account: pick(STARTING.accounts, index), sku: pick(STARTING.skus, index), isolation };
+    await until(`purchase ${index} is recorded`, () =>
+      shop.buy(id, wish).then(
+        () => true,
+        (error: { code?: string }) => error.code === '23505',
+      ),
+    );
+    return id;
+  }
+
+  describe.each(LEVELS)('whose transactions are %s by default', (level) => {
+    const settings = { default_transaction_isolation: level.toLowerCase() };
+
+    it('keeps its books with two relays, hot rows, cancels and copies: nothing lost, nothing twice', async () => {
+      await open({ settings, instances: 2, pieces: 12, faults: unreliable() });
+      const purchases = Array.from({ length: 40 }, async (_, index) => {
+        const shop = pick(fixture.shops, index);
+        const id = await buy(shop, index);
+        if (index % 8 === 0) await retryingConflicts(() => shop.outbox.cancel(id, { reason: 'changed my mind' }));
+      });
+      await Promise.all(purchases);
+      const { completed, refunded } = await fixture.booksBalance();
+      expect(completed + refunded).toBe(40);
+      expect(refunded).toBeGreaterThanOrEqual(40 - 2 * 12);
+      expect(fixture.count('inbox.replayed')).toBeGreaterThan(0);
+    });
+  });
+
+  describe.each(LEVELS)('in a transaction that asks for %s', (isolation) => {
+    it('records with it or not at all, also when the caller has to run it again', async () => {
+      const shop = await open();
+      let tries = 0;
+      shop.at.buying = async ({ manager }) => {
+        tries += 1;
+        expect(await manager.query('show transaction_isolation')).toEqual([
+          { transaction_isolation: isolation.toLowerCase() },
+        ]);
+        if (tries === 1) throw Object.assign(new Error('as if somebody else had been faster'), { code: '40001' });
+      };
+      const id = randomUUID();
+      await retryingConflicts(() => shop.buy(id, { account: 'ada', sku: 'stick', isolation }));
+      expect(tries).toBe(2);
+      expect(await fixture.booksBalance()).toEqual({ completed: 1, refunded: 0 });
+    });
+
+    it('refuses an id that exists, and forgets what was recorded beside it', async () => {
+      const shop = await open();
+      const id = await buy(shop, 0, isolation);
+      await shop.outbox.waitForVerdict(id);
+      await fixture.owner.query('truncate purchase');
+      await expect(shop.buy(id, { account: 'ada', sku: 'stick', isolation })).rejects.toThrow(
+        MessageAlreadyRecordedError,
+      );
+      await fixture.owner.query("insert into purchase values ($1, 'ada')", [id]);
+      expect(await fixture.booksBalance()).toEqual({ completed: 1, refunded: 0 });
+    });
+
+    it('cancels with it or not at all, and sees its own cancel', async () => {
+      const shop = await open();
+      shop.at.shipping = () => {
+        throw new Error('not before it is cancelled');
+      };
+      const id = await buy(shop, 0);
+      const asked = (commit: boolean): Promise<unknown> =>
+        until('no receipt comes between', async () => {
+          const work = shop.transactions.run(
+            async () => {
+              const { deliveries } = await shop.outbox.cancel(id, { reason: 'changed my mind' });
+              expect(deliveries).toMatchObject([{ state: 'cancelling' }]);
+              if (!commit) throw new Error('changed it back');
+            },
+            { isolation },
+          );
+          const error: { code?: string; message?: string } = await work.catch((e: Error) => e).then((e) => e ?? {});
+          return error.code !== '40001';
+        });
+      await asked(false);
+      expect((await shop.outbox.status(id))!.deliveries[0]!.state).not.toBe('cancelling');
+      await asked(true);
+      expect(await fixture.booksBalance()).toEqual({ completed: 0, refunded: 1 });
+    });
+  });
+
+  it('says no verdict when a handler swallows a SQL error, and has none of its work', async () => {
+    const shop = await open();
+    let failures = 2;
+    shop.at.shipping = async ({ manager }) => {
+      if (failures-- > 0) await manager.query('insert into account (id) values (null)').catch(() => {});
+    };
+    await buy(shop, 0);
+    expect(await fixture.booksBalance()).toEqual({ completed: 1, refunded: 0 });
+    expect(fixture.count('inbox.deferred')).toBe(2);
+  });
+
+  describe('that never hears what became of a COMMIT', () => {
+    let proxy: TcpProxy;
+    beforeEach(async () => {
+      const database = new URL(await testDatabase('probe'));
+      proxy = new TcpProxy({ targetPort: Number(database.port) });
+      await proxy.listen();
+    });
+    afterEach(() => proxy.close());
+
+    it.each<[Moment, 'cutBefore' | 'cutAfter']>([
+      ['buying', 'cutBefore'],
+      ['buying', 'cutAfter'],
+      ['shipping', 'cutBefore'],
+      ['shipping', 'cutAfter'],
+      ['completing', 'cutBefore'],
+      ['completing', 'cutAfter'],
+    ])('while %s (%s): one effect on each side', async (moment, action) => {
+      const shop = await open({ port: proxy.port });
+      let tripped: Promise<void> | undefined;
+      shop.at[moment] = () => {
+        tripped ??= proxy.onceUpstreamContains('COMMIT', action);
+      };
+      await buy(shop, 0);
+      expect(await fixture.booksBalance()).toEqual({ completed: 1, refunded: 0 });
+      await tripped;
+    });
+  });
+
+  it('goes on while its connections are ended under it, at any moment', async () => {
+    await open({ instances: 2, faults: unreliable() });
+    let ended = 0;
+    let buying = true;
+    const ender = (async () => {
+      while (buying || ended < 20) {
+        const rows: unknown[] = await fixture.owner.query(`
+          select pg_terminate_backend(pid)
+          from (
+            select pid
+            from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid() and backend_type = 'client backend'
+            order by random()
+            limit 1
+          ) victim`);
+        ended += rows.length;
+      }
+    })();
+    for (let round = 0; round < 4; round++)
+      await Promise.all(Array.from({ length: 10 }, (_, index) => buy(pick(fixture.shops, index), index)));
+    buying = false;
+    await ender;
+    expect(await fixture.booksBalance()).toEqual({ completed: 40, refunded: 0 });
+  });
+
+  it('needs no second connection while it holds one: a pool of one serves ten handlers', async () => {
+    const shop = await open({ poolSize: 1 });
+    await Promise.all(Array.from({ length: 30 }, (_, index) => buy(shop, index)));
+    expect(await fixture.booksBalance()).toEqual({ completed: 30, refunded: 0 });
+  });
+
+  it.each([
+    ['an hour ahead', 3_600_000],
+    ['an hour behind', -3_600_000],
+  ])('sends neither early nor late when the clock of its process is %s', async (_, offMs) => {
+    const now = Date.now.bind(Date);
+    jest.spyOn(Date, 'now').mockImplementation(() => now() + offMs);
+    try {
+      const shop = await open();
+      const later = await shop.transactions.run(async (manager) => {
+        const purchase = randomUUID();
+        await manager.query("insert into purchase (id, account) values ($1, 'ada')", [purchase]);
+        return shop.outbox.add(PurchaseMade, { purchase, sku: 'stick' }, { id: purchase, delay: '30m' });
+      });
+      await shop.outbox.waitForVerdict(await buy(shop, 0));
+      expect((await shop.outbox.status(later.id))!.deliveries).toMatchObject([{ state: 'pending', attempts: 0 }]);
+    } finally {
+      jest.restoreAllMocks();
+    }
+  });
+});
