@@ -2,20 +2,29 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { ORDERS } from '../business/order-requested';
 import type { Consumer, SideOptions } from '../business/sides';
 import { startApplication, stopApplication } from './application';
-import { CONCURRENCY, Orders } from './orders';
+import { CONCURRENCY, GROUPED, ordersWith } from './orders';
+
+export interface LibraryConsumerOptions extends SideOptions {
+  /** Several messages share a transaction. @default false */
+  readonly groupCommit?: boolean;
+  /** One order in so many is rejected. @default none */
+  readonly rejectEvery?: number;
+}
 
 /** The consuming service, with the library. */
 export class LibraryConsumer implements Consumer {
   onHandled: () => void = () => {};
   private app!: INestApplicationContext;
 
-  constructor(private readonly options: SideOptions) {}
+  constructor(private readonly options: LibraryConsumerOptions) {}
 
   async start(): Promise<void> {
+    const { databaseUrl, amqpUrl, groupCommit, rejectEvery } = this.options;
     this.app = await startApplication({
-      ...this.options,
+      databaseUrl,
+      amqpUrl,
       service: ORDERS,
-      providers: [Orders],
+      providers: [ordersWith(groupCommit ? GROUPED : { concurrency: CONCURRENCY }, rejectEvery)],
       poolSize: CONCURRENCY,
       onEvent: ({ event }) => {
         if (event === 'inbox.handled') this.onHandled();

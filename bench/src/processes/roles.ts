@@ -4,7 +4,7 @@ import { HandWrittenProducer, type HandWrittenProducerOptions } from '../baselin
 import { HandWrittenRelay } from '../baselines/relay';
 import { closedLoop, type Load, openLoop } from '../business/load';
 import type { Consumer, Producer, SideOptions } from '../business/sides';
-import { LibraryConsumer } from '../library/consumer';
+import { LibraryConsumer, type LibraryConsumerOptions } from '../library/consumer';
 import { LibraryProducer, type LibraryProducerOptions } from '../library/producer';
 
 /** What a load came to. */
@@ -118,7 +118,7 @@ class ConsumerRole extends Role {
 
 const ROLES = {
   'library-producer': (options: LibraryProducerOptions) => new LibraryProducerRole(options),
-  'library-consumer': (options: SideOptions) => new ConsumerRole(new LibraryConsumer(options)),
+  'library-consumer': (options: LibraryConsumerOptions) => new ConsumerRole(new LibraryConsumer(options)),
   'raw-producer': (options: HandWrittenProducerOptions) => new HandWrittenProducerRole(options),
   'raw-relay': (options: SideOptions) => new HandWrittenRelay(options),
   'raw-consumer': (options: HandWrittenConsumerOptions) => new ConsumerRole(new HandWrittenConsumer(options)),

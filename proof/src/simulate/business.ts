@@ -93,7 +93,8 @@ function orderHandlers(process: SimulatedProcess): BoundHandler[] {
     type,
     contract,
     kind: 'request',
-    concurrency: 2,
+    concurrency: Math.max(2, process.groupCommit), // one transaction at a time, so that groups gather
+    groupCommit: process.groupCommit,
     timeoutMs: process.handlerTimeoutMs,
     where: 'Orders.create',
     handle: (message, { messageId, manager }) =>
@@ -133,6 +134,7 @@ function pointsHandler(process: SimulatedProcess): BoundHandler {
     contract: SharedOrder,
     kind: 'request',
     concurrency: 2,
+    groupCommit: 1,
     timeoutMs: process.handlerTimeoutMs,
     where: 'Points.grant',
     handle: async (message, { messageId, manager }) => {
@@ -150,6 +152,7 @@ function placedHandler(process: SimulatedProcess): BoundHandler {
     contract: OrderPlaced,
     kind: 'announcement',
     concurrency: 1,
+    groupCommit: 1,
     timeoutMs: process.handlerTimeoutMs,
     where: 'Purchases.heard',
     handle: async (message, { messageId, manager }) => {

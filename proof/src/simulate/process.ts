@@ -46,6 +46,8 @@ export class SimulatedProcess {
   readonly transactions: MemoryTransactions;
   readonly runtime: OutboxRuntime<MemoryTransaction>;
   readonly handlerTimeoutMs: number;
+  /** Some processes put several messages into one transaction, beside others that do not. */
+  readonly groupCommit: number;
   private readonly transport: MemoryTransport;
 
   constructor(
@@ -67,6 +69,7 @@ export class SimulatedProcess {
     this.transactions = new MemoryTransactions(this.client);
     const options = OPTIONS[service];
     this.handlerTimeoutMs = options.handlerTimeoutMs;
+    this.groupCommit = seed % 2 === 0 ? 6 : 1;
     const parts = {
       random: new SeededRandom(seed),
       clock: this.clock,

@@ -37,6 +37,10 @@ interface Wish {
   readonly manner: Manner;
 }
 
+/** In a rush all buy the same at nearly the same moment: only then do messages meet, in a claim, a batch or a group. */
+const RUSH_CHANCE = 0.5;
+const RUSH_MS = 20;
+
 /** The people around the system: they buy, change their minds, and look after what is parked. */
 export class Workload {
   /** Wishes whose buyer has not been told yes, nor has given up. */
@@ -49,13 +53,16 @@ export class Workload {
     return this.shopping.size === 0;
   }
 
-  /** Schedules a few purchases within the given time, some of them with a change of mind. */
+  /** Schedules a few purchases within the given time or in a rush, some of them with a change of mind. */
   begin(withinMs: number): void {
     const { random, time } = this.world;
     const purchases = 2 + random.below(8);
+    const rush = random.chance(RUSH_CHANCE);
     for (let number = 1; number <= purchases; number++) {
       this.shopping.add(number);
-      time.schedule(random.below(withinMs), () => this.buy(this.wish(number), TRIES));
+      const wish = this.wish(number);
+      const buy = rush ? { ...wish, type: 'order.requested' } : wish;
+      time.schedule(random.below(rush ? RUSH_MS : withinMs), () => this.buy(buy, TRIES));
     }
   }
 

@@ -87,6 +87,10 @@ export class HandlerExplorer implements HandlerRegistry {
     ) {
       return `concurrency ${options.concurrency} is no whole number from 1 to 1000.`;
     }
+    const { groupCommit = 1, concurrency = DEFAULT_CONCURRENCY } = options;
+    if (!(Number.isSafeInteger(groupCommit) && groupCommit >= 1 && groupCommit <= concurrency)) {
+      return `groupCommit ${groupCommit} is no whole number from 1 to its concurrency (${concurrency}).`;
+    }
     if (options.timeout !== undefined && !toMs(options.timeout))
       return `timeout ${JSON.stringify(options.timeout)} is no duration: write milliseconds or '30s'.`;
     const twin = this.owners.get(`${role} ${contract.type}`);
@@ -117,6 +121,7 @@ export class HandlerExplorer implements HandlerRegistry {
         contract,
         kind,
         concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+        groupCommit: options.groupCommit ?? 1,
         timeoutMs,
         where,
         handle: call,

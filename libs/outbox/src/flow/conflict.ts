@@ -14,13 +14,14 @@ export async function retryingConflicts<T>(transaction: () => Promise<T>): Promi
     try {
       return await transaction();
     } catch (error) {
-      if (tries >= TRIES || !CONFLICTS.includes(sqlState(error))) throw error;
+      if (tries >= TRIES || !isConflict(error)) throw error;
     }
   }
 }
 
-/** The SQLSTATE, however the driver's error is wrapped. */
-function sqlState(error: unknown): string {
+/** The database rolled this transaction back in favour of another one. */
+export function isConflict(error: unknown): boolean {
+  // However the driver's error is wrapped.
   const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
-  return String(driverError?.code ?? code ?? '');
+  return CONFLICTS.includes(String(driverError?.code ?? code ?? ''));
 }

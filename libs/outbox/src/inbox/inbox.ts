@@ -1,16 +1,14 @@
-import { MessageRejected } from '../errors';
-import { retryingConflicts } from '../flow/conflict';
-import { inConversation } from '../flow/conversation';
-import { withTimeout } from '../flow/time-out';
-import { boundedReason, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
+import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import { payloadHash, readPayload } from '../message/payload';
-import { CANCELLED, errorText, MAX_RECEIPT_PART, type Reason, type UnprocessableCode } from '../message/receipt';
+import { CANCELLED, errorText, type UnprocessableCode } from '../message/receipt';
 import type { Clock, Random } from '../ports/clock';
-import type { BoundHandler, HandlerRegistry, MessageContext } from '../ports/handlers';
+import type { BoundHandler, HandlerRegistry } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
-import { type InboxMessage, type InboxRow, type InboxStore, TwinInProgressError } from '../ports/store';
+import type { InboxMessage, InboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { Reaction } from '../ports/transport';
+import { type Executable, Execution } from './execution';
+import { Grouping } from './grouping';
 import { eventOf, type Outcome, outOfTime, receiptOf, replay } from './outcome';
 
 export interface InboxSettings {
@@ -35,22 +33,27 @@ const ANNOUNCEMENT_PATIENCE_MS = 600_000;
  *
  * valid envelope? → *inbox row?* → *horizon?* → cancel: store, done → handler known, payload valid? → execute
  *
- * Executing is one transaction (R3): the inbox row, claimed by its unique key (R2), the handler's effect and the verdict.
- * The row comes first, so a second copy waits for it instead of running. A rejection rolls the work back and is stored on
- * its own (R4). A technical failure leaves no trace and is no verdict (R12). A known row is replayed (R5).
+ * {@link Execution} does the last step, in one transaction per message, or, if the handler asks for it, per group
+ * ({@link Grouping}). A rejection rolls the work back and is stored on its own (R4). A technical failure leaves no trace and
+ * is no verdict (R12). A known row is replayed (R5).
  *
  * If this process dies, either the row was committed, and every later copy is answered from it, or nothing was.
  */
 export class Inbox {
+  private readonly execution: Execution;
+  private readonly groupings = new Map<BoundHandler, Grouping>();
+
   constructor(
     private readonly settings: InboxSettings,
     private readonly store: InboxStore,
-    private readonly transactions: TransactionRunner,
+    transactions: TransactionRunner,
     private readonly handlers: HandlerRegistry,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly monitor: Monitor,
-  ) {}
+  ) {
+    this.execution = new Execution(settings, store, transactions, clock, monitor);
+  }
 
   /** Handles an envelope to its end. Never rejects: whatever fails here is an answer. */
   async receive(envelope: MessageEnvelope | CancelEnvelope): Promise<Reaction> {
@@ -89,7 +92,7 @@ export class Inbox {
       const loaded = await this.load(envelope);
       // No handler, or a bad payload: that must not hide a verdict given when there was one, nor the message's age.
       if (loaded.kind === 'unprocessable') return await this.look(message, loaded);
-      return await this.execute(envelope, message, loaded.handler, loaded.payload);
+      return await this.execute({ envelope, message, handler: loaded.handler, payload: loaded.payload });
     } catch (error) {
       return { kind: 'deferred', error };
     }
@@ -125,103 +128,12 @@ export class Inbox {
     }
   }
 
-  private async execute(
-    envelope: MessageEnvelope,
-    message: InboxMessage,
-    handler: BoundHandler,
-    payload: object,
-  ): Promise<Outcome> {
-    try {
-      return await retryingConflicts(() =>
-        this.transactions.run((transaction) => this.executeIn(transaction, envelope, message, handler, payload), {
-          propagation: 'new',
-        }),
-      );
-    } catch (error) {
-      if (error instanceof TwinInProgressError) return { kind: 'twin' };
-      if (error instanceof MessageRejected) return this.reject(message, reasonOf(error));
-      return { kind: 'deferred', error };
-    }
-  }
-
-  private async executeIn(
-    transaction: unknown,
-    envelope: MessageEnvelope,
-    message: InboxMessage,
-    handler: BoundHandler,
-    payload: object,
-  ): Promise<Outcome> {
-    const begun = await this.store.begin(transaction, message, this.settings);
-    switch (begun.kind) {
-      case 'known':
-        return replay(message, begun.row);
-      case 'past-deadline':
-        return { kind: 'verdict', row: begun.row, replayed: false };
-      case 'EXPIRED':
-      case 'CLOCK':
-        return outOfTime(begun.kind);
-      case 'first': {
-        const returned = await withTimeout(this.clock, handler.timeoutMs, handler.where, (signal) =>
-          inConversation(envelope.message, () =>
-            handler.handle(payload, contextOf(envelope, this.settings.service, transaction, signal)),
-          ),
-        );
-        const result = this.travelling(envelope, returned);
-        if (result !== undefined) await this.store.keepResult(transaction, message, result);
-        const row: InboxRow = {
-          verdict: 'accepted',
-          reason: undefined,
-          result,
-          payloadHash: message.payloadHash,
-          source: message.source,
-          receivedAt: begun.receivedAt,
-        };
-        return { kind: 'verdict', row, replayed: false };
-      }
-      default:
-        return begun satisfies never;
-    }
-  }
-
-  /** What a handler returned, if it can travel in a receipt. If not, its work counts all the same. */
-  private travelling({ message }: MessageEnvelope, result: unknown): unknown {
-    let problem: string;
-    try {
-      const text = JSON.stringify(result) as string | undefined;
-      if (text === undefined || text.length <= MAX_RECEIPT_PART)
-        return text === undefined ? undefined : JSON.parse(text);
-      problem = `the result is larger than ${MAX_RECEIPT_PART} characters of JSON`;
-    } catch {
-      problem = 'the result cannot be written as JSON';
-    }
-    this.monitor.record({
-      event: 'inbox.result-dropped',
-      messageId: message.id,
-      consumer: this.settings.service,
-      type: message.type,
-      problem,
-    });
-    return undefined;
-  }
-
-  /** R4: stored after the rollback, on its own. Between the two, somebody else may have decided: then theirs stands. */
-  private async reject(message: InboxMessage, reason: Reason): Promise<Outcome> {
-    try {
-      const rejected = await this.store.reject(message, reason, this.settings);
-      switch (rejected.kind) {
-        case 'stored':
-          return { kind: 'verdict', row: rejected.row, replayed: false };
-        case 'known':
-          return replay(message, rejected.row);
-        case 'EXPIRED':
-        case 'CLOCK':
-          return outOfTime(rejected.kind);
-        default:
-          return rejected satisfies never;
-      }
-    } catch (error) {
-      return error instanceof TwinInProgressError ? { kind: 'twin' } : { kind: 'deferred', error };
-    }
+  private execute(executable: Executable): Promise<Outcome> {
+    const { handler } = executable;
+    if (handler.groupCommit === 1) return this.execution.alone(executable);
+    const grouping = this.groupings.get(handler) ?? new Grouping(this.execution, this.clock, handler);
+    this.groupings.set(handler, grouping);
+    return grouping.execute(executable);
   }
 
   /** R8: no row → *rejected (CANCELLED)* is stored, and the message, whenever it comes, is answered with that. */
@@ -235,7 +147,7 @@ export class Inbox {
       payloadHash: undefined,
       deadlineAt: undefined,
     };
-    return this.reject(message, { code: CANCELLED });
+    return this.execution.reject(message, { code: CANCELLED });
   }
 
   private inboxMessage({ message, deadlineAt }: MessageEnvelope): InboxMessage {
@@ -259,18 +171,4 @@ export class Inbox {
     if (outcome.kind === 'twin') return { kind: 'silence' };
     return { kind: 'answer', to: envelope.replyTo!, receipt: receiptOf(outcome, envelope, this.settings.service) };
   }
-}
-
-function contextOf(
-  { message, attempt }: MessageEnvelope,
-  consumer: string,
-  manager: unknown,
-  signal: AbortSignal,
-): MessageContext {
-  const { id, type, source, key, recordedAt, headers } = message;
-  return { messageId: id, type, source, consumer, key, attempt, recordedAt, headers, manager, signal };
-}
-
-function reasonOf({ reason, details, message }: MessageRejected): Reason {
-  return boundedReason({ code: reason, message, ...(details !== undefined && { details }) });
 }

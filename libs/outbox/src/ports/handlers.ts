@@ -34,6 +34,8 @@ export interface BoundHandler {
   /** `request` or `announcement`, as the contract says. */
   readonly kind: 'request' | 'announcement';
   readonly concurrency: number;
+  /** At most so many messages share a transaction; 1: each has its own. */
+  readonly groupCommit: number;
   readonly timeoutMs: number;
   /** `OrdersService.create`, for messages to people. */
   readonly where: string;

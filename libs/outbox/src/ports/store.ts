@@ -200,6 +200,16 @@ export interface InboxStore<Tx = unknown> {
    * {@link TwinInProgressError}.
    */
   begin(tx: Tx, message: InboxMessage, limits: { horizonMs: number; lockTimeoutMs: number }): Promise<InboxBegin>;
+  /**
+   * The same for several messages with different ids, in one statement: inserts those as *accepted* that are new, in time
+   * and within the horizon, in the order of their ids. Says nothing about the others: ask `begin` for each.
+   * @returns those it inserted
+   */
+  beginMany(
+    tx: Tx,
+    messages: readonly InboxMessage[],
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<{ messageId: string; receivedAt: string }[]>;
   /** Adds what the handler returned to the row of `begin`, in the same transaction. */
   keepResult(tx: Tx, key: DeliveryKey, result: unknown): Promise<void>;
   /**

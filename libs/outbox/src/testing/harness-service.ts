@@ -24,7 +24,7 @@ export type Behaviour = (options: {
 export function handle<M extends object>(
   contract: ContractClass<M>,
   work: (message: M, context: MessageContext<MemoryTransaction>) => Promise<unknown>,
-  options: { concurrency?: number; timeoutMs?: number } = {},
+  options: { concurrency?: number; groupCommit?: number; timeoutMs?: number } = {},
 ): Behaviour {
   const { type, receivers } = contractOf(contract);
   return ({ handlerTimeoutMs }) => ({
@@ -33,6 +33,7 @@ export function handle<M extends object>(
       contract,
       kind: receivers.length > 0 ? 'request' : 'announcement',
       concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
+      groupCommit: options.groupCommit ?? 1,
       timeoutMs: options.timeoutMs ?? handlerTimeoutMs,
       where: `handle(${contract.name})`,
       handle: work as BoundHandler['handle'],

@@ -45,6 +45,54 @@ export const inboxCases = [
     assert.equal((await begin(s, message)).kind, 'first');
   }),
 
+  behaviour(
+    'beginMany stores rows for the new ones of several messages, and says nothing about the others',
+    async (s) => {
+      const [known, late, old, ahead] = [
+        await s.arriving(),
+        await s.arriving({ messageId: randomUUID(), deadlineAt: await s.ago(SECOND) }),
+        await s.arriving({ messageId: randomUUID(), recordedAt: await s.ago(LIMITS.horizonMs + MINUTE) }),
+        await s.arriving({ messageId: randomUUID(), recordedAt: await s.ago(-61 * MINUTE) }),
+      ];
+      const fresh = await s.arriving({ messageId: randomUUID() });
+      const hurried = await s.arriving({ messageId: randomUUID(), deadlineAt: await s.ago(-MINUTE) });
+      await begin(s, known);
+      const begun = await s.transaction((tx) =>
+        s.inbox.beginMany(tx, [fresh, known, late, old, ahead, hurried], LIMITS),
+      );
+      assert.deepEqual(
+        begun.map(({ messageId }) => messageId),
+        [fresh.messageId, hurried.messageId].sort(),
+      );
+      for (const { receivedAt } of begun) await s.isNow(receivedAt);
+      for (const message of [fresh, hurried]) {
+        const found = await s.inbox.look(message, LIMITS);
+        assert.ok(found.kind === 'known' && found.row.verdict === 'accepted');
+        assert.deepEqual(found.row.payloadHash, message.payloadHash);
+      }
+      for (const message of [late, old, ahead]) assert.notEqual((await s.inbox.look(message, LIMITS)).kind, 'known');
+      assert.deepEqual(await s.transaction((tx) => s.inbox.beginMany(tx, [], LIMITS)), []);
+    },
+  ),
+
+  behaviour('beginMany that waits for a twin says so in the end, and leaves no trace of the others', async (s) => {
+    const [low, high] = [randomUUID(), randomUUID()].sort();
+    for (const twinId of [low, high]) {
+      const twin = await s.arriving({ messageId: twinId });
+      const others = [await s.arriving({ messageId: twinId === low ? high : low })];
+      await s
+        .transaction(async (tx) => {
+          await s.inbox.begin(tx, twin, LIMITS);
+          const copies = [...others, twin];
+          const group = s.transaction((tx) => s.inbox.beginMany(tx, copies, { ...LIMITS, lockTimeoutMs: 50 }));
+          await assert.rejects(group, TwinInProgressError);
+          throw failed;
+        })
+        .catch((error) => assert.equal(error, failed));
+      for (const message of [twin, ...others]) assert.deepEqual(await s.inbox.look(message, LIMITS), { kind: 'new' });
+    }
+  }),
+
   behaviour('keepResult adds what the handler returned', async (s) => {
     for (const result of [{ orderId: 'o-1', text: '\u0000 \ud800 😀' }, null, undefined]) {
       const message = await s.arriving();

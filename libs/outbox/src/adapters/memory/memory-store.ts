@@ -132,6 +132,14 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return tx.statement(() => inbox.begin(this.t, tx, message, limits));
   }
 
+  beginMany(
+    tx: MemoryTransaction,
+    messages: readonly InboxMessage[],
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<{ messageId: string; receivedAt: string }[]> {
+    return tx.statement(() => inbox.beginMany(this.t, tx, messages, limits));
+  }
+
   keepResult(tx: MemoryTransaction, key: DeliveryKey, result: unknown): Promise<void> {
     return tx.statement(() => inbox.keepResult(this.t, tx, key, result));
   }

@@ -30,11 +30,26 @@ export async function begin(
 ): Promise<InboxBegin> {
   const seen = look(t, tx, message, limits);
   if (seen.kind !== 'new') return seen;
-  const pastDeadline = (): boolean => message.deadlineAt !== undefined && Date.parse(message.deadlineAt) <= t.now();
-  const inserted = await insert(t, tx, message, limits, () => (pastDeadline() ? PAST_DEADLINE : undefined));
+  const inserted = await insert(t, tx, message, limits, () => (isPastDeadline(t, message) ? PAST_DEADLINE : undefined));
   const row = stored(t, tx, message)!;
   if (!inserted) return { kind: 'known', row };
   return row.verdict === 'rejected' ? { kind: 'past-deadline', row } : { kind: 'first', receivedAt: row.receivedAt };
+}
+
+export async function beginMany(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  messages: readonly InboxMessage[],
+  limits: Limits,
+): Promise<{ messageId: string; receivedAt: string }[]> {
+  const begun: { messageId: string; receivedAt: string }[] = [];
+  const inOrder = [...messages].sort((a, b) => (a.messageId < b.messageId ? -1 : 1));
+  for (const message of inOrder) {
+    if (look(t, tx, message, limits).kind !== 'new' || isPastDeadline(t, message)) continue;
+    if (!(await insert(t, tx, message, limits, () => undefined))) continue;
+    begun.push({ messageId: message.messageId, receivedAt: stored(t, tx, message)!.receivedAt });
+  }
+  return begun;
 }
 
 export async function keepResult(
@@ -81,6 +96,10 @@ export function pruneInbox(t: OutboxTables, tx: MemoryTransaction, olderThanMs: 
     pruned++;
   }
   return pruned;
+}
+
+function isPastDeadline(t: OutboxTables, { deadlineAt }: InboxMessage): boolean {
+  return deadlineAt !== undefined && Date.parse(deadlineAt) <= t.now();
 }
 
 function outOfTime(ageMs: number, horizonMs: number): OutOfTime | undefined {

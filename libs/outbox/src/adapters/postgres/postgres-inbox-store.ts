@@ -48,13 +48,35 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       patience(limits),
       jsonText(PAST_DEADLINE),
     ];
-    const { rows } = await unlessTwin(message, this.database.runIn(tx, this.sql.begin, values));
+    const { rows } = await unlessTwin(message.messageId, this.database.runIn(tx, this.sql.begin, values));
     const inserted = rows[0];
     if (inserted?.verdict == null) {
       return refused(message, await this.database.runIn(tx, this.sql.look, lookValues(message, limits)));
     }
     const row = inboxRowOf(inserted);
     return row.verdict === 'accepted' ? { kind: 'first', receivedAt: row.receivedAt } : { kind: 'past-deadline', row };
+  }
+
+  async beginMany(
+    tx: EntityManager,
+    messages: readonly InboxMessage[],
+    limits: Limits,
+  ): Promise<{ messageId: string; receivedAt: string }[]> {
+    if (messages.length === 0) return [];
+    const values = [
+      messages[0]!.consumer,
+      messages.map(({ messageId }) => messageId),
+      messages.map(({ recordedAt }) => recordedAt),
+      limits.horizonMs,
+      messages.map(({ payloadHash }) => payloadHash?.toString('hex')),
+      messages.map(({ source }) => source),
+      messages.map(({ deadlineAt }) => deadlineAt),
+      patience(limits),
+    ];
+    const { rows } = await unlessTwin(`one of ${messages.length}`, this.database.runIn(tx, this.sql.beginMany, values));
+    return rows
+      .filter(({ message_id }) => message_id !== null)
+      .map(({ message_id, received_at }) => ({ messageId: message_id!, receivedAt: received_at! }));
   }
 
   async keepResult(tx: EntityManager, { consumer, messageId }: DeliveryKey, result: unknown): Promise<void> {
@@ -69,7 +91,7 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       patience(limits),
       jsonText(reason),
     ];
-    const { rows } = await unlessTwin(message, this.database.run(this.sql.reject, values));
+    const { rows } = await unlessTwin(message.messageId, this.database.run(this.sql.reject, values));
     return rows[0]
       ? { kind: 'stored', row: inboxRowOf(rows[0]) }
       : refused(message, await this.database.run(this.sql.look, lookValues(message, limits)));
@@ -93,12 +115,12 @@ function patience({ lockTimeoutMs }: Limits): string {
   return String(Math.max(1, Math.round(lockTimeoutMs)));
 }
 
-async function unlessTwin(message: InboxMessage, result: Promise<Result>): Promise<Result> {
+async function unlessTwin(which: string, result: Promise<Result>): Promise<Result> {
   try {
     return await result;
   } catch (error) {
     if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error;
-    throw new TwinInProgressError(`another copy of message ${message.messageId} is being handled`, { cause: error });
+    throw new TwinInProgressError(`another copy of message ${which} is being handled`, { cause: error });
   }
 }
 

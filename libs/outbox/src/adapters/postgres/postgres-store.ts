@@ -46,6 +46,14 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
     return this.inbox.begin(tx, message, limits);
   }
 
+  beginMany(
+    tx: EntityManager,
+    messages: readonly InboxMessage[],
+    limits: { horizonMs: number; lockTimeoutMs: number },
+  ): Promise<{ messageId: string; receivedAt: string }[]> {
+    return this.inbox.beginMany(tx, messages, limits);
+  }
+
   keepResult(tx: EntityManager, key: DeliveryKey, result: unknown): Promise<void> {
     return this.inbox.keepResult(tx, key, result);
   }

@@ -40,6 +40,44 @@ left join inserted on true`,
       { preparable: true },
     ),
 
+    /**
+     * In the order of the keys, or two groups with the same messages would wait for each other. `all_inserted` is what
+     * keeps the patience until the last row: without it they are inserted one by one as the last line asks for them, the
+     * second after the lock timeout was put back.
+     */
+    beginMany: statement(
+      t,
+      'inbox.begin-many',
+      `
+with previous as materialized (
+  select current_setting('lock_timeout') as lock_timeout
+),
+patience as materialized (
+  select previous.lock_timeout, set_config('lock_timeout', $8, true)
+  from previous
+),
+inserted as (
+  insert into ${t.inbox} (consumer, message_id, verdict, payload_hash, source, received_at)
+  select $1, message_id, 'accepted', decode(payload_hash, 'hex'), source, clock_timestamp()
+  from patience, unnest($2::uuid[], $3::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])
+    as arrived (message_id, recorded_at, payload_hash, source, deadline_at)
+  where recorded_at between clock_timestamp() - ${ms('$4')} and clock_timestamp() + ${FUTURE}
+    and coalesce(deadline_at > clock_timestamp(), true)
+  order by message_id
+  on conflict do nothing
+  returning message_id, ${iso('received_at')} as received_at
+),
+all_inserted as materialized (
+  select count(*) as count
+  from inserted
+)
+select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
+from patience
+cross join all_inserted
+left join inserted on true`,
+      { preparable: true },
+    ),
+
     keepResult: statement(
       t,
       'inbox.keep-result',

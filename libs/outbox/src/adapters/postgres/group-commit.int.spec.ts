@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import { until } from '@tallystick/services';
+import type { EntityManager } from 'typeorm';
+import { MessageRejected } from '../../errors';
+import { Inbox } from '../../inbox/inbox';
+import { OutboxMessage } from '../../message/contract';
+import type { MessageEnvelope } from '../../message/envelope';
+import type { OutboxEvent } from '../../message/events';
+import type { BoundHandler, HandlerRegistry } from '../../ports/handlers';
+import type { Reaction } from '../../ports/transport';
+import { SystemClock } from '../system/system-clock';
+import { SystemRandom } from '../system/system-random';
+import { PostgresFixture } from './postgres.fixture';
+
+@OutboxMessage({ type: 'effect.requested', to: 'order-service' })
+class EffectRequested {}
+
+type Work = (manager: EntityManager, messageId: string) => Promise<void>;
+const DAY = 86_400_000;
+
+/** Several messages in one transaction, in a real database: whatever goes wrong, each has one effect and one verdict. */
+describe('group commit', () => {
+  let database: PostgresFixture;
+  let work: Work;
+  let events: OutboxEvent[];
+
+  beforeAll(async () => {
+    database = await PostgresFixture.start();
+    await database.owner.query(
+      `create table effect (message_id uuid not null, transaction bigint not null, unique (message_id) deferrable initially deferred)`,
+    );
+  });
+  afterAll(() => database.stop());
+  beforeEach(async () => {
+    await database.empty();
+    await database.owner.query('truncate effect');
+    work = async () => {};
+    events = [];
+  });
+
+  /** One process of the service. */
+  function inbox(): Inbox {
+    const handler: BoundHandler = {
+      type: 'effect.requested',
+      contract: EffectRequested,
+      kind: 'request',
+      concurrency: 12,
+      groupCommit: 4,
+      timeoutMs: 10_000,
+      where: 'Effects.create',
+      handle: async (_, { messageId, manager }) => {
+        const tx = manager as EntityManager;
+        await tx.query('insert into effect select $1, pg_current_xact_id()::text::bigint', [messageId]);
+        await work(tx, messageId);
+      },
+    };
+    const handlers: HandlerRegistry = {
+      handler: () => handler,
+      handlers: () => [handler],
+      followUp: () => undefined,
+    };
+    return new Inbox(
+      { service: 'order-service', horizonMs: 7 * DAY, lockTimeoutMs: 5_000 },
+      database.inbox,
+      database.transactions,
+      handlers,
+      new SystemClock(),
+      new SystemRandom(),
+      { record: (event) => events.push(event) },
+    );
+  }
+
+  const messages = (count: number): MessageEnvelope[] => Array.from({ length: count }, () => messageOf(randomUUID()));
+  const receive = (to: Inbox, envelopes: readonly MessageEnvelope[]): Promise<Reaction[]> =>
+    Promise.all(envelopes.map((envelope) => to.receive(envelope)));
+  const effects = (): Promise<{ message_id: string; transaction: string }[]> =>
+    database.owner.query('select message_id, transaction from effect order by message_id');
+  const verdicts = async (): Promise<Record<string, number>> => {
+    const rows: { verdict: string; count: number }[] = await database.owner.query(
+      'select verdict, count(*)::int as count from inbox_message group by verdict',
+    );
+    return Object.fromEntries(rows.map(({ verdict, count }) => [verdict, count]));
+  };
+
+  it('handles a burst in as few transactions as it has groups', async () => {
+    const burst = messages(12);
+    const reactions = await receive(inbox(), burst);
+    expect(reactions.map(verdictOf)).toEqual(Array(12).fill('accepted'));
+    const committed = await effects();
+    expect(committed.map(({ message_id }) => message_id)).toEqual(burst.map(({ message }) => message.id).sort());
+    expect(new Set(committed.map(({ transaction }) => transaction)).size).toBe(3);
+    expect(events.map(({ event }) => event)).toEqual(Array(12).fill('inbox.handled'));
+  });
+
+  it('lets a rejection undo the group, and then only its own message', async () => {
+    const burst = messages(4);
+    work = async (_, messageId) => {
+      if (messageId === burst[2]!.message.id) throw new MessageRejected('OUT_OF_STOCK');
+    };
+    const reactions = await receive(inbox(), burst);
+    expect(reactions.map(verdictOf)).toEqual(['accepted', 'accepted', 'rejected', 'accepted']);
+    expect(await effects()).toHaveLength(3);
+    expect(await verdicts()).toEqual({ accepted: 3, rejected: 1 });
+  });
+
+  it('lets a commit that is refused undo the group, and then only its own message', async () => {
+    const burst = messages(4);
+    const twice = burst[1]!.message.id;
+    work = async (manager, messageId) => {
+      if (messageId === twice) await manager.query('insert into effect values ($1, 0)', [messageId]);
+    };
+    const reactions = await receive(inbox(), burst);
+    expect(reactions.map(verdictOf)).toEqual(['accepted', 'deferred', 'accepted', 'accepted']);
+    expect(await effects()).toHaveLength(3);
+    expect(await verdicts()).toEqual({ accepted: 3 });
+  });
+
+  it('does not take a statement that failed unnoticed for success', async () => {
+    const burst = messages(4);
+    const careless = burst[0]!.message.id;
+    work = async (manager, messageId) => {
+      if (messageId === careless) await manager.query('select 1 / 0').catch(() => undefined);
+    };
+    const reactions = await receive(inbox(), burst);
+    expect(reactions.map(verdictOf)).toEqual(['deferred', 'accepted', 'accepted', 'accepted']);
+    expect(await effects()).toHaveLength(3);
+  });
+
+  it('survives the loss of its connection between two members', async () => {
+    let lost = false;
+    work = async (manager) => {
+      if (lost) return;
+      lost = true;
+      await manager.query('select pg_terminate_backend(pg_backend_pid())');
+    };
+    const reactions = await receive(inbox(), messages(4));
+    expect(reactions.map(verdictOf)).toEqual(Array(4).fill('accepted'));
+    expect(await effects()).toHaveLength(4);
+  });
+
+  it('answers a second copy in the same group from the row of the first', async () => {
+    const [message] = messages(1);
+    const reactions = await receive(inbox(), [message!, message!, message!]);
+    expect(reactions.map(verdictOf)).toEqual(['accepted', 'accepted', 'accepted']);
+    expect(await effects()).toHaveLength(1);
+    expect(events.map(({ event }) => event).sort()).toEqual(['inbox.handled', 'inbox.replayed', 'inbox.replayed']);
+  });
+
+  it('replays, refuses and rejects what is no work for a group, each for itself', async () => {
+    const known = messageOf(randomUUID());
+    const process = inbox();
+    await process.receive(known);
+    const old = messageOf(randomUUID(), { recordedAt: new Date(Date.now() - 8 * DAY).toISOString() });
+    const late = { ...messageOf(randomUUID()), deadlineAt: new Date(Date.now() - 60_000).toISOString() };
+    const reactions = await receive(process, [known, old, late, messageOf(randomUUID())]);
+    expect(reactions.map(verdictOf)).toEqual(['accepted', 'unprocessable', 'rejected', 'accepted']);
+    expect(await effects()).toHaveLength(2);
+  });
+
+  it('lets two processes take the same messages in opposite order, and handles each once', async () => {
+    const burst = messages(24);
+    const answers = new Map<string, string[]>();
+    const process = async (envelopes: MessageEnvelope[]): Promise<void> => {
+      const reactions = await receive(inbox(), envelopes);
+      envelopes.forEach(({ message }, index) => {
+        answers.set(message.id, [...(answers.get(message.id) ?? []), verdictOf(reactions[index]!)]);
+      });
+    };
+    await Promise.all([process(burst), process([...burst].reverse())]);
+    expect([...answers.values()].flat().filter((verdict) => verdict !== 'accepted' && verdict !== 'silence')).toEqual(
+      [],
+    );
+    expect([...answers.values()].filter((verdicts) => !verdicts.includes('accepted'))).toEqual([]);
+    expect(await effects()).toHaveLength(24);
+  });
+
+  it('gives back the lock timeout of the application', async () => {
+    const seen: unknown[] = [];
+    work = async (manager) => void seen.push((await manager.query('show lock_timeout'))[0].lock_timeout);
+    await receive(inbox(), messages(2));
+    expect(seen).toEqual(['0', '0']);
+    await until('nothing is left open', async () => (await openTransactions()) === 0);
+  });
+
+  async function openTransactions(): Promise<number> {
+    const [row] = await database.owner.query(
+      `select count(*)::int as count from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid() and state like 'idle in transaction%'`,
+    );
+    return row.count;
+  }
+});
+
+function messageOf(id: string, { recordedAt = new Date().toISOString() } = {}): MessageEnvelope {
+  const { type, source } = { type: 'effect.requested', source: 'user-service' };
+  return {
+    kind: 'message',
+    message: { id, type, source, key: undefined, payload: '{}', headers: {}, recordedAt },
+    attempt: 1,
+    deadlineAt: undefined,
+    replyTo: source,
+  };
+}
+
+function verdictOf(reaction: Reaction): string {
+  return reaction.kind === 'answer' ? reaction.receipt.verdict : reaction.kind;
+}
