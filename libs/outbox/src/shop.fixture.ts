@@ -10,6 +10,7 @@ import { MemoryTransport } from './adapters/memory/memory-transport';
 import { type RoleSettings, urlOfRole } from './adapters/postgres/postgres.fixture';
 import { SystemClock } from './adapters/system/system-clock';
 import type { OutboxEventName } from './message/events';
+import type { TransportFactory } from './ports/transport';
 import {
   Compensate,
   type FollowUpContext,
@@ -27,7 +28,7 @@ import {
 } from './index';
 
 /** Short leases, so that what a lost connection left leased is soon due again. */
-const PUBLISH_TIMEOUT_MS = 400;
+export const PUBLISH_TIMEOUT_MS = 400;
 
 export const PRICE = 5;
 export const STARTING = { accounts: ['ada', 'ben', 'cleo'], balance: 1_000, skus: ['stick', 'knife'] } as const;
@@ -105,12 +106,15 @@ export interface ShopOptions {
   readonly pieces?: number;
   /** Connections of each pool. */
   readonly poolSize?: number;
+  /** Of the broker in memory. */
   readonly faults?: FaultPlan;
+  /** @default the broker in memory */
+  readonly transport?: TransportFactory;
   /** Where the shops connect instead of the database's own port. */
   readonly port?: number;
 }
 
-/** Shops on one PostgreSQL database, with a broker in memory between them. */
+/** Shops on one PostgreSQL database, with a broker between them. */
 export class ShopFixture {
   private constructor(
     readonly owner: DataSource,
@@ -142,9 +146,10 @@ export class ShopFixture {
     await owner.query(`grant select, insert, update, delete on all tables in schema public to ${url.username}`);
     if (options.port) url.port = String(options.port);
     const broker = new MemoryBroker(new SystemClock(), options.faults);
+    const { transport = inMemory(broker) } = options;
     const applications: TestingModule[] = [];
     for (let instance = 0; instance < instances; instance++)
-      applications.push(await application(url.href, broker, options.poolSize));
+      applications.push(await application(url.href, transport, options.poolSize));
     return new ShopFixture(
       owner,
       applications.map((each) => each.get(Shop)),
@@ -208,13 +213,17 @@ export class ShopFixture {
   }
 }
 
-async function application(url: string, broker: MemoryBroker, poolSize?: number): Promise<TestingModule> {
+function inMemory(broker: MemoryBroker): TransportFactory {
+  return { name: 'memory', create: (deps) => new MemoryTransport(broker, deps, PUBLISH_TIMEOUT_MS) };
+}
+
+async function application(url: string, transport: TransportFactory, poolSize?: number): Promise<TestingModule> {
   const testing = await Test.createTestingModule({
     imports: [
       TypeOrmModule.forRoot({ type: 'postgres', url, connectTimeoutMS: 30_000, retryAttempts: 0, poolSize }),
       OutboxModule.forRoot({
         service: 'shop',
-        transport: { name: 'memory', create: (deps) => new MemoryTransport(broker, deps, PUBLISH_TIMEOUT_MS) },
+        transport,
         backoff: { first: 20, max: 100 },
         receiptWait: { first: 200, max: 400 },
         lease: '1s',

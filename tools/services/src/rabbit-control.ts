@@ -67,7 +67,7 @@ export class RabbitControl {
 
   /** Closes all connections, or those of one virtual host, as an operator would; clients are told the reason. */
   async closeConnections(reason: string, vhost?: string): Promise<void> {
-    const scope = vhost === undefined ? [] : ['--vhost', vhostName(vhost)];
+    const scope = vhost === undefined ? ['--global'] : ['--vhost', vhostName(vhost)];
     await this.ctl('close_all_connections', ...scope, reason);
   }
 

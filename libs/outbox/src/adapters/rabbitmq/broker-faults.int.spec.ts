@@ -109,24 +109,34 @@ describe('while the broker itself fails', () => {
     expect(fixture.troubles()).toContainEqual(expect.stringContaining('maintenance'));
   }, 60_000);
 
-  it('is unavailable while it has a memory alarm, and still consumes', async () => {
-    await start();
-    await broker.ctl('set_vm_memory_high_watermark', '0.00001');
-    try {
-      // the first publish makes the broker say that it is blocked; nobody knows whether that one will arrive
-      await until('it is noticed', async () => {
-        await producer.publish(request(), 'order-service');
-        return producer.describe().blocked;
-      });
-      expect(producer.ready).toBe(false);
-      expect(users.readiness.at(-1)).toBe(false);
-      expect(await producer.publish(request(), 'order-service')).toEqual({ kind: 'unavailable' });
-      expect(producer.describe().consumers).toEqual({ expected: 2, actual: 2 });
-    } finally {
-      await broker.ctl('set_vm_memory_high_watermark', '0.4');
-    }
+  it.each([
+    ['memory', 'set_vm_memory_high_watermark', '0.00001', '0.4'],
+    ['disk', 'set_disk_free_limit', '100000GB', '1MB'],
+  ])(
+    'is unavailable while it has a %s alarm, and still consumes',
+    async (_, limit, alarming, usual) => {
+      await start();
+      await broker.ctl(limit, alarming);
+      try {
+        // the first publish makes the broker say that it is blocked; nobody knows whether that one will arrive
+        await until('it is noticed', async () => {
+          await producer.publish(request(), 'order-service');
+          return producer.describe().blocked;
+        });
+        expect(producer.ready).toBe(false);
+        expect(users.readiness.at(-1)).toBe(false);
+        expect(await producer.publish(request(), 'order-service')).toEqual({ kind: 'unavailable' });
+        expect(producer.describe().consumers).toEqual({ expected: 2, actual: 2 });
+      } finally {
+        await broker.ctl(limit, usual);
+      }
 
-    await until('it is ready again', () => producer.ready);
-    await until('it is routed', async () => (await producer.publish(request(), 'order-service')).kind === 'confirmed');
-  }, 60_000);
+      await until('it is ready again', () => producer.ready);
+      await until(
+        'it is routed',
+        async () => (await producer.publish(request(), 'order-service')).kind === 'confirmed',
+      );
+    },
+    60_000,
+  );
 });
