@@ -140,11 +140,14 @@ class Bench {
     return [...(await this.audit()), ...this.rig.problems];
   }
 
-  /** An accepted, a rejected and a failing one (which a claim has to take up again). Some of it may well be interrupted. */
+  /**
+   * An accepted, a rejected, a failing one (which a claim has to take up again) and one that nobody follows up. Some of it
+   * may well be interrupted.
+   */
   private async record(point: Point): Promise<void> {
     if (point === 'outbox pruned') await this.rig.query('producer', LONG_AGO);
     if (point === 'inbox pruned') await this.rig.query('consumer', LONG_AGO_INBOX);
-    const scripts = [{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }];
+    const scripts = [{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }, { noFollowUp: true }];
     await Promise.all(
       scripts.map(async (script, index) => {
         const producer = this.rig.producers[index % this.rig.producers.length]!;

@@ -33,6 +33,9 @@ export const POINTS = [
   'before the commit of a follow-up',
   'after the commit of a follow-up',
   'receipt acknowledged',
+  // producer, what expects no follow-up
+  'before receipts are applied in a batch',
+  'receipts applied in a batch',
   // maintenance
   'outbox pruned',
   'inbox pruned',

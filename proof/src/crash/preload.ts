@@ -69,6 +69,7 @@ function nameOf(config: unknown): string {
 
 function before(statement: string, done: ReadonlySet<string>): Point | undefined {
   if (statement === 'outbox.settle') return 'before a settlement';
+  if (statement === 'outbox.close-many') return 'before receipts are applied in a batch';
   if (statement === 'inbox.reject') return 'before a rejection is stored';
   if (statement !== 'commit') return undefined;
   if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'before the commit of a recording';
@@ -93,6 +94,8 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
       return 'handled';
     case 'inbox.reject':
       return 'rejection stored';
+    case 'outbox.close-many':
+      return rows > 0 ? 'receipts applied in a batch' : undefined;
     case 'outbox.close':
       return 'row closed';
     case 'movement':

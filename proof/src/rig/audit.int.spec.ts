@@ -26,7 +26,22 @@ describe('the audit of the rig', () => {
     expect(await auditRig({ databaseUrls })).toEqual([]);
   });
 
+  it('expects nothing to follow where the producer does nothing about the verdict', async () => {
+    const noted = `
+      update outbox_message set type = 'purchase.noted';
+      delete from movement where kind <> 'debit';
+      update account set balance = balance - 100;
+      update purchase set status = 'pending'`;
+    await told('producer', noted, async () => expect(await auditRig({ databaseUrls })).toEqual([]));
+  });
+
   it.each<[string, Side, string, RegExp]>([
+    [
+      'a follow-up that nobody declared',
+      'producer',
+      "update outbox_message set type = 'purchase.noted'",
+      /completed 1 times/,
+    ],
     ['money that is missing', 'producer', 'update account set balance = balance - 1', /accounted for/],
     [
       'a second debit',

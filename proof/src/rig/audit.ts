@@ -41,7 +41,7 @@ export async function auditRig(
   const verdicts = new Map(consumer.verdicts.map(({ messageId, verdict }) => [messageId, verdict]));
   const purchases = new Set(producer.purchases.map(({ id }) => id));
   for (const id of acknowledged) claim(purchases.has(id), `purchase ${id} was acknowledged, and is not there`);
-  for (const { id, messageId, amount, status, state, verdict, ...times } of producer.purchases) {
+  for (const { id, messageId, amount, status, noFollowUp, state, verdict, ...times } of producer.purchases) {
     const name = `purchase ${id} (message ${messageId}, ${state})`;
     const order = orders.get(id);
     const stored = verdicts.get(messageId);
@@ -49,9 +49,13 @@ export async function auditRig(
     verdicts.delete(messageId);
     claim(times.messages === 1, `${name} has ${times.messages} messages`);
     claim(times.debits === 1, `${name} was debited ${times.debits} times`);
-    claim(times.refunds === (state === 'compensated' ? 1 : 0), `${name} was refunded ${times.refunds} times`);
-    claim(times.completions === (state === 'completed' ? 1 : 0), `${name} was completed ${times.completions} times`);
-    claim(status === statusOf(state), `${name} has the status ${status}`);
+    const followedUp = noFollowUp ? undefined : state;
+    claim(times.refunds === (followedUp === 'compensated' ? 1 : 0), `${name} was refunded ${times.refunds} times`);
+    claim(
+      times.completions === (followedUp === 'completed' ? 1 : 0),
+      `${name} was completed ${times.completions} times`,
+    );
+    claim(status === statusOf(followedUp), `${name} has the status ${status}`);
     claim((order?.times ?? 0) === (stored === 'accepted' ? 1 : 0), `${name}: ${stored}, ${order?.times ?? 0} orders`);
     if (order) claim(order.amount === amount, `${name} cost ${amount}, its order ${order.amount}`);
     if (verdict !== null) claim(verdict === stored, `${name}: the producer knows ${verdict}, the consumer ${stored}`);
@@ -70,6 +74,7 @@ interface PurchaseRow {
   readonly messageId: string;
   readonly amount: number;
   readonly status: string;
+  readonly noFollowUp: boolean;
   readonly messages: number;
   readonly debits: number;
   readonly refunds: number;
@@ -89,10 +94,13 @@ async function producerSide(client: Client): Promise<{ purchases: PurchaseRow[];
         group by purchase_id
      ),
      announced as (
-       select payload ->> 'purchaseId' as purchase_id, count(*)::int as messages from outbox_message group by 1
+       select payload ->> 'purchaseId' as purchase_id, count(*)::int as messages,
+              bool_or(type = 'purchase.noted') as no_follow_up
+         from outbox_message
+        group by 1
      )
      select p.id, p.message_id as "messageId", p.amount::float8, p.status, d.state, d.verdict,
-            coalesce(a.messages, 0) as messages, coalesce(m.debits, 0) as debits,
+            coalesce(a.messages, 0) as messages, coalesce(a.no_follow_up, false) as "noFollowUp", coalesce(m.debits, 0) as debits,
             coalesce(m.refunds, 0) as refunds, coalesce(m.completions, 0) as completions
        from purchase p
        left join moved m on m.purchase_id = p.id
@@ -137,7 +145,7 @@ async function consumerSide(client: Client) {
   return { orders, verdicts };
 }
 
-function statusOf(state: string): string {
+function statusOf(state: string | undefined): string {
   if (state === 'completed') return 'completed';
   return state === 'compensated' ? 'refunded' : 'pending';
 }

@@ -1,6 +1,6 @@
 import { OutboxMessage } from '@tallystick/outbox';
 import { Type } from 'class-transformer';
-import { IsIn, IsInt, IsNotIn, IsOptional, IsString, IsUUID, Min, ValidateNested } from 'class-validator';
+import { IsBoolean, IsIn, IsInt, IsNotIn, IsOptional, IsString, IsUUID, Min, ValidateNested } from 'class-validator';
 import { rigSettings } from './settings';
 
 /** What is to happen to a message: its fate, written into its payload. Nothing given: it is accepted at once. */
@@ -38,6 +38,11 @@ export class Script {
   @IsOptional()
   @IsIn(['unknown-type', 'invalid-payload'])
   poison?: 'unknown-type' | 'invalid-payload';
+
+  /** The producer does nothing about its verdict, so that receipts of this kind are applied in batches. */
+  @IsOptional()
+  @IsBoolean()
+  noFollowUp?: boolean;
 }
 
 /** The contract as the producer knows it. */
@@ -62,6 +67,10 @@ export class PurchaseMade {
 @OutboxMessage({ type: 'purchase.unheard', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })
 export class PurchaseUnheard extends PurchaseMade {}
 
+/** The same under a type that nobody follows up. */
+@OutboxMessage({ type: 'purchase.noted', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })
+export class PurchaseNoted extends PurchaseMade {}
+
 class AcceptableScript extends Script {
   @IsOptional()
   @IsNotIn(['invalid-payload'])
@@ -75,3 +84,6 @@ export class OrderWanted extends PurchaseMade {
   @Type(() => AcceptableScript)
   override script!: AcceptableScript;
 }
+
+@OutboxMessage({ type: 'purchase.noted', to: 'rig-consumer' })
+export class OrderNoted extends OrderWanted {}

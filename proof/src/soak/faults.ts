@@ -103,7 +103,12 @@ export const FAULTS = {
     lane: 'broker',
     weight: 2,
     async strike({ amqpUrl }, random) {
-      const queue = random.pick(['rig-consumer.purchase.made', 'rig-consumer.cancel', 'rig-producer.receipts']);
+      const queue = random.pick([
+        'rig-consumer.purchase.made',
+        'rig-consumer.purchase.noted',
+        'rig-consumer.cancel',
+        'rig-producer.receipts',
+      ]);
       await onChannel(amqpUrl, (channel) => channel.deleteQueue(queue));
       await routeUnheard(amqpUrl);
     },

@@ -86,6 +86,12 @@ describe('the oracles of the soak', () => {
       `insert into orders values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1)`,
       { mismatchedVerdicts: 1 },
     ],
+    [
+      'a follow-up that nobody declared',
+      'producer',
+      `update outbox_delivery set follow_up = 'none'`,
+      { mismatchedVerdicts: 1 },
+    ],
     ['money from nowhere', 'producer', 'update account set balance = 95', { moneyDifference: -5 }],
     [
       'a way back from the end',

@@ -86,7 +86,7 @@ const SUPPRESSED = `
 
 /** Both sides of every delivery: the producer's as rows, the consumer's as rows with the same key. */
 const PRODUCER_SIDE = `
-  select d.message_id, d.state, d.verdict,
+  select d.message_id, d.state, d.verdict, d.follow_up <> 'none' as followed_up,
          (select string_agg(kind, ' ' order by kind) from movement where purchase_id = p.id) as moved
     from outbox_delivery d
     left join purchase p on p.message_id = d.message_id`;
@@ -99,6 +99,7 @@ interface ProducerSide {
   readonly message_id: string;
   readonly state: string;
   readonly verdict: string | null;
+  readonly followed_up: boolean;
   readonly moved: string | null;
 }
 
@@ -139,7 +140,7 @@ const AGREED: Readonly<Record<string, { verdict: string | null; moved: string; o
 
 function mismatches(producer: readonly ProducerSide[], consumer: readonly ConsumerSide[]): number {
   const theirs = new Map(consumer.map((row) => [row.message_id, row]));
-  const wrong = producer.filter(({ message_id, state, verdict, moved }) => {
+  const wrong = producer.filter(({ message_id, state, verdict, followed_up, moved }) => {
     const other = theirs.get(message_id);
     theirs.delete(message_id);
     const agreed = AGREED[state];
@@ -147,7 +148,7 @@ function mismatches(producer: readonly ProducerSide[], consumer: readonly Consum
       agreed &&
       verdict === agreed.verdict &&
       (other?.verdict ?? null) === agreed.verdict &&
-      moved === agreed.moved &&
+      moved === (followed_up ? agreed.moved : 'debit') &&
       (other?.ordered ?? false) === agreed.ordered
     );
   });

@@ -26,6 +26,7 @@ const FATES: readonly { readonly share: number; readonly fate: Fate }[] = [
   { share: 2, fate: { script: { acceptFailTimes: 1 } } },
   { share: 1, fate: { script: { reject: 'OUT_OF_STOCK', compensateFailTimes: 1 } } },
   { share: 2, fate: { script: { delayMs: 200 } } },
+  { share: 5, fate: { script: { noFollowUp: true } } },
   { share: 2, fate: { script: { delayMs: 50 }, cancel: true } },
 ];
 

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { type MessageContext, MessageHandler, MessageRejected } from '@tallystick/outbox';
-import { OrderWanted } from '../contract';
+import { OrderNoted, OrderWanted } from '../contract';
 import { Failures } from '../failures';
 
 /** Inserts an order, or does what the script says. */
@@ -11,6 +11,7 @@ export class OrdersService {
 
   /** Every way of failing comes after the insert: a rollback that does not happen would leave an order behind. */
   @MessageHandler(OrderWanted)
+  @MessageHandler(OrderNoted)
   async create(order: OrderWanted, { manager, messageId }: MessageContext): Promise<void> {
     const { purchaseId, accountId, amount, script } = order;
     await manager.query('insert into orders (message_id, purchase_id, account_id, amount) values ($1, $2, $3, $4)', [

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Compensate, type ContractClass, OnAccepted, Outbox, Transactional, Transactions } from '@tallystick/outbox';
-import { PurchaseMade, PurchaseUnheard } from '../contract';
+import { PurchaseMade, PurchaseNoted, PurchaseUnheard, type Script } from '../contract';
 import { Failures } from '../failures';
 
 /** Debit and message in one transaction; completion or refund when the verdict is there. */
@@ -25,8 +25,7 @@ export class PurchasesService {
     const { accountId, script } = purchases[0]!;
     const total = purchases.reduce((sum, { amount }) => sum + amount, 0);
     await this.query('update account set balance = balance - $2 where id = $1', [accountId, total]);
-    const contract: ContractClass<PurchaseMade> = script.poison === 'unknown-type' ? PurchaseUnheard : PurchaseMade;
-    const messages = await this.outbox.addAll(contract, purchases);
+    const messages = await this.outbox.addAll(contractFor(script), purchases);
     const rows = purchases.map(({ purchaseId, amount }, index) => ({
       purchaseId,
       amount,
@@ -71,4 +70,9 @@ export class PurchasesService {
   private query(sql: string, parameters: unknown[]): Promise<unknown> {
     return this.transactions.manager().query(sql, parameters);
   }
+}
+
+function contractFor({ poison, noFollowUp }: Script): ContractClass<PurchaseMade> {
+  if (poison === 'unknown-type') return PurchaseUnheard;
+  return noFollowUp ? PurchaseNoted : PurchaseMade;
 }
