@@ -1,12 +1,14 @@
 import { rmSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
 import { Cleanup, startPostgres, startRabbit, TcpProxy, until } from '@tallystick/services';
 import { auditRig, type Rig, type RigProcess, type RigSettings, startRig } from '../rig';
-import { type PlannedRun, planRuns, type Scope } from './plan';
-import { type Action, ARMED, DIRECTORY_VARIABLE, HIT, type Point } from './points';
+import { Migrations } from './migrations';
+import { type PlannedRun, planMigrations, planRuns, type Scope } from './plan';
+import { type Action, MIGRATION_POINTS, type Point } from './points';
+import { Stops } from './stops';
 
 export interface CrashOptions {
   readonly scope: Scope;
@@ -36,7 +38,6 @@ const SETTINGS: RigSettings = {
   logLevel: 'error',
 };
 const BALANCE = 1_000_000;
-const HIT_WITHIN_MS = 60_000;
 
 /** Something for the pruners: final rows and inbox rows from long ago, that belong to no purchase. */
 const LONG_AGO = `
@@ -57,14 +58,15 @@ const LONG_AGO_INBOX = `
  */
 export async function runCrashMatrix(options: CrashOptions): Promise<CrashSummary> {
   const { scope, seed, onProgress = () => {} } = options;
-  const plan = planRuns(scope, seed);
+  const plan = [...planRuns(scope, seed), ...planMigrations(scope)];
   const began = performance.now();
   const cleanup = new Cleanup();
   const failures: CrashFailure[] = [];
   try {
-    const bench = await setUp(cleanup, onProgress);
+    const { bench, migrations } = await setUp(cleanup, onProgress);
     for (const [index, run] of plan.entries()) {
-      const problems = await bench.perform(run).catch((error: Error) => [error.message]);
+      const stage = MIGRATION_POINTS.some((point) => point === run.point) ? migrations : bench;
+      const problems = await stage.perform(run).catch((error: Error) => [error.message]);
       const result = problems.length === 0 ? 'held' : problems.join(' · ');
       onProgress(`${index + 1} of ${plan.length}: ${run.point}, ${run.action}: ${result}`);
       if (problems.length > 0) failures.push({ ...run, problems });
@@ -81,7 +83,10 @@ export async function runCrashMatrix(options: CrashOptions): Promise<CrashSummar
   };
 }
 
-async function setUp(cleanup: Cleanup, onProgress: (line: string) => void): Promise<Bench> {
+async function setUp(
+  cleanup: Cleanup,
+  onProgress: (line: string) => void,
+): Promise<{ bench: Bench; migrations: Migrations }> {
   const [postgres, rabbit] = await Promise.all([
     startPostgres({ onProgress }).then((server) => cleanup.stopLater(server)),
     startRabbit({ onProgress }).then((server) => cleanup.stopLater(server)),
@@ -109,9 +114,10 @@ async function setUp(cleanup: Cleanup, onProgress: (line: string) => void): Prom
       start: false,
     }),
   );
-  const bench = new Bench(rig, { database, broker }, directory);
+  const stops = new Stops(directory);
+  const bench = new Bench(rig, { database, broker }, stops);
   await bench.start();
-  return bench;
+  return { bench, migrations: new Migrations(postgres, database, stops) };
 }
 
 class Bench {
@@ -121,7 +127,7 @@ class Bench {
   constructor(
     private readonly rig: Rig,
     private readonly networks: { readonly database: TcpProxy; readonly broker: TcpProxy },
-    private readonly directory: string,
+    private readonly stops: Stops,
   ) {}
 
   async start(): Promise<void> {
@@ -131,7 +137,7 @@ class Bench {
 
   /** @returns what is wrong. @throws Error if the point was not reached */
   async perform({ point, action }: PlannedRun): Promise<string[]> {
-    await writeFile(join(this.directory, ARMED), point);
+    await this.stops.arm(point);
     const recording = this.record(point);
     const process = await this.stopped(point);
     await this.act(action, process);
@@ -160,11 +166,7 @@ class Bench {
 
   /** The process that stands still at the point. */
   private async stopped(point: Point): Promise<RigProcess> {
-    const file = join(this.directory, HIT);
-    const read = (): Promise<string | undefined> => readFile(file, 'utf8').catch(() => undefined);
-    await until(`a process reaches "${point}"`, async () => (await read()) !== undefined, { timeoutMs: HIT_WITHIN_MS });
-    const pid = Number(await read());
-    await rm(file);
+    const pid = await this.stops.reached(point);
     return this.rig.all.find((process) => process.pid === pid)!;
   }
 
@@ -199,9 +201,6 @@ class Bench {
   }
 
   private launch(process: RigProcess): Promise<void> {
-    return process.start({
-      nodeFlags: ['--require', join(__dirname, '..', '..', 'dist', 'crash', 'preload.js')],
-      environment: { [DIRECTORY_VARIABLE]: this.directory },
-    });
+    return process.start(this.stops.launchOptions);
   }
 }

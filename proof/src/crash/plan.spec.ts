@@ -1,5 +1,5 @@
-import { planRuns } from './plan';
-import { ACTIONS, POINTS } from './points';
+import { planMigrations, planRuns } from './plan';
+import { ACTIONS, MIGRATION_POINTS, POINTS } from './points';
 
 describe('the plan of the crash matrix', () => {
   it('is every point with every action', () => {
@@ -12,5 +12,10 @@ describe('the plan of the crash matrix', () => {
     const turns = [1, 2, 3].flatMap((seed) => planRuns('some', seed).map(({ point, action }) => `${point} ${action}`));
     expect(planRuns('some', 1)).toHaveLength(2 * POINTS.length);
     expect(new Set(turns)).toEqual(new Set(planRuns('all', 1).map(({ point, action }) => `${point} ${action}`)));
+  });
+
+  it('interrupts migrations too: with everything but the broker, or in short with a kill', () => {
+    expect(planMigrations('all')).toHaveLength(MIGRATION_POINTS.length * (ACTIONS.length - 1));
+    expect(planMigrations('some')).toEqual(MIGRATION_POINTS.map((point) => ({ point, action: 'killed' })));
   });
 });

@@ -1,4 +1,4 @@
-import { ACTIONS, type Action, type Point, POINTS } from './points';
+import { ACTIONS, type Action, MIGRATION_POINTS, type Point, POINTS } from './points';
 
 export interface PlannedRun {
   readonly point: Point;
@@ -15,4 +15,10 @@ export function planRuns(scope: Scope, seed: number): PlannedRun[] {
     const further = scope === 'all' ? others : others.filter((_, turn) => (index + seed) % others.length === turn);
     return [kill, ...further].map((action) => ({ point, action }));
   });
+}
+
+/** A migration has no broker to be cut off from. */
+export function planMigrations(scope: Scope): PlannedRun[] {
+  const actions = scope === 'all' ? ACTIONS.filter((action) => action !== 'cut off from the broker') : [ACTIONS[0]];
+  return MIGRATION_POINTS.flatMap((point) => actions.map((action) => ({ point, action })));
 }

@@ -40,7 +40,14 @@ export const POINTS = [
   'outbox pruned',
   'inbox pruned',
 ] as const;
-export type Point = (typeof POINTS)[number];
+
+/** The same of a deployment: in the middle of what its migrations do, and around their commit. */
+export const MIGRATION_POINTS = [
+  'migrating',
+  'before the commit of a migration',
+  'after the commit of a migration',
+] as const;
+export type Point = (typeof POINTS)[number] | (typeof MIGRATION_POINTS)[number];
 
 export const ACTIONS = [
   'killed',

@@ -62,6 +62,7 @@ function nameOf(config: unknown): string {
   if (/^(begin|start transaction)/i.test(text)) return 'begin';
   if (/^commit/i.test(text)) return 'commit';
   if (text.startsWith('update account set balance = balance -')) return 'debit';
+  if (text.startsWith('create table if not exists')) return 'create table';
   if (text.startsWith('insert into orders')) return 'order';
   if (text.startsWith('insert into movement')) return 'movement';
   return text.slice(0, 40);
@@ -74,11 +75,14 @@ function before(statement: string, done: ReadonlySet<string>): Point | undefined
   if (statement !== 'commit') return undefined;
   if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'before the commit of a recording';
   if (done.has('inbox.begin')) return 'before the commit of a verdict';
+  if (done.has('create table')) return 'before the commit of a migration';
   return done.has('outbox.close') ? 'before the commit of a follow-up' : undefined;
 }
 
 function after(statement: string, done: ReadonlySet<string>, rows: number): Point | undefined {
   switch (statement) {
+    case 'create table':
+      return 'migrating';
     case 'debit':
       return 'debited';
     case 'outbox.add-one':
@@ -107,6 +111,7 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
     case 'commit':
       if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'after the commit of a recording';
       if (done.has('inbox.begin')) return 'after the commit of a verdict';
+      if (done.has('create table')) return 'after the commit of a migration';
       return done.has('outbox.close') ? 'after the commit of a follow-up' : undefined;
     default:
       return undefined;
