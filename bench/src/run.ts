@@ -2,7 +2,7 @@ import { Cleanup } from '@tallystick/services';
 import { describeResult } from './harness/format';
 import { Progress } from './harness/progress';
 import type { ScenarioResult } from './harness/result';
-import { keepResult, RESULTS } from './harness/results-folder';
+import { keepResult, RESULTS, ROOT } from './harness/results-folder';
 import { Stage } from './harness/stage';
 import { SCENARIOS } from './scenarios';
 import { runScenario } from './scenarios/scenario';
@@ -30,6 +30,7 @@ export async function run(what: string, options: CommandOptions): Promise<number
       `wrote ${await writeReport(
         RESULTS,
         SCENARIOS.map(({ name }) => name),
+        ROOT,
       )}`,
     );
     return 0;

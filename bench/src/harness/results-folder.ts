@@ -4,6 +4,8 @@ import type { ScenarioResult } from './result';
 
 /** Where results are kept, one file per scenario: the report is made from them. */
 export const RESULTS = join(__dirname, '..', '..', 'results');
+/** Of the repository. */
+export const ROOT = join(RESULTS, '..', '..');
 
 export async function keepResult(folder: string, result: ScenarioResult): Promise<void> {
   await mkdir(folder, { recursive: true });

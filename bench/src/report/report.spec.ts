@@ -1,6 +1,7 @@
 import { figure, type ScenarioResult } from '../harness/result';
 import { summarise } from '../harness/statistics';
 import { drawChart } from './chart';
+import { withRoundTrip } from './readme';
 import { reportText } from './report';
 
 const result: ScenarioResult = {
@@ -48,6 +49,24 @@ const result: ScenarioResult = {
     },
   ],
 };
+
+describe('the round trip in a README', () => {
+  it('stands between its markers, and replaces what stood there', () => {
+    const page = 'before\n<!-- roundtrip:start -->\nold\n<!-- roundtrip:end -->\nafter\n';
+    const once = withRoundTrip(page, result)!;
+    expect(once).toContain(
+      '| 2026-11-22, 2 cores | unit | Tallystick | hand-written | ratio |\n| --- | --- | ---: | ---: | ---: |\n' +
+        '| against the loop | messages/s | 9,200 [9,000–9,500] | 10,000 [10,000–10,000] | 0.92 [0.90–0.95] |',
+    );
+    expect(once).not.toContain('old');
+    expect(once.startsWith('before\n') && once.endsWith('after\n')).toBe(true);
+    expect(withRoundTrip(once, result)).toBe(once);
+  });
+
+  it('needs the markers', () => {
+    expect(withRoundTrip('no markers', result)).toBeUndefined();
+  });
+});
 
 describe('the report', () => {
   const text = reportText([result]);

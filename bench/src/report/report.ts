@@ -4,6 +4,8 @@ import { columns, short } from '../harness/format';
 import type { ScenarioResult } from '../harness/result';
 import { readResult } from '../harness/results-folder';
 import { drawChart } from './chart';
+import { updateReadme } from './readme';
+import { table } from './table';
 
 const HEADER = `# Benchmark results
 
@@ -14,8 +16,11 @@ neighbouring rounds. SQL statements are counted by PostgreSQL itself, BEGIN and 
 Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them.
 `;
 
-/** Writes `latest.md` and its charts from the kept results. @returns its path */
-export async function writeReport(folder: string, scenarios: readonly string[]): Promise<string> {
+/** Pages that show the round trip. */
+const READMES = ['README.md', 'README.zh-CN.md'];
+
+/** Writes `latest.md` and its charts from the kept results, and the round trip into the READMEs. @returns its path */
+export async function writeReport(folder: string, scenarios: readonly string[], root: string): Promise<string> {
   const results = await Promise.all(scenarios.map((scenario) => readResult(folder, scenario)));
   const found = results.filter((result) => result !== undefined);
   if (found.length === 0) throw new Error(`There are no results in ${folder} yet: run a scenario first.`);
@@ -25,6 +30,8 @@ export async function writeReport(folder: string, scenarios: readonly string[]):
   }
   const path = join(folder, 'latest.md');
   await writeFile(path, reportText(found));
+  const roundTrip = found.find(({ scenario }) => scenario === 'roundtrip');
+  if (roundTrip) await Promise.all(READMES.map((name) => updateReadme(join(root, name), roundTrip)));
   return path;
 }
 
@@ -59,16 +66,6 @@ function section(result: ScenarioResult): string {
 function machineOf({ machine }: ScenarioResult): string {
   const { cores, cpu, memoryGiB, os, node, postgres, rabbitmq, loadBefore } = machine;
   return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}, Node ${node}, PostgreSQL ${postgres}, RabbitMQ ${rabbitmq}; load before: ${loadBefore.toFixed(1)}`;
-}
-
-function table(rows: readonly Record<string, string>[]): string {
-  const names = Object.keys(rows[0] ?? {});
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
-  return [
-    line(names),
-    line(names.map((_, index) => (index < 2 ? '---' : '---:'))),
-    ...rows.map((row) => line(names.map((name) => row[name]!))),
-  ].join('\n');
 }
 
 function sentence(text: string): string {

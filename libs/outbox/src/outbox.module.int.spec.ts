@@ -243,6 +243,10 @@ describe('a boot that cannot work is refused', () => {
     @MessageHandler(ForSomebodyElse) async receive(): Promise<void> {}
     @OnAccepted(Account as never) async never(): Promise<void> {}
   }
+  @Injectable()
+  class TooTogether {
+    @MessageHandler(GiftRequested, { concurrency: 4, groupCommit: 8 }) async receive(): Promise<void> {}
+  }
   const problemsOf = (providers: Type[]): Promise<readonly string[]> =>
     boot(providers).then(
       async (application) => {
@@ -257,6 +261,11 @@ describe('a boot that cannot work is refused', () => {
       'two handlers for one type',
       [Bank, Twin],
       [/Twin\.also: 'gift\.requested' already has a @MessageHandler\(GiftRequested\) in Bank\.receive/],
+    ],
+    [
+      'groups that are larger than what is in hand',
+      [TooTogether],
+      [/TooTogether\.receive: groupCommit 8 is no whole number from 1 to its concurrency \(4\)/],
     ],
     ['a request-scoped handler', [PerRequest], [/PerRequest\.receive: its class is request-scoped/]],
     [

@@ -1,0 +1,28 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { columns } from '../harness/format';
+import type { ScenarioResult } from '../harness/result';
+import { table } from './table';
+
+const START = '<!-- roundtrip:start -->';
+const END = '<!-- roundtrip:end -->';
+
+/** @returns the page with the figures of the round trip between its markers; undefined if it has none */
+export function withRoundTrip(page: string, { figures, startedAt, machine }: ScenarioResult): string | undefined {
+  const [start, end] = [page.indexOf(START), page.indexOf(END)];
+  if (start < 0 || end < start) return undefined;
+  const rows = figures.map(columns).map((row) => ({
+    [`${startedAt.slice(0, 10)}, ${machine.cores} cores`]: row.figure!,
+    unit: row.unit!,
+    Tallystick: row['median [min–max]']!,
+    'hand-written': row.baseline!,
+    ratio: row.ratio!,
+  }));
+  return `${page.slice(0, start)}${START}\n\n${table(rows)}\n\n${page.slice(end)}`;
+}
+
+/** @throws Error if the page has no place for the figures */
+export async function updateReadme(path: string, result: ScenarioResult): Promise<void> {
+  const page = withRoundTrip(await readFile(path, 'utf8'), result);
+  if (page === undefined) throw new Error(`${path} has no place for the figures: put ${START} and ${END} there.`);
+  await writeFile(path, page);
+}
