@@ -38,6 +38,7 @@ const SETTINGS: RigSettings = {
   logLevel: 'error',
 };
 const BALANCE = 1_000_000;
+const UNATTENDED = 6;
 
 /** Something for the pruners: final rows and inbox rows from long ago, that belong to no purchase. */
 const LONG_AGO = `
@@ -147,13 +148,14 @@ class Bench {
   }
 
   /**
-   * An accepted, a rejected, a failing one (which a claim has to take up again) and one that nobody follows up. Some of it
-   * may well be interrupted.
+   * An accepted, a rejected and a failing one (which a claim has to take up again). Some of it may well be interrupted.
+   * Several that nobody follows up: one whose row is locked just then is closed alone instead of in a batch.
    */
   private async record(point: Point): Promise<void> {
     if (point === 'outbox pruned') await this.rig.query('producer', LONG_AGO);
     if (point === 'inbox pruned') await this.rig.query('consumer', LONG_AGO_INBOX);
-    const scripts = [{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }, { noFollowUp: true }];
+    const unattended = Array.from({ length: UNATTENDED }, () => ({ noFollowUp: true }));
+    const scripts = [{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }, ...unattended];
     await Promise.all(
       scripts.map(async (script, index) => {
         const producer = this.rig.producers[index % this.rig.producers.length]!;
