@@ -16,7 +16,7 @@ export class Coalescer<Item, Result> {
   constructor(
     private readonly clock: Clock,
     /** Must answer with one result per item, in order. If it rejects, so does every `add` of the batch. */
-    private readonly flush: (items: Item[]) => Promise<readonly Result[]>,
+    private readonly flush: (items: Item[]) => Promise<readonly (Result | Promise<Result>)[]>,
     private readonly limits: { maxBatch: number; lingerMs: number },
   ) {}
 
@@ -78,7 +78,7 @@ export class Coalescer<Item, Result> {
 }
 
 class Waiting<Item, Result> {
-  resolve!: (result: Result) => void;
+  resolve!: (result: Result | Promise<Result>) => void;
   reject!: (error: unknown) => void;
   readonly promise = new Promise<Result>((resolve, reject) => {
     this.resolve = resolve;

@@ -17,17 +17,28 @@ const LINGER_MS = 25;
  */
 const MAX_BATCH = 200;
 
+/** A batch skips rows that others hold. They hold them for milliseconds, about as long as a batch takes. */
+const TRIES = 3;
+
+type Mark = SettleRow & { readonly tries: number };
+
 /**
  * Writes the outcomes of attempts, batched. `record` resolves when the row has landed, when the store found that it no
  * longer is ours to write (R1: silent), or when its receipt made it needless.
  */
 export class Settlements implements PendingMarks {
-  private readonly coalescer: Coalescer<SettleRow, void>;
+  private readonly coalescer: Coalescer<Mark, void>;
 
   constructor(store: OutboxStore, clock: Clock) {
-    const flush = async (rows: SettleRow[]): Promise<void[]> => {
-      await store.settle(rows);
-      return rows.map(() => undefined);
+    const flush = async (marks: Mark[]): Promise<(void | Promise<void>)[]> => {
+      const written = new Set((await store.settle(marks)).map(keyText));
+      return marks.map((mark) => {
+        const key = keyText(mark);
+        // A claim of another relay may have held it, only to find that it is ours. Unmarked it would wait for its lease to
+        // run out and be sent again. If it is no longer ours, trying again matches nothing either (R1).
+        if (!written.has(key) && mark.tries < TRIES) return this.coalescer.add(key, { ...mark, tries: mark.tries + 1 });
+        return undefined;
+      });
     };
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: LINGER_MS });
   }
@@ -38,7 +49,7 @@ export class Settlements implements PendingMarks {
     // A row has one lease at a time. If an older attempt's mark still waits, its lease ran out: the newer one counts.
     const waiting = this.coalescer.peek(key);
     if (waiting && waiting.leaseToken !== leaseToken) this.coalescer.withdraw(key, undefined);
-    await this.coalescer.add(key, { messageId, consumer, leaseToken, settlement });
+    await this.coalescer.add(key, { messageId, consumer, leaseToken, settlement, tries: 1 });
   }
 
   skip(key: DeliveryKey): void {
