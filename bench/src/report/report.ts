@@ -13,7 +13,8 @@ Written by \`npm run bench -- report\` from the JSON files beside it; do not edi
 alone: read the ratios. Every baseline was measured in the same run, in turns with the library, and the ratio compares
 neighbouring rounds. SQL statements are counted by PostgreSQL itself, BEGIN and COMMIT included.
 
-Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them.
+Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them. Why a goal is
+missed: [docs/speed.md](../../docs/speed.md).
 `;
 
 /** Pages that show the round trip. */

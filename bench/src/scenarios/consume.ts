@@ -20,7 +20,7 @@ export const consume: Scenario = {
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, rounds, progress } = context;
     const count = size(context, 50_000, 500);
-    const fewer = Math.ceil(count / 5);
+    const fewer = Math.ceil(count / 10);
     const amqpUrl = await stage.broker(cleanup);
     const ours = libraryBacklog({ amqpUrl, databaseUrl: await database(context, 'library-orders') });
     const raw = rawBacklog({ amqpUrl, databaseUrl: await database(context, 'raw-orders') });
