@@ -101,7 +101,9 @@ async function setUp(
     await proxy.listen();
   }
   const directory = await mkdtemp(join(tmpdir(), 'tallystick-crash-'));
-  process.once('exit', () => rmSync(directory, { recursive: true, force: true })); // also after Ctrl-C
+  const remove = (): void => rmSync(directory, { recursive: true, force: true });
+  cleanup.defer(remove);
+  process.once('exit', remove); // also after Ctrl-C
   const amqpUrl = new URL(await rabbit.createVhost('crash'));
   amqpUrl.port = String(broker.port);
   const rig = cleanup.stopLater(
