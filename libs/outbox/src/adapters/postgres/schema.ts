@@ -11,6 +11,34 @@ export function outboxSchemaSql(options: TableOptions = {}): string {
   return `${createStatements(tables(options)).join(';\n\n')};\n`;
 }
 
+/** What a row of the delivery table says of itself. No two rows that differ in this read alike: only a state ends in a colon. */
+const SITUATION = `concat_ws(' ', state || ':', verdict,
+    case when next_at is not null then 'due' end,
+    case when lease_token is not null then 'leased' end,
+    case when settled_at is not null then 'settled' end)`;
+
+/**
+ * All it may say: an open row is due at some time, perhaps leased; a final one is settled; verdicts belong to their states.
+ *
+ * One constraint that compares with one constant: every statement that writes to the table reads and plans its constraints
+ * anew, and ten small ones that said the same took it 0.08 ms, where the insert itself takes 0.02 ms.
+ */
+const SITUATIONS: readonly string[] = [
+  ...['pending:', 'sent:', 'cancelling:', 'answered: accepted', 'answered: rejected'].flatMap((open) => [
+    `${open} due`,
+    `${open} due leased`,
+  ]),
+  'parked:',
+  'parked: accepted',
+  'parked: rejected',
+  'completed: accepted settled',
+  'compensated: rejected settled',
+  'delivered: settled',
+  'discarded: settled',
+  'discarded: accepted settled',
+  'discarded: rejected settled',
+];
+
 /** One statement each, in order. */
 export function createStatements(t: Tables): string[] {
   return [
@@ -37,23 +65,15 @@ export function createStatements(t: Tables): string[] {
   follow_up varchar(8) not null,
   deadline_at timestamptz,
   give_up_at timestamptz,
-  verdict varchar(16),
+  verdict varchar(8),
   reason json,
   result json,
   last_error text,
   sent_at timestamptz,
   settled_at timestamptz,
   constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer),
-  constraint ${t.named('outbox_delivery_state')} check (state in ('pending', 'sent', 'cancelling', 'answered', 'parked', 'completed', 'compensated', 'delivered', 'discarded')),
-  constraint ${t.named('outbox_delivery_follow_up')} check (follow_up in ('none', 'accepted', 'rejected', 'both')),
-  constraint ${t.named('outbox_delivery_verdict')} check (verdict in ('accepted', 'rejected')),
-  constraint ${t.named('outbox_delivery_settled')} check ((state in ('completed', 'compensated', 'delivered', 'discarded')) = (settled_at is not null)),
-  constraint ${t.named('outbox_delivery_idle')} check ((state in ('completed', 'compensated', 'delivered', 'discarded', 'parked')) = (next_at is null)),
-  constraint ${t.named('outbox_delivery_answered')} check (state not in ('answered', 'completed', 'compensated') or verdict is not null),
-  constraint ${t.named('outbox_delivery_undecided')} check (state not in ('pending', 'sent', 'cancelling', 'delivered') or verdict is null),
-  constraint ${t.named('outbox_delivery_completed')} check (state <> 'completed' or verdict = 'accepted'),
-  constraint ${t.named('outbox_delivery_compensated')} check (state <> 'compensated' or verdict = 'rejected'),
-  constraint ${t.named('outbox_delivery_lease')} check (state not in ('completed', 'compensated', 'delivered', 'discarded', 'parked') or lease_token is null)
+  constraint ${t.named('outbox_delivery_situation')} check (${SITUATION} = any ('{${SITUATIONS.map((one) => `"${one}"`).join(',')}}'::text[])),
+  constraint ${t.named('outbox_delivery_follow_up')} check (follow_up = any ('{none,accepted,rejected,both}'::text[]))
 ) with (
   fillfactor = 70,
   autovacuum_vacuum_scale_factor = 0.02,
@@ -77,15 +97,14 @@ export function createStatements(t: Tables): string[] {
     `create table if not exists ${t.inbox} (
   consumer varchar(255) collate "C" not null,
   message_id uuid not null,
-  verdict varchar(16) not null,
+  verdict varchar(8) not null,
   reason json,
   result json,
   payload_hash bytea,
   source varchar(255) not null,
   received_at timestamptz not null default clock_timestamp(),
   constraint ${t.named('inbox_message_pkey')} primary key (consumer, message_id),
-  constraint ${t.named('inbox_message_verdict')} check (verdict in ('accepted', 'rejected')),
-  constraint ${t.named('inbox_message_reason')} check ((verdict = 'rejected') = (reason is not null))
+  constraint ${t.named('inbox_message_verdict')} check (case verdict when 'accepted' then reason is null when 'rejected' then reason is not null else false end)
 )`,
     `create index if not exists ${t.named('inbox_message_prunable')}
   on ${t.inbox} (received_at)`,

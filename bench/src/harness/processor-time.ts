@@ -1,0 +1,45 @@
+import { readdir, readFile } from 'node:fs/promises';
+
+/** Milliseconds of processor time, by the name of a process. */
+export type ProcessorMs = Readonly<Record<string, number>>;
+
+/** Processes by name; each stands for itself and everything it started. */
+export type Processes = Readonly<Record<string, number>>;
+
+/** Linux counts processor time in hundredths of a second (`USER_HZ`, see proc(5)). */
+const TICK_MS = 10;
+
+/**
+ * Processor time that processes and their descendants have used so far, ended ones included. Undefined where there is no
+ * `/proc`, or one of the processes is not there.
+ */
+export async function processorTime(processes: Processes): Promise<ProcessorMs | undefined> {
+  try {
+    const used = Object.entries(processes).map(async ([name, pid]) => [name, await treeMs(pid)] as const);
+    return Object.fromEntries(await Promise.all(used));
+  } catch {
+    return undefined;
+  }
+}
+
+async function treeMs(pid: number): Promise<number> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  // After the name, in parentheses: … utime, stime, and both of the children that have ended.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ownMs = sum(fields.slice(11, 15).map(Number)) * TICK_MS;
+  // One that ends while we look is counted with its parent the next time.
+  const below = (await childrenOf(pid)).map((child) => treeMs(child).catch(() => 0));
+  return ownMs + sum(await Promise.all(below));
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+  const threads = await readdir(`/proc/${pid}/task`);
+  const lists = await Promise.all(
+    threads.map((thread) => readFile(`/proc/${pid}/task/${thread}/children`, 'utf8').catch(() => '')),
+  );
+  return lists.flatMap((list) => list.split(' ').filter(Boolean).map(Number));
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((total, value) => total + value, 0);
+}
