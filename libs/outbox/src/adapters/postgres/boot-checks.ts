@@ -60,5 +60,5 @@ select current_setting('fsync') as fsync,
 }
 
 function plain(name: string, text: string): Statement {
-  return { name, text: `${text.trim()} -- ${name}`, preparable: false };
+  return { name, text: `${text.trim()} -- ${name}`, prepared: 'none' };
 }

@@ -51,6 +51,36 @@ describe("The library's statements in the application's transaction", () => {
     expect(await prepared()).toEqual(['inbox.begin', 'outbox.add-one']);
   });
 
+  it('that look rows up are prepared on connections of the library only, which keep a plan not for ever', async () => {
+    const key = { messageId: randomUUID(), consumer: 'order-service' };
+    const answer = { verdict: 'accepted', reason: undefined, result: undefined } as const;
+    await fixture.transactions.run((tx) => fixture.outbox.close(tx, key, answer));
+    expect(await prepared()).not.toContain('outbox.close');
+
+    const pool = poolFrom(new DataSource({ type: 'postgres', url: fixture.url }), { max: 1 });
+    try {
+      await fixture.store(pool).closeMany([{ ...key, answer }]);
+      const { rows } = await pool.query<{ name: string }>('select name from pg_prepared_statements');
+      expect(rows.map(({ name }) => name)).toEqual(['outbox.close-many']);
+    } finally {
+      await pool.end();
+    }
+  });
+
+  it('get a new connection, and new plans, after a thousand of them', async () => {
+    const pool = poolFrom(new DataSource({ type: 'postgres', url: fixture.url }), { max: 1 });
+    try {
+      const processOf = async (): Promise<number> =>
+        (await pool.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
+      const first = await processOf();
+      for (let use = 2; use < 1_000; use++) await pool.query('select');
+      expect(await processOf()).toBe(first);
+      expect(await processOf()).not.toBe(first);
+    } finally {
+      await pool.end();
+    }
+  });
+
   it('say what to do about a pooler that gives another session to every transaction', async () => {
     const application = await new DataSource({ type: 'postgres', url: fixture.url }).initialize();
     try {
@@ -158,7 +188,7 @@ describe("The store's own pool", () => {
     async (level) => {
       const url = await fixture.urlWith({ default_transaction_isolation: level });
       const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 2 });
-      const isolation = { name: 'test.isolation', text: 'show transaction_isolation', preparable: false };
+      const isolation = { name: 'test.isolation', text: 'show transaction_isolation', prepared: 'none' };
       try {
         expect((await pool.query('show transaction_isolation')).rows).toEqual([{ transaction_isolation: level }]);
         const { rows } = await new Database(pool, false).run(isolation, []);
@@ -199,7 +229,7 @@ describe("The store's own pool", () => {
     const url = await fixture.urlWith({ default_transaction_isolation: 'serializable' });
     const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 1 });
     const database = new Database(pool, false);
-    const run = (text: string) => database.run({ name: 'test', text, preparable: false }, []);
+    const run = (text: string) => database.run({ name: 'test', text, prepared: 'none' }, []);
     try {
       await expect(run('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
       await expect(run('select pg_terminate_backend(pg_backend_pid())')).rejects.toThrow(QueryFailedError);

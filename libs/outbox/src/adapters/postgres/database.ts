@@ -9,11 +9,15 @@ export interface Statement {
   readonly name: string;
   readonly text: string;
   /**
-   * May be prepared by name, which saves PostgreSQL the parsing and planning. Only for statements that look nothing up: a
-   * plan that was kept from a small table reads the whole of it when it has grown (32 ms more for one row of 50,000, until
-   * autovacuum comes round). The others are planned for their values, every time.
+   * On which connections it is prepared by name, which saves PostgreSQL the parsing and planning: more than half of a small
+   * statement's time. The plan is then kept, and one that was made for an empty table reads the whole of it when it has
+   * grown (20 ms more among 100,000 rows), until autovacuum comes round. So:
+   *
+   * - *all*: it looks nothing up, there is nothing to plan
+   * - *own*: it looks rows up by key, and the library's own connections are replaced before an old plan does much harm
+   * - *none*: the best way to its rows depends on its values and on what is in the table now
    */
-  readonly preparable: boolean;
+  readonly prepared: 'all' | 'own' | 'none';
 }
 
 /** Every column arrives as text, or null. */
@@ -36,7 +40,7 @@ const HOW_TO_POOL =
 const DEFAULT_ISOLATION: Statement = {
   name: 'outbox.isolation',
   text: "select current_setting('default_transaction_isolation') as isolation -- outbox.isolation",
-  preparable: false,
+  prepared: 'none',
 };
 
 /**
@@ -64,8 +68,10 @@ export class Database {
 
   /** Not logged: an idle relay asks every second. */
   async run(statement: Statement, values: readonly unknown[]): Promise<Result> {
-    if ((await this.isolationByDefault()) === 'read committed') return this.send(this.pool, statement, values);
-    return this.readingCommitted((client) => this.send(client, statement, values));
+    const prepared = statement.prepared !== 'none';
+    if ((await this.isolationByDefault()) === 'read committed')
+      return this.send(this.pool, statement, values, prepared);
+    return this.readingCommitted((client) => this.send(client, statement, values, prepared));
   }
 
   /** @throws TransactionRequiredError if `tx` is not the manager of an open transaction */
@@ -80,7 +86,7 @@ export class Database {
     const { logger } = tx.dataSource;
     logger.logQuery(statement.text, undefined, runner);
     try {
-      return await this.send((await runner.connect()) as ClientBase, statement, values);
+      return await this.send((await runner.connect()) as ClientBase, statement, values, statement.prepared === 'all');
     } catch (error) {
       logger.logQueryError(error as Error, statement.text, undefined, runner);
       throw error;
@@ -89,7 +95,9 @@ export class Database {
 
   /** Asked once: it belongs to the role and the database, so it is the same on every connection. */
   private async isolationByDefault(): Promise<string> {
-    this.defaultIsolation ??= this.send(this.pool, DEFAULT_ISOLATION, []).then(({ rows }) => rows[0]!.isolation!);
+    this.defaultIsolation ??= this.send(this.pool, DEFAULT_ISOLATION, [], false).then(
+      ({ rows }) => rows[0]!.isolation!,
+    );
     try {
       return await this.defaultIsolation;
     } catch (error) {
@@ -113,8 +121,13 @@ export class Database {
     }
   }
 
-  private async send(to: Pool | ClientBase, statement: Statement, values: readonly unknown[]): Promise<Result> {
-    const named = this.namedStatements && statement.preparable;
+  private async send(
+    to: Pool | ClientBase,
+    statement: Statement,
+    values: readonly unknown[],
+    prepared: boolean,
+  ): Promise<Result> {
+    const named = prepared && this.namedStatements;
     try {
       const { rows, rowCount } = await to.query<Row>({
         ...(named && { name: statement.name }),

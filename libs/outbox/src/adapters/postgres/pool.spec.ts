@@ -22,7 +22,7 @@ describe('poolFrom', () => {
       ssl,
       poolSize: 50,
       connectTimeoutMS: 1234,
-      extra: { max: 99, statement_timeout: 5000 },
+      extra: { max: 99, maxUses: 7, statement_timeout: 5000 },
       applicationName: 'user-service',
     });
     expect(options).toMatchObject({
@@ -35,6 +35,7 @@ describe('poolFrom', () => {
       statement_timeout: 5000,
       application_name: 'user-service (outbox)',
       max: 3,
+      maxUses: 1_000,
     });
     // Not enumerable, which is why a copy of another pool's options would not have it.
     expect(options.password).toBe(password);

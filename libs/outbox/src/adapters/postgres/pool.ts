@@ -18,6 +18,12 @@ interface ConnectOptions {
 }
 
 const CONNECT_TIMEOUT_MS = 10_000;
+/**
+ * A connection is replaced after so many statements, and with it the plans it kept (see `Statement.prepared`): for no more
+ * than these a table that has grown is read as if it were still small. It takes milliseconds, so it costs each of them
+ * microseconds.
+ */
+const MAX_USES = 1_000;
 
 /**
  * A small pool of the library's own, to the database the DataSource writes to: the relay and the handlers must not take
@@ -45,6 +51,7 @@ export function poolFrom(dataSource: DataSource, { max }: { max: number }): Pool
     ...options.extra,
     application_name: `${options.applicationName ?? target.applicationName ?? 'tallystick'} (outbox)`,
     max,
+    maxUses: MAX_USES,
   });
   // What would end the process on the application's connections would end the relay with it.
   const { master } = dataSource.driver as { master?: Pool };

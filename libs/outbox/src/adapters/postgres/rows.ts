@@ -31,7 +31,8 @@ export function messageOf(row: Row): RecordedMessage {
 
 export function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
   return {
-    ...keyOf(row),
+    messageId: row.message_id!,
+    consumer: row.consumer!,
     state: row.state as OpenState,
     attempt: Number(row.attempts),
     leaseToken,

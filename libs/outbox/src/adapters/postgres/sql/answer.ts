@@ -43,6 +43,7 @@ from locked
 where d.message_id = locked.message_id
   and d.consumer = locked.consumer
 returning d.message_id, d.consumer`,
+      'own',
     ),
 
     close: statement(
@@ -85,6 +86,7 @@ set state = 'answered',
 where message_id = $1
   and consumer = $2
   and ${undecided}`,
+      'own',
     ),
 
     closeAnswered: statement(
@@ -115,6 +117,7 @@ where message_id = $1
   and consumer = $2
   and state in ('pending', 'sent')
   and attempts = $3`,
+      'own',
     ),
 
     /** Without an attempt (null): whatever the attempt, and from *cancelling* too. */
@@ -133,6 +136,7 @@ where message_id = $1
         when $3::int is null then state in ('pending', 'sent', 'cancelling')
         else state in ('pending', 'sent') and attempts = $3
       end`,
+      'own',
     ),
 
     /** On a discarded row without one the verdict is kept as such; a contradiction only as text, before the older text. */

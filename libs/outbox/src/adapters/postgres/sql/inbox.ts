@@ -37,7 +37,7 @@ inserted as (
 select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
 from patience
 left join inserted on true`,
-      { preparable: true },
+      'all',
     ),
 
     /**
@@ -75,7 +75,7 @@ select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
 from patience
 cross join all_inserted
 left join inserted on true`,
-      { preparable: true },
+      'all',
     ),
 
     keepResult: statement(
@@ -103,6 +103,7 @@ from patience
 where ${executable}
 on conflict do nothing
 returning ${columns}`,
+      'own',
     ),
 
     look: statement(
@@ -117,6 +118,7 @@ select ${columns},
   end as standing
 from (select) as always
 left join ${t.inbox} on consumer = $1 and message_id = $2::uuid`,
+      'own',
     ),
 
     prune: statement(

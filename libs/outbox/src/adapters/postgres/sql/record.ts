@@ -23,7 +23,7 @@ delivery as (
 )
 select $1::uuid as id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('$10')})`)} as deadline_at
 from clock`,
-      { preparable: true },
+      'all',
     ),
 
     addMany: statement(
@@ -48,7 +48,7 @@ delivery as (
 select id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('deadline_ms')})`)} as deadline_at
 from clock, unnest($1::uuid[], $7::float8[]) with ordinality as added (id, deadline_ms, position)
 order by position`,
-      { preparable: true },
+      'all',
     ),
 
     stillThere: statement(

@@ -107,6 +107,7 @@ from locked
 where d.message_id = locked.message_id
   and d.consumer = locked.consumer
 returning d.message_id, d.consumer`,
+      'own',
     ),
   };
 }

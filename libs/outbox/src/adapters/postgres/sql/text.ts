@@ -28,6 +28,6 @@ export function messageColumns(m: string): string {
 }
 
 /** Names a statement, also in its text. */
-export function statement(t: Tables, name: string, text: string, { preparable = false } = {}): Statement {
-  return { name: t.tag === '' ? name : `${name}.${t.tag}`, text: `${text.trim()} -- ${name}`, preparable };
+export function statement(t: Tables, name: string, text: string, prepared: Statement['prepared'] = 'none'): Statement {
+  return { name: t.tag === '' ? name : `${name}.${t.tag}`, text: `${text.trim()} -- ${name}`, prepared };
 }
