@@ -74,8 +74,8 @@ const CE = 'cloudEvents_';
 
 /** The header that carries the W3C trace context, beside its CloudEvents twin. */
 export const TRACEPARENT = 'traceparent';
-export const CORRELATION_HEADER = `${CE}correlationid`;
-export const CAUSATION_HEADER = `${CE}causationid`;
+export const CORRELATION_HEADER = 'cloudEvents_correlationid';
+export const CAUSATION_HEADER = 'cloudEvents_causationid';
 
 /** True for header names the library or the broker owns (RabbitMQ routes by CC and BCC): a user may not set them, and they are not shown to handlers. */
 export function isReservedHeader(name: string): boolean {
@@ -94,12 +94,7 @@ export function encode(envelope: Envelope): WireEnvelope {
         correlationId: message.headers[CORRELATION_HEADER],
         replyTo,
         attempt,
-        more: {
-          ...message.headers,
-          ...(message.headers[TRACEPARENT] && { [`${CE}${TRACEPARENT}`]: message.headers[TRACEPARENT] }),
-          ...(message.key !== undefined && { [`${CE}subject`]: message.key }),
-          ...(deadlineAt !== undefined && { [`${CE}expirytime`]: deadlineAt }),
-        },
+        more: messageHeaders(message, deadlineAt),
         body: message.payload,
       });
     }
@@ -144,6 +139,14 @@ export function decode(wire: UntrustedWireEnvelope, to: string): Envelope | Malf
   }
 }
 
+function messageHeaders({ headers, key }: RecordedMessage, deadlineAt: string | undefined): Record<string, string> {
+  const more: Record<string, string> = { ...headers };
+  if (headers[TRACEPARENT]) more.cloudEvents_traceparent = headers[TRACEPARENT];
+  if (key !== undefined) more.cloudEvents_subject = key;
+  if (deadlineAt !== undefined) more.cloudEvents_expirytime = deadlineAt;
+  return more;
+}
+
 interface Parts {
   id: string;
   type: string;
@@ -157,26 +160,19 @@ interface Parts {
 }
 
 function wire(parts: Parts): WireEnvelope {
-  const correlationId = parts.correlationId;
-  return {
-    messageId: parts.id,
-    type: parts.type,
-    appId: parts.source,
-    correlationId,
-    replyTo: parts.replyTo,
-    timestamp: Math.floor(Date.parse(parts.time) / 1000),
-    headers: {
-      ...parts.more,
-      [`${CE}specversion`]: '1.0',
-      [`${CE}id`]: parts.id,
-      [`${CE}type`]: parts.type,
-      [`${CE}source`]: parts.source,
-      [`${CE}time`]: parts.time,
-      [`${CE}attempt`]: parts.attempt,
-      ...(correlationId !== undefined && { [CORRELATION_HEADER]: correlationId }),
-    },
-    body: parts.body,
+  const { id, type, source, time, attempt, correlationId, replyTo, more, body } = parts;
+  const headers: Record<string, string | number> = {
+    ...more,
+    cloudEvents_specversion: '1.0',
+    cloudEvents_id: id,
+    cloudEvents_type: type,
+    cloudEvents_source: source,
+    cloudEvents_time: time,
+    cloudEvents_attempt: attempt,
   };
+  if (correlationId !== undefined) headers[CORRELATION_HEADER] = correlationId;
+  const timestamp = Math.floor(Date.parse(time) / 1000);
+  return { messageId: id, type, appId: source, correlationId, replyTo, timestamp, headers, body };
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
@@ -202,13 +198,13 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
     return found.toLowerCase();
   };
 
-  if (headers[`${CE}specversion`] !== '1.0') throw new Error(`header ${CE}specversion is not 1.0`);
-  const type = text('type', headers[`${CE}type`]);
-  const source = text('source', headers[`${CE}source`]);
-  const time = instant('time', headers[`${CE}time`]);
-  const attempt = headers[`${CE}attempt`];
+  if (headers.cloudEvents_specversion !== '1.0') throw new Error(`header cloudEvents_specversion is not 1.0`);
+  const type = text('type', headers.cloudEvents_type);
+  const source = text('source', headers.cloudEvents_source);
+  const time = instant('time', headers.cloudEvents_time);
+  const attempt = headers.cloudEvents_attempt;
   if (!Number.isSafeInteger(attempt) || (attempt as number) < 0)
-    throw new Error(`header ${CE}attempt is no whole number`);
+    throw new Error('header cloudEvents_attempt is no whole number');
   const replyTo = optional('reply_to', wire.replyTo);
 
   if (type === RECEIPT_TYPE) {
@@ -217,7 +213,7 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
     if (receipt.consumer !== source) throw new Error(`a receipt of ${receipt.consumer} came from ${source}`);
     return { kind: 'receipt', to, receipt };
   }
-  const id = uuid('id', headers[`${CE}id`]);
+  const id = uuid('id', headers.cloudEvents_id);
   if (type === CANCEL_TYPE) {
     return {
       kind: 'cancel',
@@ -228,14 +224,14 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
       replyTo: text('reply_to', replyTo),
     };
   }
-  const deadlineAt = headers[`${CE}expirytime`];
+  const deadlineAt = headers.cloudEvents_expirytime;
   return {
     kind: 'message',
     message: {
       id,
       type,
       source,
-      key: optional('subject', headers[`${CE}subject`]),
+      key: optional('subject', headers.cloudEvents_subject),
       payload: wire.body,
       headers: userHeaders(headers),
       recordedAt: time,

@@ -105,16 +105,21 @@ export class Relay {
     }
   }
 
-  /** Runs one attempt in the background; its slot in the window is already taken. */
   private start(delivery: ClaimedDelivery, publishBefore: number): void {
     this.rate.take();
-    void this.attempt(delivery, publishBefore)
+    void this.run(delivery, publishBefore);
+  }
+
+  /** One attempt in the background; its slot in the window is already taken. Never rejects. */
+  private async run(delivery: ClaimedDelivery, publishBefore: number): Promise<void> {
+    try {
+      await this.attempt(delivery, publishBefore);
+    } catch (error) {
       // The database failed: the lease runs out and the sweep repeats the attempt.
-      .catch((error) => this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }))
-      .finally(() => {
-        this.window.leave(delivery.consumer);
-        this.takeHandedOff();
-      });
+      this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) });
+    }
+    this.window.leave(delivery.consumer);
+    this.takeHandedOff();
   }
 
   private async attempt(delivery: ClaimedDelivery, publishBefore: number): Promise<void> {

@@ -43,13 +43,13 @@ export class Settlements implements PendingMarks {
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: LINGER_MS });
   }
 
-  async record(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
+  record(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
     const { messageId, consumer, leaseToken } = delivery;
     const key = keyText(delivery);
     // A row has one lease at a time. If an older attempt's mark still waits, its lease ran out: the newer one counts.
     const waiting = this.coalescer.peek(key);
     if (waiting && waiting.leaseToken !== leaseToken) this.coalescer.withdraw(key, undefined);
-    await this.coalescer.add(key, { messageId, consumer, leaseToken, settlement, tries: 1 });
+    return this.coalescer.add(key, { messageId, consumer, leaseToken, settlement, tries: 1 });
   }
 
   skip(key: DeliveryKey): void {

@@ -1,4 +1,4 @@
-import type { ChannelModel, ConfirmChannel, Message, Options } from 'amqplib';
+import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import type { PublishOutcome } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
@@ -10,9 +10,11 @@ import { ATTEMPT_HEADER, type Outgoing, publishProblem } from './wire';
 
 /** A publish whose confirm is still to come. */
 interface InFlight {
-  readonly key: string;
+  readonly outgoing: Outgoing;
+  /** Nobody waits longer than until then, by the monotonic clock. */
+  readonly expires: number;
+  readonly resolve: (outcome: PublishOutcome) => void;
   returned: boolean;
-  end(outcome: PublishOutcome): void;
 }
 
 /** How long a planned end waits for confirms that are on their way. */
@@ -29,6 +31,7 @@ export class PublishingSession implements Session {
   private blocked = false;
   /** Kept by us: when a channel closes, amqplib forgets callbacks that stand behind a confirm out of order. */
   private readonly flying = new Set<InFlight>();
+  private watching = false;
   private onLanded: () => void = () => {};
 
   constructor(
@@ -40,7 +43,7 @@ export class PublishingSession implements Session {
     this.over = new Promise((resolve) => {
       this.end = (why) => {
         this.open = false;
-        for (const inFlight of this.flying) inFlight.end({ kind: 'unknown', error: why ?? 'closed' });
+        for (const inFlight of this.flying) this.land(inFlight, { kind: 'unknown', error: why ?? 'closed' });
         resolve(why);
         options.onChange();
       };
@@ -76,12 +79,12 @@ export class PublishingSession implements Session {
 
     const { exchange, routingKey, body, properties } = outgoing;
     return new Promise((resolve) => {
-      const inFlight = this.takeOff(keyOf(exchange, routingKey, properties), resolve);
+      const inFlight = this.takeOff(outgoing, resolve);
       try {
         this.channel.publish(exchange, routingKey, body, { ...properties, mandatory: true }, (error: unknown) => {
-          if (error == null) inFlight.end({ kind: inFlight.returned ? 'returned' : 'confirmed' });
+          if (error == null) this.land(inFlight, { kind: inFlight.returned ? 'returned' : 'confirmed' });
           else if (isNack(error))
-            inFlight.end({ kind: 'refused', error: 'the broker said no (nack): a queue is full' });
+            this.land(inFlight, { kind: 'refused', error: 'the broker said no (nack): a queue is full' });
           // else the channel closed, and the end of the session will say why
         });
       } catch (error) {
@@ -105,23 +108,34 @@ export class PublishingSession implements Session {
     await closeConnection(this.connection, this.options.clock);
   }
 
-  private takeOff(key: string, resolve: (outcome: PublishOutcome) => void): InFlight {
-    const { clock, timeoutMs } = this.options;
-    const inFlight: InFlight = {
-      key,
-      returned: false,
-      end: (outcome) => {
-        cancelTimeout();
-        this.flying.delete(inFlight);
-        if (this.flying.size === 0) this.onLanded();
-        resolve(outcome);
-      },
-    };
-    const cancelTimeout = clock.schedule(timeoutMs, () =>
-      inFlight.end({ kind: 'unknown', error: `no confirm within ${timeoutMs} ms` }),
-    );
+  private takeOff(outgoing: Outgoing, resolve: InFlight['resolve']): InFlight {
+    const expires = this.options.clock.monotonic() + this.options.timeoutMs;
+    const inFlight = { outgoing, expires, resolve, returned: false };
     this.flying.add(inFlight);
+    this.watch();
     return inFlight;
+  }
+
+  private land(inFlight: InFlight, outcome: PublishOutcome): void {
+    if (!this.flying.delete(inFlight)) return;
+    if (this.flying.size === 0) this.onLanded();
+    inFlight.resolve(outcome);
+  }
+
+  /** All have the same time, so the one that took off first is the next to expire: one timer is enough. */
+  private watch(): void {
+    const [first] = this.flying;
+    if (this.watching || !first) return;
+    this.watching = true;
+    const { clock, timeoutMs } = this.options;
+    clock.schedule(Math.max(0, first.expires - clock.monotonic()), () => {
+      this.watching = false;
+      for (const inFlight of this.flying) {
+        if (inFlight.expires > clock.monotonic()) break;
+        this.land(inFlight, { kind: 'unknown', error: `no confirm within ${timeoutMs} ms` });
+      }
+      this.watch();
+    });
   }
 
   /**
@@ -129,8 +143,8 @@ export class PublishingSession implements Session {
    * count as returned, which costs a repetition and loses nothing.
    */
   private markReturned({ fields, properties }: Message): void {
-    const key = keyOf(fields.exchange, fields.routingKey, properties);
-    for (const inFlight of this.flying) if (inFlight.key === key) inFlight.returned = true;
+    const key = keyOf({ ...fields, properties });
+    for (const inFlight of this.flying) if (keyOf(inFlight.outgoing) === key) inFlight.returned = true;
   }
 
   private setBlocked(blocked: boolean): void {
@@ -139,9 +153,9 @@ export class PublishingSession implements Session {
   }
 }
 
-function keyOf(exchange: string, routingKey: string, { messageId, headers }: Options.Publish): string {
-  const attempt = (headers as Record<string, unknown> | undefined)?.[ATTEMPT_HEADER];
-  return `${exchange}|${routingKey}|${messageId}|${String(attempt)}`;
+function keyOf({ exchange, routingKey, properties }: Pick<Outgoing, 'exchange' | 'routingKey' | 'properties'>): string {
+  const attempt = (properties.headers as Record<string, unknown> | undefined)?.[ATTEMPT_HEADER];
+  return `${exchange}|${routingKey}|${properties.messageId}|${String(attempt)}`;
 }
 
 /** amqplib calls back for a nack and for a closed channel, and tells them apart only by the text. */

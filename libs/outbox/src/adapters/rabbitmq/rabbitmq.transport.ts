@@ -87,12 +87,12 @@ export class RabbitMqTransport implements Transport {
     throw mismatch;
   }
 
-  async publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Promise<PublishOutcome> {
+  publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Promise<PublishOutcome> {
     let outgoing: Outgoing;
     try {
       outgoing = this.address(envelope, to);
     } catch (error) {
-      return { kind: 'refused', error: errorText(error) };
+      return Promise.resolve({ kind: 'refused', error: errorText(error) });
     }
     return this.publisher.publish(outgoing);
   }

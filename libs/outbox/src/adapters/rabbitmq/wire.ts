@@ -47,6 +47,7 @@ export function fromMessage({ properties, content }: ConsumeMessage): UntrustedW
 /** All headers together, encoded. The broker ends the *connection* at about 128 KiB, amqplib throws at 64. */
 export const MAX_HEADER_BYTES = 32 * 1024;
 const MAX_SHORT_STRING_BYTES = 255;
+const SHORT_STRINGS = ['messageId', 'type', 'appId', 'correlationId', 'replyTo', 'userId'] as const;
 /** RabbitMQ takes these headers for further routing keys. */
 export const ROUTING_HEADERS = ['CC', 'BCC'];
 
@@ -56,20 +57,29 @@ export const ROUTING_HEADERS = ['CC', 'BCC'];
  * again, for its row stays due.
  */
 export function publishProblem({ exchange, routingKey, properties }: Outgoing): string | undefined {
-  const { messageId, type, appId, correlationId, replyTo, userId } = properties;
-  const shortStrings = { exchange, routingKey, messageId, type, appId, correlationId, replyTo, userId };
-  for (const [name, value] of Object.entries(shortStrings)) {
-    if (value !== undefined && Buffer.byteLength(value) > MAX_SHORT_STRING_BYTES) {
-      return `${name} is longer than ${MAX_SHORT_STRING_BYTES} bytes`;
-    }
+  if (isTooLong(exchange)) return tooLong('exchange');
+  if (isTooLong(routingKey)) return tooLong('routingKey');
+  for (const name of SHORT_STRINGS) {
+    const value = properties[name];
+    if (value !== undefined && isTooLong(value)) return tooLong(name);
   }
+  const headers = (properties.headers ?? {}) as Record<string, unknown>;
   let total = 0;
-  for (const [name, value] of Object.entries((properties.headers ?? {}) as Record<string, unknown>)) {
+  for (const name of Object.keys(headers)) {
+    const value = headers[name];
     if (ROUTING_HEADERS.includes(name)) return `a header may not be named '${name}': the broker would route by it`;
     const nameBytes = Buffer.byteLength(name);
-    if (nameBytes > MAX_SHORT_STRING_BYTES) return `a header name is longer than ${MAX_SHORT_STRING_BYTES} bytes`;
+    if (nameBytes > MAX_SHORT_STRING_BYTES) return tooLong('a header name');
     if (typeof value !== 'string' && typeof value !== 'number') return `header '${name}' is neither text nor number`;
     total += nameBytes + Buffer.byteLength(String(value)) + 16; // 16: more than any length and type mark takes
   }
   return total > MAX_HEADER_BYTES ? `the headers take ${total} bytes, at most ${MAX_HEADER_BYTES} may` : undefined;
+}
+
+function isTooLong(text: string): boolean {
+  return Buffer.byteLength(text) > MAX_SHORT_STRING_BYTES;
+}
+
+function tooLong(name: string): string {
+  return `${name} is longer than ${MAX_SHORT_STRING_BYTES} bytes`;
 }
