@@ -72,13 +72,25 @@ describe('npm run bench -- all --small --json', () => {
   );
 
   it.each(['record', 'relay', 'roundtrip', 'consume'])('%s: counts the SQL statements per message', (scenario) => {
-    for (const { statementsPerMessage } of results.get(scenario)!.figures)
-      expect(statementsPerMessage).toBeGreaterThan(0);
+    for (const { cost } of results.get(scenario)!.figures) expect(cost!.statements).toBeGreaterThan(0);
   });
 
+  const onLinux = process.platform === 'linux' ? it : it.skip;
+  onLinux.each(['record', 'relay', 'roundtrip', 'consume'])(
+    '%s: says what a message costs every process, and what it costs by hand',
+    (scenario) => {
+      for (const { cost, baseline } of results.get(scenario)!.figures) {
+        for (const of of [cost, baseline!.cost]) {
+          expect(Object.keys(of!.processorMs!)).toEqual(expect.arrayContaining(['PostgreSQL', 'RabbitMQ']));
+          for (const ms of Object.values(of!.processorMs!)) expect(ms).toBeGreaterThanOrEqual(0);
+        }
+      }
+    },
+  );
+
   it('counts one statement more for the transaction that records a message', () => {
-    for (const { statementsPerMessage, baselineStatementsPerMessage } of results.get('record')!.figures) {
-      expect(statementsPerMessage! - baselineStatementsPerMessage!).toBeCloseTo(1);
+    for (const { cost, baseline } of results.get('record')!.figures) {
+      expect(cost!.statements! - baseline!.cost!.statements!).toBeCloseTo(1);
     }
   });
 });

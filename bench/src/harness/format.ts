@@ -1,4 +1,4 @@
-import { describeTarget, type Figure, type ScenarioResult } from './result';
+import { type Cost, describeTarget, type Figure, type ScenarioResult } from './result';
 
 /** A number as a person reads it. */
 export function short(value: number): string {
@@ -10,10 +10,10 @@ export function short(value: number): string {
 
 /** The columns of a figure, for the terminal and for the report. */
 export function columns(figure: Figure): Record<string, string> {
-  const { baseline, ratio, target, reached, statementsPerMessage, baselineStatementsPerMessage } = figure;
+  const { baseline, ratio, target, reached, cost } = figure;
   const range = ({ median, min, max }: { median: number; min: number; max: number }): string =>
     `${short(median)} [${short(min)}–${short(max)}]`;
-  const statements = [statementsPerMessage, baselineStatementsPerMessage]
+  const statements = [cost?.statements, baseline?.cost?.statements]
     .map((count) => (count === undefined ? '–' : count.toFixed(2)))
     .join(' / ');
   return {
@@ -28,9 +28,43 @@ export function columns(figure: Figure): Record<string, string> {
   };
 }
 
+/** Processor time per message, a row for everything that was measured; empty if the system does not tell. */
+export function costRows({ figures }: ScenarioResult): Record<string, string>[] {
+  const all = figures.flatMap(({ name, cost, baseline }): [string, Cost | undefined][] => [
+    [name, cost],
+    ...(baseline ? [[baseline.name, baseline.cost] as [string, Cost | undefined]] : []),
+  ]);
+  const known = new Map(all.flatMap(([name, cost]) => (cost?.processorMs ? [[name, cost.processorMs] as const] : [])));
+  const names = [...new Set([...known.values()].flatMap((cost) => Object.keys(cost)))];
+  return [...known].map(([name, cost]) => ({
+    'processor time per message': name,
+    unit: 'ms',
+    ...Object.fromEntries(
+      names.map((process) => [process, cost[process] === undefined ? '–' : milliseconds(cost[process])]),
+    ),
+    together: milliseconds(Object.values(cost).reduce((sum, ms) => sum + ms, 0)),
+  }));
+}
+
+function milliseconds(ms: number): string {
+  return ms.toFixed(3);
+}
+
 /** A scenario for the terminal. */
 export function describeResult(result: ScenarioResult): string {
-  const rows = result.figures.map(columns);
+  const baselines = [
+    ...new Set(result.figures.map(({ baseline }) => baseline?.name).filter((name) => name !== undefined)),
+  ];
+  return [
+    `${result.scenario}: ${result.measures}`,
+    ...baselines.map((name) => `  baseline: ${name}`),
+    ...[result.figures.map(columns), costRows(result)].filter((rows) => rows.length > 0).flatMap(aligned),
+    ...result.figures.flatMap(({ name, note }) => (note ? [`  ${name}: ${note}`] : [])),
+    '',
+  ].join('\n');
+}
+
+function aligned(rows: readonly Record<string, string>[]): string[] {
   const names = Object.keys(rows[0] ?? {});
   const widths = names.map((name) => Math.max(name.length, ...rows.map((row) => row[name]!.length)));
   const line = (cells: readonly string[]): string =>
@@ -38,17 +72,10 @@ export function describeResult(result: ScenarioResult): string {
       .map((cell, index) => cell.padEnd(widths[index]!))
       .join('  ')
       .trimEnd();
-  const baselines = [
-    ...new Set(result.figures.map(({ baseline }) => baseline?.name).filter((name) => name !== undefined)),
-  ];
   return [
-    `${result.scenario}: ${result.measures}`,
-    ...baselines.map((name) => `  baseline: ${name}`),
     '',
     line(names),
     line(widths.map((width) => '-'.repeat(width))),
     ...rows.map((row) => line(names.map((name) => row[name]!))),
-    ...result.figures.flatMap(({ name, note }) => (note ? [`  ${name}: ${note}`] : [])),
-    '',
-  ].join('\n');
+  ];
 }

@@ -1,4 +1,5 @@
 import type { Machine } from './machine';
+import type { ProcessorMs } from './processor-time';
 import { pairedRatio, type Summary } from './statistics';
 
 /** What a scenario found: printed with `--json`, kept in `bench/results`, drawn by the report. */
@@ -14,16 +15,22 @@ export interface ScenarioResult {
   readonly charts: readonly Chart[];
 }
 
+/** What a message costs; in the median of the rounds. */
+export interface Cost {
+  /** SQL statements that the databases executed, BEGIN and COMMIT included; undefined if nobody counts. */
+  readonly statements?: number;
+  /** Processor time, by process; undefined where the system does not tell. */
+  readonly processorMs?: ProcessorMs;
+}
+
 /** One line of the table. */
 export interface Figure extends Summary {
   readonly name: string;
   readonly unit: string;
-  readonly baseline?: Summary & { readonly name: string };
+  readonly baseline?: Summary & { readonly name: string; readonly cost?: Cost };
   /** Ours through the baseline's, paired by round. */
   readonly ratio?: Summary;
-  /** SQL statements the library's databases executed per message, BEGIN and COMMIT included. */
-  readonly statementsPerMessage?: number;
-  readonly baselineStatementsPerMessage?: number;
+  readonly cost?: Cost;
   readonly target?: Target;
   readonly reached?: boolean;
   /** Why a target is not reached, or what to know when reading the line. */

@@ -1,7 +1,8 @@
-import { Cleanup, findRabbit, type RabbitServer, startPostgres } from '@tallystick/services';
+import { Cleanup, findRabbit, type PostgresServer, type RabbitServer, startPostgres } from '@tallystick/services';
 import { connect } from 'amqplib';
 import { Client } from 'pg';
 import { type Machine, describeMachine } from './machine';
+import type { Processes } from './processor-time';
 import type { Progress } from './progress';
 import { StatementCounter } from './statement-counter';
 
@@ -20,18 +21,25 @@ export class Stage {
   private constructor(
     private readonly adminUrl: string,
     private readonly rabbit: RabbitServer,
+    /** The servers, if they are ours. */
+    readonly processes: Processes,
     readonly statements: StatementCounter,
     private readonly versions: { postgres: string; rabbitmq: string },
   ) {}
 
   static async open(options: StageOptions, cleanup: Cleanup, progress: Progress): Promise<Stage> {
     const onProgress = (line: string): void => progress.line(line);
-    const adminUrl = options.databaseUrl ?? (await ownPostgres(cleanup, onProgress));
+    const postgres = options.databaseUrl === undefined ? await ownPostgres(cleanup, onProgress) : undefined;
+    const adminUrl = options.databaseUrl ?? postgres!.url();
     const rabbit = cleanup.stopLater(await findRabbit({ url: options.amqpUrl, onProgress }));
     const statements = cleanup.stopLater(await StatementCounter.connect(adminUrl));
     if (!statements.available) progress.line('pg_stat_statements is not loaded there: statements are not counted');
     const versions = { postgres: await postgresVersion(adminUrl), rabbitmq: await rabbitVersion(rabbit.url) };
-    return new Stage(adminUrl, rabbit, statements, versions);
+    const processes = {
+      ...(postgres?.pid !== undefined && { PostgreSQL: postgres.pid }),
+      ...(rabbit.pid !== undefined && { RabbitMQ: rabbit.pid }),
+    };
+    return new Stage(adminUrl, rabbit, processes, statements, versions);
   }
 
   machine(): Machine {
@@ -81,12 +89,12 @@ export const BROKER_OBJECTS = {
   exchanges: ['bench.requests', 'bench.announcements', 'bench.receipts', 'bench-raw'],
 } as const;
 
-async function ownPostgres(cleanup: Cleanup, onProgress: (line: string) => void): Promise<string> {
+async function ownPostgres(cleanup: Cleanup, onProgress: (line: string) => void): Promise<PostgresServer> {
   const postgres = await startPostgres({
     onProgress,
     settings: { shared_preload_libraries: 'pg_stat_statements', max_wal_size: '4GB', shared_buffers: '512MB' },
   });
-  return cleanup.stopLater(postgres).url();
+  return cleanup.stopLater(postgres);
 }
 
 export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {

@@ -54,6 +54,10 @@ export class Remote<Name extends RoleName> {
     }
   }
 
+  get pid(): number {
+    return this.child.pid!;
+  }
+
   call<Method extends keyof Methods<Roles[Name]> & string>(
     method: Method,
     ...args: Parameters<Extract<Roles[Name][Method], (...args: never[]) => unknown>>

@@ -25,8 +25,8 @@ const result: ScenarioResult = {
       name: 'against the loop',
       unit: 'messages/s',
       ours: summarise([9_000, 9_500, 9_200]),
-      baseline: { name: 'by hand', ...summarise([10_000, 10_000, 10_000]) },
-      statementsPerMessage: 0.0123,
+      cost: { statements: 0.0123, processorMs: { relay: 0.05, PostgreSQL: 0.0601 } },
+      baseline: { name: 'by hand', ...summarise([10_000, 10_000, 10_000]), cost: { processorMs: { relay: 0.03 } } },
       target: { of: 'ratio', atLeast: 0.95 },
       note: 'see the profile',
     }),
@@ -74,6 +74,13 @@ describe('the report', () => {
   it('shows median, extremes, baseline, ratio, statements, target and whether it is reached', () => {
     expect(text).toContain(
       '| against the loop | messages/s | 9,200 [9,000–9,500] | 10,000 [10,000–10,000] | 0.92 [0.90–0.95] | 0.01 / – | ≥ 0.95 × | no |',
+    );
+  });
+
+  it('shows what a message cost every process, and the baseline', () => {
+    expect(text).toContain(
+      '| processor time per message | unit | relay | PostgreSQL | together |\n| --- | --- | ---: | ---: | ---: |\n' +
+        '| against the loop | ms | 0.050 | 0.060 | 0.110 |\n| by hand | ms | 0.030 | – | 0.030 |',
     );
   });
 

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { columns, short } from '../harness/format';
+import { columns, costRows, short } from '../harness/format';
 import type { ScenarioResult } from '../harness/result';
 import { readResult } from '../harness/results-folder';
 import { drawChart } from './chart';
@@ -11,7 +11,8 @@ const HEADER = `# Benchmark results
 
 Written by \`npm run bench -- report\` from the JSON files beside it; do not edit. Figures of one machine mean nothing
 alone: read the ratios. Every baseline was measured in the same run, in turns with the library, and the ratio compares
-neighbouring rounds. SQL statements are counted by PostgreSQL itself, BEGIN and COMMIT included.
+neighbouring rounds. SQL statements are counted by PostgreSQL itself, BEGIN and COMMIT included; processor time by the
+kernel, for every process with its children, in the middle round.
 
 Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them. Why a goal is
 missed: [docs/speed.md](../../docs/speed.md).
@@ -43,6 +44,7 @@ export function reportText(results: readonly ScenarioResult[]): string {
 
 function section(result: ScenarioResult): string {
   const { scenario, measures, parameters, startedAt, tookSeconds, figures, charts } = result;
+  const costs = costRows(result);
   const baselines = new Set(figures.flatMap(({ baseline }) => baseline?.name ?? []));
   const notes = figures.flatMap(({ name, note }) => (note === undefined ? [] : [`- *${name}*: ${note}`]));
   return [
@@ -59,6 +61,7 @@ function section(result: ScenarioResult): string {
     '',
     table(figures.map(columns)),
     '',
+    ...(costs.length > 0 ? [table(costs), ''] : []),
     ...(notes.length > 0 ? [...notes, ''] : []),
     ...charts.flatMap(({ name, title }) => [`![${title}](${name}.svg)`, '']),
   ].join('\n');

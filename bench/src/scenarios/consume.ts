@@ -4,13 +4,13 @@ import { summarise } from '../harness/statistics';
 import { CONCURRENCY } from '../library/orders';
 import { Remote } from '../processes/remote';
 import { clear, type ConsumerBacklog, drained, libraryBacklog, publishOrders, rawBacklog } from './consumer-backlog';
+import { costing, type Measured, medianCost } from './cost';
 import { database } from './databases';
-import { counting } from './pairs';
+import { LIBRARY_GROUPED } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const SINGLE = 'hand-written, one transaction per message';
 const ALONE = 'library, one transaction per message';
-const GROUPED = 'library, group commit';
 
 /** How fast a consumer gets through a backlog. */
 export const consume: Scenario = {
@@ -26,17 +26,20 @@ export const consume: Scenario = {
     const raw = rawBacklog({ amqpUrl, databaseUrl: await database(context, 'raw-orders') });
 
     /** The consumer starts when its backlog is there, as after an outage. */
-    const drain = async (backlog: ConsumerBacklog, count: number, begin: () => Promise<{ stop(): Promise<void> }>) => {
+    const drain = async (backlog: ConsumerBacklog, count: number, begin: () => Promise<Service>) => {
       await clear(backlog);
       await publishOrders(backlog, count);
-      return counting(context, [backlog.databaseUrl], count, async () => {
-        const consumer = await begin();
-        try {
-          return await drained(backlog, count);
-        } finally {
-          await consumer.stop();
-        }
-      });
+      const place = { databases: [backlog.databaseUrl], processes: {} };
+      let consumer: Service | undefined;
+      try {
+        return await costing(context, place, count, async (watch) => {
+          consumer = await begin();
+          await watch({ consumer: consumer.pid });
+          return drained(backlog, count);
+        });
+      } finally {
+        await consumer?.stop();
+      }
     };
     const library = (name: string, count: number, groupCommit: boolean, rejectEvery?: number) => ({
       name,
@@ -51,7 +54,7 @@ export const consume: Scenario = {
       rounds,
       [
         library(ALONE, count, false),
-        library(GROUPED, count, true),
+        library(LIBRARY_GROUPED, count, true),
         {
           name: SINGLE,
           measure: () =>
@@ -64,8 +67,8 @@ export const consume: Scenario = {
     );
     const figures = [
       against(accepted, ALONE, SINGLE, '0 % rejected'),
-      against(accepted, GROUPED, SINGLE, '0 % rejected', 2),
-      against(accepted, GROUPED, ALONE, '0 % rejected', 0.9),
+      against(accepted, LIBRARY_GROUPED, SINGLE, '0 % rejected', 2),
+      against(accepted, LIBRARY_GROUPED, ALONE, '0 % rejected', 0.9),
     ];
     for (const [rejected, every] of [
       ['2 %', 50],
@@ -73,10 +76,10 @@ export const consume: Scenario = {
     ] as const) {
       const measured = await alternate(
         rounds,
-        [library(ALONE, fewer, false, every), library(GROUPED, fewer, true, every)],
+        [library(ALONE, fewer, false, every), library(LIBRARY_GROUPED, fewer, true, every)],
         told(rejected),
       );
-      figures.push(against(measured, GROUPED, ALONE, `${rejected} rejected`, 0.9));
+      figures.push(against(measured, LIBRARY_GROUPED, ALONE, `${rejected} rejected`, 0.9));
     }
     return {
       parameters: { messages: count, messagesWithRejections: fewer, concurrency: CONCURRENCY },
@@ -85,13 +88,13 @@ export const consume: Scenario = {
   },
 };
 
-interface Drained {
-  readonly result: number;
-  readonly statementsPerMessage: number | undefined;
+interface Service {
+  readonly pid: number;
+  stop(): Promise<void>;
 }
 
 function against(
-  measured: ReadonlyMap<string, readonly Drained[]>,
+  measured: ReadonlyMap<string, readonly Measured<number>[]>,
   ours: string,
   baseline: string,
   rejected: string,
@@ -102,9 +105,8 @@ function against(
     name: `${ours}, ${rejected}`,
     unit: 'messages/s',
     ours: summarise(own.map(({ result }) => result)),
-    baseline: { name: baseline, ...summarise(other.map(({ result }) => result)) },
-    statementsPerMessage: own[0]!.statementsPerMessage,
-    baselineStatementsPerMessage: other[0]!.statementsPerMessage,
+    cost: medianCost(own),
+    baseline: { name: baseline, ...summarise(other.map(({ result }) => result)), cost: medianCost(other) },
     target: atLeast === undefined ? undefined : { of: 'ratio', atLeast },
   });
 }

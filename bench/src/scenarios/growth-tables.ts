@@ -42,7 +42,7 @@ select id, '${ORDERS}', 'completed', 1, 'rejected', 'accepted', clock_timestamp(
 from added -- bench`;
 
 /** Final rows number `from` to `to`, in both services: what a busy system keeps until it is pruned. */
-export async function addFinalRows({ databases }: Pair, from: number, to: number): Promise<void> {
+export async function addFinalRows({ place: { databases } }: Pair, from: number, to: number): Promise<void> {
   const [users, orders] = databases as [string, string];
   const payload = JSON.stringify(newOrder(1));
   await Promise.all([
@@ -54,12 +54,12 @@ export async function addFinalRows({ databases }: Pair, from: number, to: number
   await vacuum(orders, 'inbox_message');
 }
 
-export async function addPendingRows({ databases }: Pair, count: number): Promise<void> {
+export async function addPendingRows({ place: { databases } }: Pair, count: number): Promise<void> {
   await insert(databases[0]!, PENDING, [count, JSON.stringify(newOrder(1))]);
   await vacuum(databases[0]!, 'outbox_delivery');
 }
 
-export async function addOldRows({ databases }: Pair, count: number): Promise<void> {
+export async function addOldRows({ place: { databases } }: Pair, count: number): Promise<void> {
   await insert(databases[0]!, OLD, [count, JSON.stringify(newOrder(1))]);
 }
 

@@ -27,7 +27,7 @@ export const growth: Scenario = {
     const { stage, cleanup, progress } = context;
     const largest = size(context, 5_000_000, 10_000);
     const sizes = [largest / 50, largest / 5, largest].map(Math.ceil);
-    const open = async () => libraryPair(context, await stage.broker(cleanup), { pollInterval: POLL_MS });
+    const open = async () => libraryPair(context, await stage.broker(cleanup), { outbox: { pollInterval: POLL_MS } });
     const [empty, full] = [await open(), await open()];
     const points: [number, number][] = [];
     const figures: Figure[] = [];
@@ -64,7 +64,7 @@ async function whilePruning(context: Context, empty: Pair, full: Pair, rows: num
 /** No row that was changed meanwhile can be cleaned away: claims wade through them. */
 async function withSnapshot(context: Context, empty: Pair, full: Pair): Promise<Figure[]> {
   const { cleanup, small } = context;
-  const [users] = full.databases as [string];
+  const [users] = full.place.databases as [string];
   const reader = new Client({ connectionString: users });
   await reader.connect();
   cleanup.defer(() => reader.end());
@@ -107,7 +107,7 @@ async function compare(context: Context, empty: Pair, full: Pair, name: string, 
 
 async function measure({ stage, small }: Context, pair: Pair): Promise<Round> {
   const { latenciesMs } = await pair.roundTrips({ count: small ? 10 : 100, concurrency: 1 });
-  const [users] = pair.databases as [string];
+  const [users] = pair.place.databases as [string];
   await stage.statements.reset([users]);
   await sleep(small ? 200 : 500);
   const claim = (await stage.statements.read([users]))?.find(({ statement }) => statement === 'outbox.claim');

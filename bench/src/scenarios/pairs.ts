@@ -1,8 +1,8 @@
-import { total } from '../harness/statement-counter';
 import { CONCURRENCY } from '../library/orders';
 import type { LibraryProducerOptions } from '../library/producer';
 import { Remote } from '../processes/remote';
 import type { LoadResult } from '../processes/roles';
+import type { Place } from './cost';
 import { database } from './databases';
 import type { Context } from './scenario';
 
@@ -12,7 +12,7 @@ export const PRODUCER_POOL = 16;
 /** Both services as processes: one way of doing the whole round trip. */
 export interface Pair {
   readonly name: string;
-  readonly databases: readonly string[];
+  readonly place: Place;
   roundTrips(load: { count: number; concurrency: number }): Promise<LoadResult>;
   atRate(load: { perSecond: number; seconds: number }): Promise<LoadResult>;
   /** Deletes what is old enough; the library's pair only. */
@@ -20,6 +20,7 @@ export interface Pair {
 }
 
 export const LIBRARY = 'library';
+export const LIBRARY_GROUPED = 'library, group commit';
 export const RAW_SINGLE = 'hand-written, one update per mark';
 export const RAW_COALESCED = 'hand-written, coalesced marks, batched consumer';
 
@@ -27,15 +28,17 @@ export const RAW_COALESCED = 'hand-written, coalesced marks, batched consumer';
 export async function libraryPair(
   context: Context,
   amqpUrl: string,
-  outbox?: LibraryProducerOptions['outbox'],
+  { outbox, groupCommit = false }: { outbox?: LibraryProducerOptions['outbox']; groupCommit?: boolean } = {},
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
   const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox };
-  const [producer] = await Promise.all([
+  const [producer, consumer] = await Promise.all([
     start(context, 'library-producer', options),
-    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl }),
+    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, groupCommit }),
   ]);
-  return warm(context, { ...pairOf(LIBRARY, [users, orders], producer), prune: () => producer.call('prune') });
+  const place = placeOf([users, orders], producer, consumer);
+  const name = groupCommit ? LIBRARY_GROUPED : LIBRARY;
+  return warm(context, { ...pairOf(name, place, producer), prune: () => producer.call('prune') });
 }
 
 /** (a) or (b) of the hand-written versions, its two services as processes, warmed up. Each needs a broker of its own. */
@@ -46,7 +49,7 @@ export async function rawPair(
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'raw-users'), await database(context, 'raw-orders')];
   const single = name === RAW_SINGLE;
-  const [producer] = await Promise.all([
+  const [producer, consumer] = await Promise.all([
     start(context, 'raw-producer', {
       databaseUrl: users,
       amqpUrl,
@@ -60,7 +63,7 @@ export async function rawPair(
       transactions: single ? 'single' : 'batched',
     }),
   ]);
-  return warm(context, pairOf(name, [users, orders], producer));
+  return warm(context, pairOf(name, placeOf([users, orders], producer, consumer), producer));
 }
 
 /** Starts a service in a process of its own, and stops it when the scenario is over. */
@@ -72,28 +75,15 @@ export async function start<Name extends Parameters<typeof Remote.start>[0]>(
   return cleanup.stopLater(await Remote.start(role, options));
 }
 
-/** SQL statements per message that the pair's databases executed during `work`; undefined if nobody counts. */
-export async function counting<T>(
-  { stage }: Context,
-  databases: readonly string[],
-  messages: number,
-  work: () => Promise<T>,
-): Promise<{ result: T; statementsPerMessage: number | undefined }> {
-  await stage.statements.reset(databases);
-  const result = await work();
-  const counted = await stage.statements.read(databases);
-  return { result, statementsPerMessage: counted && total(counted) / messages };
+function placeOf(databases: readonly string[], producer: { pid: number }, consumer: { pid: number }): Place {
+  return { databases, processes: { producer: producer.pid, consumer: consumer.pid } };
 }
 
-function pairOf(
-  name: string,
-  databases: string[],
-  producer: Remote<'library-producer'> | Remote<'raw-producer'>,
-): Pair {
+function pairOf(name: string, place: Place, producer: Remote<'library-producer'> | Remote<'raw-producer'>): Pair {
   const call = producer as Remote<'raw-producer'>;
   return {
     name,
-    databases,
+    place,
     roundTrips: (load) => call.call('roundTrips', load),
     atRate: (load) => call.call('atRate', load),
   };
@@ -102,6 +92,6 @@ function pairOf(
 /** Until the code is compiled, the statements are prepared and the tables are known to the planner. */
 async function warm({ small, stage }: Context, pair: Pair): Promise<Pair> {
   await pair.roundTrips({ count: small ? 32 : 1_000, concurrency: 32 });
-  for (const url of pair.databases) await stage.analyze(url);
+  for (const url of pair.place.databases) await stage.analyze(url);
   return pair;
 }

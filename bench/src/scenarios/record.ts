@@ -8,8 +8,8 @@ import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
 import { LibraryProducer } from '../library/producer';
 import { pay } from '../library/purchases';
+import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES, truncate } from './databases';
-import { counting } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 type Statements = 2 | 4;
@@ -76,22 +76,26 @@ export const record: Scenario = {
           measure: async () => {
             await truncate(url, tables);
             await repeat(buy, { ...each, messages: Math.ceil(messages / 10) });
-            return counting(context, [url], messages, () => repeat(buy, { ...each, messages }));
+            const place = { databases: [url], processes: { application: process.pid } };
+            return costing(context, place, messages, () => repeat(buy, { ...each, messages }));
           },
         })),
         (name, round, { result }) =>
           context.progress.line(`  round ${round}: ${label(each)}: ${result.toFixed(0)}/s · ${name} the message`),
       );
       const summary = (name: string) => summarise(measured.get(name)!.map(({ result }) => result));
-      const statements = (name: string) => measured.get(name)![0]!.statementsPerMessage;
+      const cost = (name: string) => medianCost(measured.get(name)!);
       figures.push(
         figure({
           name: label(each),
           unit: 'transactions/s',
           ours: summary('with'),
-          baseline: { name: 'the same transaction through TypeORM, without the message', ...summary('without') },
-          statementsPerMessage: statements('with'),
-          baselineStatementsPerMessage: statements('without'),
+          cost: cost('with'),
+          baseline: {
+            name: 'the same transaction through TypeORM, without the message',
+            ...summary('without'),
+            cost: cost('without'),
+          },
           target: each.atLeast === undefined ? undefined : { of: 'ratio', atLeast: each.atLeast },
         }),
       );

@@ -5,6 +5,7 @@ import { USERS } from '../business/order-requested';
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
+import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES } from './databases';
 import {
   type Backlog,
@@ -16,7 +17,7 @@ import {
   publishBacklog,
   RAW_ORDERS,
 } from './drain';
-import { counting, LIBRARY, start } from './pairs';
+import { LIBRARY, start } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const LOOP = 'hand-written loop: claim 500, pipelined confirms, one mark';
@@ -35,8 +36,8 @@ export const relay: Scenario = {
     await emptyQueue(amqpUrl, LIBRARY_ORDERS);
     // An idle relay looks once a second; here it should notice the backlog as soon as the hand-written one.
     const outbox = { pollInterval: 50 };
-    await start(context, 'library-producer', { databaseUrl: ours, amqpUrl, poolSize: 2, outbox });
-    await start(context, 'raw-relay', { databaseUrl: raw, amqpUrl });
+    const relay = await start(context, 'library-producer', { databaseUrl: ours, amqpUrl, poolSize: 2, outbox });
+    const byHand = await start(context, 'raw-relay', { databaseUrl: raw, amqpUrl });
 
     const library: Backlog = {
       databaseUrl: ours,
@@ -45,24 +46,26 @@ export const relay: Scenario = {
       sentIn: 'outbox_delivery',
     };
     const loop: Backlog = { databaseUrl: raw, fill: FILL_RAW_OUTBOX, tables: OUTBOX_TABLES, sentIn: 'outbox' };
-    const drain = async (backlog: Backlog, count: number) => {
+    const drain = async (backlog: Backlog, { pid }: { pid: number }, count: number) => {
       for (const queue of [LIBRARY_ORDERS, RAW_ORDERS]) await emptyQueue(amqpUrl, queue);
-      return counting(context, [backlog.databaseUrl], count, () => drainOutbox(backlog, count));
+      const place = { databases: [backlog.databaseUrl], processes: { relay: pid } };
+      return costing(context, place, count, () => drainOutbox(backlog, count));
     };
     const bare = async () => {
       await emptyQueue(amqpUrl, RAW_ORDERS);
       const body = JSON.stringify(newOrder(1));
       const message = () => ({ body, properties: { messageId: randomUUID(), type: 'order.requested', appId: USERS } });
-      return { result: await publishBacklog(amqpUrl, RAW_ORDERS, count, message), statementsPerMessage: 0 };
+      const place = { databases: [], processes: { relay: process.pid } };
+      return costing(context, place, count, () => publishBacklog(amqpUrl, RAW_ORDERS, count, message));
     };
-    await drain(library, Math.ceil(count / 10)); // warm
-    await drain(loop, Math.ceil(count / 10));
+    await drain(library, relay, Math.ceil(count / 10)); // warm
+    await drain(loop, byHand, Math.ceil(count / 10));
 
     const measured = await alternate(
       rounds,
       [
-        { name: LIBRARY, measure: () => drain(library, count) },
-        { name: LOOP, measure: () => drain(loop, count) },
+        { name: LIBRARY, measure: () => drain(library, relay, count) },
+        { name: LOOP, measure: () => drain(loop, byHand, count) },
         { name: BARE, measure: bare },
       ],
       (name, round, { result }) => progress.line(`  round ${round}: ${result.toFixed(0)}/s · ${name}`),
@@ -72,9 +75,12 @@ export const relay: Scenario = {
         name: `against ${name.split(':')[0]}`,
         unit: 'messages/s',
         ours: summarise(measured.get(LIBRARY)!.map(({ result }) => result)),
-        baseline: { name, ...summarise(measured.get(name)!.map(({ result }) => result)) },
-        statementsPerMessage: measured.get(LIBRARY)![0]!.statementsPerMessage,
-        baselineStatementsPerMessage: measured.get(name)![0]!.statementsPerMessage,
+        cost: medianCost(measured.get(LIBRARY)!),
+        baseline: {
+          name,
+          ...summarise(measured.get(name)!.map(({ result }) => result)),
+          cost: medianCost(measured.get(name)!),
+        },
         target: { of: 'ratio', atLeast },
       });
     return { parameters: { messages: count }, figures: [against(LOOP, 0.9), against(BARE, 0.5)] };

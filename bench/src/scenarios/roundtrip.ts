@@ -1,7 +1,8 @@
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { latencies, summarise } from '../harness/statistics';
-import { counting, LIBRARY, libraryPair, type Pair, RAW_COALESCED, RAW_SINGLE, rawPair } from './pairs';
+import { costing, type Measured, medianCost } from './cost';
+import { LIBRARY, LIBRARY_GROUPED, libraryPair, type Pair, RAW_COALESCED, RAW_SINGLE, rawPair } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const CONCURRENCY = 32;
@@ -11,7 +12,6 @@ const OTHER_CONCURRENCIES = [1, 8, 128];
 interface Round {
   readonly perSecond: number;
   readonly p50: number;
-  readonly statementsPerMessage: number | undefined;
 }
 
 /** The whole way, both services as processes: debit → order → receipt → completed. */
@@ -25,39 +25,31 @@ export const roundtrip: Scenario = {
     const broker = (): Promise<string> => stage.broker(cleanup);
     const pairs = [
       await libraryPair(context, await broker()),
+      await libraryPair(context, await broker(), { groupCommit: true }),
       await rawPair(context, await broker(), RAW_SINGLE),
       await rawPair(context, await broker(), RAW_COALESCED),
     ];
-    const run = async (pair: Pair, count: number, concurrency: number): Promise<Round> => {
-      const { result, statementsPerMessage } = await counting(context, pair.databases, count, () =>
-        pair.roundTrips({ count, concurrency }),
-      );
-      return {
-        perSecond: (count / result.tookMs) * 1000,
-        p50: latencies(result.latenciesMs).p50,
-        statementsPerMessage,
-      };
-    };
+    const run = (pair: Pair, count: number, concurrency: number): Promise<Measured<Round>> =>
+      costing(context, pair.place, count, async () => {
+        const { tookMs, latenciesMs } = await pair.roundTrips({ count, concurrency });
+        return { perSecond: (count / tookMs) * 1000, p50: latencies(latenciesMs).p50 };
+      });
 
     const measured = await alternate(
       rounds,
       pairs.map((pair) => ({ name: pair.name, measure: () => run(pair, count, CONCURRENCY) })),
-      (name, round, { perSecond, p50 }) =>
+      (name, round, { result: { perSecond, p50 } }) =>
         progress.line(`  round ${round}: ${perSecond.toFixed(0)}/s, p50 ${p50.toFixed(1)} ms · ${name}`),
     );
-    const perSecond = (name: string) => summarise(measured.get(name)!.map((round) => round.perSecond));
-    const statements = (name: string) => {
-      const counted = measured.get(name)!.flatMap(({ statementsPerMessage }) => statementsPerMessage ?? []);
-      return counted.length > 0 ? summarise(counted).median : undefined;
-    };
-    const against = (letter: string, name: string, atLeast: number) =>
+    const perSecond = (name: string) => summarise(measured.get(name)!.map(({ result }) => result.perSecond));
+    const cost = (name: string) => medianCost(measured.get(name)!);
+    const against = (ours: string, letter: string, name: string, atLeast: number) =>
       figure({
-        name: `${CONCURRENCY} under way, against (${letter})`,
+        name: `${ours}, against (${letter})`,
         unit: 'round trips/s',
-        ours: perSecond(LIBRARY),
-        baseline: { name, ...perSecond(name) },
-        statementsPerMessage: statements(LIBRARY),
-        baselineStatementsPerMessage: statements(name),
+        ours: perSecond(ours),
+        cost: cost(ours),
+        baseline: { name, ...perSecond(name), cost: cost(name) },
         target: { of: 'ratio', atLeast },
       });
 
@@ -66,14 +58,17 @@ export const roundtrip: Scenario = {
     );
     for (const concurrency of OTHER_CONCURRENCIES) {
       for (const pair of pairs) {
-        const { perSecond } = await run(pair, Math.min(count, Math.max(50, count * concurrency) / 8), concurrency);
-        points.get(pair.name)!.push([concurrency, perSecond]);
-        progress.line(`  ${concurrency} under way: ${perSecond.toFixed(0)}/s · ${pair.name}`);
+        const { result } = await run(pair, Math.min(count, Math.max(50, count * concurrency) / 8), concurrency);
+        points.get(pair.name)!.push([concurrency, result.perSecond]);
+        progress.line(`  ${concurrency} under way: ${result.perSecond.toFixed(0)}/s · ${pair.name}`);
       }
     }
     return {
       parameters: { messages: count, concurrency: CONCURRENCY },
-      figures: [against('a', RAW_SINGLE, 1.3), against('b', RAW_COALESCED, 0.8)],
+      figures: [LIBRARY, LIBRARY_GROUPED].flatMap((ours) => [
+        against(ours, 'a', RAW_SINGLE, 1.3),
+        against(ours, 'b', RAW_COALESCED, 0.8),
+      ]),
       charts: [
         {
           name: 'throughput',
