@@ -88,6 +88,12 @@ describe('npm run bench -- all --small --json', () => {
     },
   );
 
+  it('backlog: sends callers away from routes that may be shed, and from no others', () => {
+    const found = new Map(results.get('backlog')!.figures.map(({ name, median }) => [name, median]));
+    expect(found.get('sheddable requests refused')).toBeGreaterThan(0);
+    expect(found.get('other requests refused')).toBe(0);
+  });
+
   it('counts one statement more for the transaction that records a message', () => {
     for (const { cost, baseline } of results.get('record')!.figures) {
       expect(cost!.statements! - baseline!.cost!.statements!).toBeCloseTo(1);

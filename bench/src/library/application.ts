@@ -1,4 +1,4 @@
-import { type INestApplicationContext, Logger, type Provider } from '@nestjs/common';
+import { type DynamicModule, type INestApplicationContext, Logger, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
@@ -9,6 +9,7 @@ type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
 export interface ApplicationOptions extends SideOptions {
   readonly service: string;
   readonly providers: Provider[];
+  readonly controllers?: Type[];
   /** Connections of the application's own pool. */
   readonly poolSize: number;
   /** Hears what the library reports anyway, from its first event on: no statement is added to what is measured. */
@@ -17,32 +18,34 @@ export interface ApplicationOptions extends SideOptions {
   readonly outbox?: Partial<Omit<OutboxModuleOptions, 'service' | 'transport'>>;
 }
 
-/** A Nest application with the library in it, wired as the README says. Its tables exist already. */
-export async function startApplication(options: ApplicationOptions): Promise<INestApplicationContext> {
+/** An application with the library in it, wired as the README says. Its tables exist already. */
+export function applicationModule(options: ApplicationOptions): DynamicModule {
   class BenchModule {}
-  return NestFactory.createApplicationContext(
-    {
-      module: BenchModule,
-      imports: [
-        TypeOrmModule.forRoot({
-          type: 'postgres',
-          url: options.databaseUrl,
-          connectTimeoutMS: 10_000,
-          extra: { max: options.poolSize },
-        }),
-        OutboxModule.forRoot({
-          service: options.service,
-          transport: rabbitMq({ url: options.amqpUrl, prefix: 'bench' }),
-          ...options.outbox,
-        }),
-      ],
-      providers: [
-        ...options.providers,
-        { provide: onEvent, inject: [OutboxMonitor], useFactory: (monitor) => onEvent(monitor, options.onEvent) },
-      ],
-    },
-    { logger: ['fatal', 'error', 'warn'] },
-  );
+  return {
+    module: BenchModule,
+    imports: [
+      TypeOrmModule.forRoot({
+        type: 'postgres',
+        url: options.databaseUrl,
+        connectTimeoutMS: 10_000,
+        extra: { max: options.poolSize },
+      }),
+      OutboxModule.forRoot({
+        service: options.service,
+        transport: rabbitMq({ url: options.amqpUrl, prefix: 'bench' }),
+        ...options.outbox,
+      }),
+    ],
+    controllers: options.controllers,
+    providers: [
+      ...options.providers,
+      { provide: onEvent, inject: [OutboxMonitor], useFactory: (monitor) => onEvent(monitor, options.onEvent) },
+    ],
+  };
+}
+
+export async function startApplication(options: ApplicationOptions): Promise<INestApplicationContext> {
+  return NestFactory.createApplicationContext(applicationModule(options), { logger: ['fatal', 'error', 'warn'] });
 }
 
 /** Stops it. That its connections end is no news then. */

@@ -6,6 +6,7 @@ import { closedLoop, type Load, openLoop } from '../business/load';
 import type { Consumer, Producer, SideOptions } from '../business/sides';
 import { LibraryConsumer, type LibraryConsumerOptions } from '../library/consumer';
 import { LibraryProducer, type LibraryProducerOptions } from '../library/producer';
+import { LibraryShop, type LibraryShopOptions } from '../library/shop';
 
 /** What a load came to. */
 export interface LoadResult {
@@ -119,6 +120,7 @@ class ConsumerRole extends Role {
 const ROLES = {
   'library-producer': (options: LibraryProducerOptions) => new LibraryProducerRole(options),
   'library-consumer': (options: LibraryConsumerOptions) => new ConsumerRole(new LibraryConsumer(options)),
+  'library-shop': (options: LibraryShopOptions) => new LibraryShop(options),
   'raw-producer': (options: HandWrittenProducerOptions) => new HandWrittenProducerRole(options),
   'raw-relay': (options: SideOptions) => new HandWrittenRelay(options),
   'raw-consumer': (options: HandWrittenConsumerOptions) => new ConsumerRole(new HandWrittenConsumer(options)),

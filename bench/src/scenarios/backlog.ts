@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Cleanup, TcpProxy } from '@tallystick/services';
+import { Cleanup } from '@tallystick/services';
 import { type Chart, figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { withClient } from '../harness/stage';
@@ -8,7 +8,9 @@ import { Remote } from '../processes/remote';
 import { database, LIBRARY_TABLES, truncate } from './databases';
 import { fairShare } from './fair-share';
 import { PRODUCER_POOL } from './pairs';
+import { proxied } from './proxied';
 import { type Context, type Findings, type Scenario } from './scenario';
+import { shedding } from './shedding';
 
 /** More than two rounds would take longer than they tell: the charts show the last one. */
 const MOST_ROUNDS = 2;
@@ -53,7 +55,7 @@ type Series = readonly (readonly [number, number])[];
 export const backlog: Scenario = {
   name: 'backlog',
   measures:
-    'an outage of the broker under sales, drained with and without a limit; sales beside a receiver that is not there',
+    'an outage of the broker under sales, drained with and without a limit; sales beside a receiver that is not there; what callers are told',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress, small } = context;
@@ -97,12 +99,16 @@ export const backlog: Scenario = {
       }),
       figure({ name: `${name}, drained after`, unit: 's', ours: summarise(runs.map(drainSeconds)) }),
     ]);
-    const share = await fairShare(context, rounds);
+    const [share, shed] = [await fairShare(context, rounds), await shedding(context)];
     const { outage, ...parameters } = story;
     return {
       parameters: { rounds, ...parameters, outageFrom: outage.from, outageTo: outage.to },
-      figures: [...figures, ...share.figures],
-      charts: [...chartsOf(new Map([...measured].map(([name, runs]) => [name, runs.at(-1)!]))), ...share.charts],
+      figures: [...figures, ...share.figures, ...shed.figures],
+      charts: [
+        ...chartsOf(new Map([...measured].map(([name, runs]) => [name, runs.at(-1)!]))),
+        ...share.charts,
+        ...shed.charts,
+      ],
     };
   },
 };
@@ -115,8 +121,7 @@ async function live(
 ): Promise<Run> {
   const cleanup = new Cleanup();
   try {
-    const { proxy, url } = await proxied(amqpUrl);
-    cleanup.defer(() => proxy.close());
+    const { proxy, url } = await proxied(amqpUrl, cleanup);
     const consumer = cleanup.stopLater(await Remote.start('library-consumer', { databaseUrl: orders, amqpUrl }));
     const producer = cleanup.stopLater(
       await Remote.start('library-producer', {
@@ -257,12 +262,4 @@ function chartsOf(runs: ReadonlyMap<string, Run>): Chart[] {
       series: series(latencyOf),
     },
   ];
-}
-
-async function proxied(amqpUrl: string): Promise<{ proxy: TcpProxy; url: string }> {
-  const url = new URL(amqpUrl);
-  const proxy = new TcpProxy({ targetHost: url.hostname, targetPort: Number(url.port || 5672) });
-  url.port = String(await proxy.listen());
-  url.hostname = '127.0.0.1';
-  return { proxy, url: url.href };
 }
