@@ -16,7 +16,7 @@ export const idle: Scenario = {
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, small } = context;
-    const seconds = small ? 1 : 8;
+    const seconds = small ? 1 : 5;
     const amqpUrl = await stage.broker(cleanup);
     const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
     const producer = await start(context, 'library-producer', {

@@ -58,7 +58,11 @@ export const roundtrip: Scenario = {
     );
     for (const concurrency of OTHER_CONCURRENCIES) {
       for (const pair of pairs) {
-        const { result } = await run(pair, Math.min(count, Math.max(50, count * concurrency) / 8), concurrency);
+        const { result } = await run(
+          pair,
+          Math.ceil(Math.min(count / 2, Math.max(50, (count * concurrency) / 8))),
+          concurrency,
+        );
         points.get(pair.name)!.push([concurrency, result.perSecond]);
         progress.line(`  ${concurrency} under way: ${result.perSecond.toFixed(0)}/s · ${pair.name}`);
       }
