@@ -1,4 +1,5 @@
-import { type Cost, describeTarget, type Figure, type ScenarioResult } from './result';
+import type { ProcessorMs } from './processor-time';
+import { describeTarget, type Figure, type ScenarioResult } from './result';
 
 /** A number as a person reads it. */
 export function short(value: number): string {
@@ -28,26 +29,23 @@ export function columns(figure: Figure): Record<string, string> {
   };
 }
 
-/** Processor time per message, a row for everything that was measured; empty if the system does not tell. */
+/** Processor time per message, ours and the baseline's; figures of one measurement share a row. Empty if nobody told. */
 export function costRows({ figures }: ScenarioResult): Record<string, string>[] {
-  const all = figures.flatMap(({ name, cost, baseline }): [string, Cost | undefined][] => [
-    [name, cost],
-    ...(baseline ? [[baseline.name, baseline.cost] as [string, Cost | undefined]] : []),
-  ]);
-  const known = new Map(all.flatMap(([name, cost]) => (cost?.processorMs ? [[name, cost.processorMs] as const] : [])));
-  const names = [...new Set([...known.values()].flatMap((cost) => Object.keys(cost)))];
-  return [...known].map(([name, cost]) => ({
-    'processor time per message': name,
-    unit: 'ms',
-    ...Object.fromEntries(
-      names.map((process) => [process, cost[process] === undefined ? '–' : milliseconds(cost[process])]),
-    ),
-    together: milliseconds(Object.values(cost).reduce((sum, ms) => sum + ms, 0)),
-  }));
-}
-
-function milliseconds(ms: number): string {
-  return ms.toFixed(3);
+  const known = figures.filter(({ cost }) => cost?.processorMs);
+  const processes = [...new Set(known.flatMap(({ cost }) => Object.keys(cost!.processorMs!)))];
+  const rows = known.map(({ name, cost, baseline }) => {
+    const [ours, theirs] = [cost!.processorMs!, baseline?.cost?.processorMs];
+    const both = (of: (cost: ProcessorMs) => number | undefined): string =>
+      [of(ours), theirs && of(theirs)].map((ms) => ms?.toFixed(3) ?? '–').join(' / ');
+    return {
+      'processor time per message': name,
+      unit: 'ms, ours / baseline',
+      ...Object.fromEntries(processes.map((process) => [process, both((cost) => cost[process])])),
+      together: both((cost) => Object.values(cost).reduce((sum, ms) => sum + ms, 0)),
+    };
+  });
+  const numbers = (row: Record<string, string>): string => Object.values(row).slice(1).join();
+  return rows.filter((row, index) => rows.findIndex((other) => numbers(other) === numbers(row)) === index);
 }
 
 /** A scenario for the terminal. */

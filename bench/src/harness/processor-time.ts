@@ -3,8 +3,8 @@ import { readdir, readFile } from 'node:fs/promises';
 /** Milliseconds of processor time, by the name of a process. */
 export type ProcessorMs = Readonly<Record<string, number>>;
 
-/** Processes by name; each stands for itself and everything it started. */
-export type Processes = Readonly<Record<string, number>>;
+/** Processes by what they do; each stands for itself and everything it started. */
+export type Processes = Readonly<Record<string, number | readonly number[]>>;
 
 /** Linux counts processor time in hundredths of a second (`USER_HZ`, see proc(5)). */
 const TICK_MS = 10;
@@ -15,7 +15,10 @@ const TICK_MS = 10;
  */
 export async function processorTime(processes: Processes): Promise<ProcessorMs | undefined> {
   try {
-    const used = Object.entries(processes).map(async ([name, pid]) => [name, await treeMs(pid)] as const);
+    const used = Object.entries(processes).map(async ([name, pids]) => {
+      const each = [pids].flat().map((pid) => treeMs(pid));
+      return [name, sum(await Promise.all(each))] as const;
+    });
     return Object.fromEntries(await Promise.all(used));
   } catch {
     return undefined;

@@ -56,12 +56,26 @@ export interface FigureInput extends Omit<Figure, 'ratio' | 'reached' | keyof Su
   readonly ours: Summary;
 }
 
-/** Works out the ratio, and whether the target is reached. */
+/** Works out the ratio, whether the target is reached, and, if it is not, what was measured of the reason. */
 export function figure({ ours, ...rest }: FigureInput): Figure {
   const { baseline, target } = rest;
   const ratio = baseline && pairedRatio(ours, baseline);
   const judged = target?.of === 'ratio' ? ratio?.median : ours.median;
-  return { ...rest, ...ours, ratio, reached: target && judged !== undefined ? within(judged, target) : undefined };
+  const reached = target && judged !== undefined ? within(judged, target) : undefined;
+  return { ...rest, ...ours, ratio, reached, note: rest.note ?? (reached === false ? reasonIn(rest) : undefined) };
+}
+
+/** Where the processor time goes that the baseline does not need. */
+function reasonIn({ cost, baseline }: Pick<Figure, 'cost' | 'baseline'>): string | undefined {
+  const [ours, theirs] = [cost?.processorMs, baseline?.cost?.processorMs];
+  if (!ours || !theirs) return undefined;
+  const together = (cost: ProcessorMs): string => ms(Object.values(cost).reduce((sum, each) => sum + each, 0));
+  const parts = Object.keys(ours).map((name) => `${name} ${ms(ours[name]!)} / ${ms(theirs[name] ?? 0)}`);
+  return `a message takes ${together(ours)} ms of processor time, the baseline's ${together(theirs)} (${parts.join(', ')})`;
+}
+
+function ms(value: number): string {
+  return value.toFixed(value < 0.1 ? 3 : 2);
 }
 
 export function within(value: number, { atLeast = -Infinity, atMost = Infinity }: Target): boolean {

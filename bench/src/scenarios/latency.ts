@@ -1,6 +1,7 @@
 import { type Chart, figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { type Latencies, latencies, summarise } from '../harness/statistics';
+import { costing, medianCost } from './cost';
 import { LIBRARY, libraryPair, type Pair, RAW_COALESCED, rawPair } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
@@ -25,13 +26,13 @@ export const latency: Scenario = {
     progress.line(`  sustainable: ${sustainable.toFixed(0)}/s`);
 
     const alone = size(context, 300, 20);
-    const figures = await compare(context, ours, raw, 'one at a time', async (pair) => {
+    const figures = await compare(context, ours, raw, 'one at a time', alone, async (pair) => {
       return (await pair.roundTrips({ count: alone, concurrency: 1 })).latenciesMs;
     });
     const byRate = new Map<string, [number, number][]>();
     for (const share of SHARES) {
       const perSecond = sustainable * share;
-      const found = await compare(context, ours, raw, `${share * 100} %`, async (pair) => {
+      const found = await compare(context, ours, raw, `${share * 100} %`, perSecond * seconds, async (pair) => {
         return (await pair.atRate({ perSecond, seconds })).latenciesMs;
       });
       figures.push(...found);
@@ -57,15 +58,23 @@ async function sustainableRate(pair: Pair, count: number): Promise<number> {
 }
 
 async function compare(
-  { rounds, progress }: Context,
+  context: Context,
   ours: Pair,
   raw: Pair,
   name: string,
+  messages: number,
   measure: (pair: Pair) => Promise<readonly number[]>,
 ): Promise<Figure[]> {
+  const { rounds, progress } = context;
   const measured = await alternate(
     rounds,
-    [ours, raw].map((pair) => ({ name: pair.name, measure: async () => latencies(await measure(pair)) })),
+    [ours, raw].map((pair) => ({
+      name: pair.name,
+      measure: async () => {
+        const { result, cost } = await costing(context, pair.place, messages, () => measure(pair));
+        return { ...latencies(result), cost };
+      },
+    })),
     (pair, round, { p50, p95, p99 }) =>
       progress.line(
         `  round ${round}: ${name}: p50 ${p50.toFixed(1)}, p95 ${p95.toFixed(1)}, p99 ${p99.toFixed(1)} ms · ${pair}`,
@@ -73,12 +82,14 @@ async function compare(
   );
   const summary = (pair: Pair, percentile: keyof Latencies) =>
     summarise(measured.get(pair.name)!.map((round) => round[percentile]));
+  const cost = (pair: Pair) => medianCost(measured.get(pair.name)!);
   const compared = PERCENTILES.map((percentile) =>
     figure({
       name: `${name}, ${percentile}`,
       unit: 'ms',
       ours: summary(ours, percentile),
-      baseline: { name: raw.name, ...summary(raw, percentile) },
+      cost: cost(ours),
+      baseline: { name: raw.name, ...summary(raw, percentile), cost: cost(raw) },
       target: { of: 'ratio', atMost: 1.5 },
     }),
   );

@@ -1,8 +1,9 @@
-import { figure, type Figure } from '../harness/result';
+import { type Cost, figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
 import { Remote } from '../processes/remote';
 import { clear, drained, libraryBacklog, publishOrders } from './consumer-backlog';
+import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES } from './databases';
 import { type Backlog, drainOutbox, emptyQueue, FILL_LIBRARY_OUTBOX, LIBRARY_ORDERS } from './drain';
 import { type Context, type Findings, type Scenario, size } from './scenario';
@@ -10,6 +11,7 @@ import { type Context, type Findings, type Scenario, size } from './scenario';
 const COUNTS = { large: [1, 2, 4], small: [1, 2] };
 
 interface Round {
+  readonly cost: Cost;
   readonly perSecond: number;
   /** The smallest part that one process did, where 1 would be its fair share. */
   readonly smallestShare: number;
@@ -42,7 +44,8 @@ async function relays(context: Context, count: number): Promise<Figure[]> {
   return compare(context, 'relay', async (processes) => {
     await emptyQueue(amqpUrl, LIBRARY_ORDERS);
     return together(
-      processes,
+      context,
+      { messages: count, databases: [databaseUrl], processes },
       () => Remote.start('library-producer', options),
       async (started) => ({
         perSecond: await drainOutbox(backlog, count),
@@ -59,7 +62,8 @@ async function consumers(context: Context, count: number): Promise<Figure[]> {
   return compare(context, 'consumer', async (processes) => {
     await clear(backlog);
     return together(
-      processes,
+      context,
+      { messages: count, databases: [databaseUrl], processes },
       () => Remote.start('library-consumer', { databaseUrl, amqpUrl }),
       async (started) => {
         const [perSecond] = await Promise.all([drained(backlog, count), publishOrders(backlog, count)]);
@@ -70,17 +74,19 @@ async function consumers(context: Context, count: number): Promise<Figure[]> {
 }
 
 /** Starts so many processes, lets them work, stops them. */
-async function together<Process extends { stop(): Promise<void> }>(
-  processes: number,
+async function together<Process extends { readonly pid: number; stop(): Promise<void> }>(
+  context: Context,
+  { messages, databases, processes }: { messages: number; databases: readonly string[]; processes: number },
   begin: () => Promise<Process>,
   work: (started: Process[]) => Promise<{ perSecond: number; parts: number[] }>,
 ): Promise<Round> {
   const started: Process[] = [];
   try {
     started.push(...(await Promise.all(Array.from({ length: processes }, begin))));
-    const { perSecond, parts } = await work(started);
-    const fair = parts.reduce((sum, part) => sum + part, 0) / parts.length;
-    return { perSecond, smallestShare: Math.min(...parts) / fair };
+    const place = { databases, processes: { services: started.map(({ pid }) => pid) } };
+    const { result, cost } = await costing(context, place, messages, () => work(started));
+    const fair = result.parts.reduce((sum, part) => sum + part, 0) / processes;
+    return { perSecond: result.perSecond, smallestShare: Math.min(...result.parts) / fair, cost };
   } finally {
     await Promise.all(started.map((process) => process.stop()));
   }
@@ -102,15 +108,17 @@ async function compare(
       ),
   );
   const perSecond = (processes: number) => summarise(measured.get(name(processes))!.map((round) => round.perSecond));
+  const cost = (processes: number) => medianCost(measured.get(name(processes))!);
   const share = (processes: number) => summarise(measured.get(name(processes))!.map((round) => round.smallestShare));
   return counts.flatMap((processes): Figure[] => {
-    if (processes === 1) return [figure({ name: name(1), unit: 'messages/s', ours: perSecond(1) })];
+    if (processes === 1) return [figure({ name: name(1), unit: 'messages/s', ours: perSecond(1), cost: cost(1) })];
     return [
       figure({
         name: name(processes),
         unit: 'messages/s',
         ours: perSecond(processes),
-        baseline: { name: `1 ${what}`, ...perSecond(1) },
+        cost: cost(processes),
+        baseline: { name: `1 ${what}`, ...perSecond(1), cost: cost(1) },
         target: { of: 'ratio', atLeast: 0.95 },
       }),
       figure({
