@@ -1,5 +1,5 @@
 import type { ProcessorMs } from './processor-time';
-import { describeTarget, type Figure, type ScenarioResult } from './result';
+import { type Cost, describeTarget, type Figure, type ScenarioResult } from './result';
 
 /** A number as a person reads it. */
 export function short(value: number): string {
@@ -46,6 +46,27 @@ export function costRows({ figures }: ScenarioResult): Record<string, string>[] 
   });
   const numbers = (row: Record<string, string>): string => Object.values(row).slice(1).join();
   return rows.filter((row, index) => rows.findIndex((other) => numbers(other) === numbers(row)) === index);
+}
+
+/** Where PostgreSQL's time goes; figures of one measurement are named once. Empty if nobody counts. */
+export function statementRows({ figures }: ScenarioResult): Record<string, string>[] {
+  const all = figures.flatMap(({ name, cost, baseline }): [string, Cost | undefined][] => [
+    [name, cost],
+    ...(baseline ? [[baseline.name, baseline.cost] as [string, Cost | undefined]] : []),
+  ]);
+  const seen = new Set<string>();
+  return all.flatMap(([name, cost]) => {
+    const key = JSON.stringify(cost?.slowest);
+    if (!cost?.slowest || seen.has(key)) return [];
+    seen.add(key);
+    return cost.slowest.map(({ statement, calls, planMs, executionMs }) => ({
+      'time in PostgreSQL': name,
+      statement: `\`${statement.replaceAll('|', '\\|')}\``,
+      'calls per message': calls.toFixed(2),
+      'planning, µs': (planMs * 1000).toFixed(0),
+      'execution, µs': (executionMs * 1000).toFixed(0),
+    }));
+  });
 }
 
 /** A scenario for the terminal. */

@@ -21,6 +21,16 @@ export interface Cost {
   readonly statements?: number;
   /** Processor time, by process; undefined where the system does not tell. */
   readonly processorMs?: ProcessorMs;
+  /** The statements that took most of the time, in one of the rounds. */
+  readonly slowest?: readonly StatementCost[];
+}
+
+/** One statement, per message. */
+export interface StatementCost {
+  readonly statement: string;
+  readonly calls: number;
+  readonly planMs: number;
+  readonly executionMs: number;
 }
 
 /** One line of the table. */

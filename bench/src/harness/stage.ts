@@ -92,7 +92,12 @@ export const BROKER_OBJECTS = {
 async function ownPostgres(cleanup: Cleanup, onProgress: (line: string) => void): Promise<PostgresServer> {
   const postgres = await startPostgres({
     onProgress,
-    settings: { shared_preload_libraries: 'pg_stat_statements', max_wal_size: '4GB', shared_buffers: '512MB' },
+    settings: {
+      shared_preload_libraries: 'pg_stat_statements',
+      'pg_stat_statements.track_planning': 'on',
+      max_wal_size: '4GB',
+      shared_buffers: '512MB',
+    },
   });
   return cleanup.stopLater(postgres);
 }

@@ -8,8 +8,9 @@ export interface CountedStatement {
   readonly calls: number;
   /** Rows it returned or wrote. */
   readonly rows: number;
-  /** Time spent in it, all calls together. */
-  readonly totalMs: number;
+  /** Time spent in it, all calls together: planning (if the server tells), and execution. */
+  readonly planMs: number;
+  readonly executionMs: number;
 }
 
 /**
@@ -46,8 +47,9 @@ export class StatementCounter {
 
   /** What these databases executed since the last reset, most frequent first; undefined if nobody counts. */
   async read(databaseUrls: readonly string[]): Promise<CountedStatement[] | undefined> {
-    const result = await this.client?.query<{ query: string; calls: number; rows: number; ms: number }>(
-      `select s.query, sum(s.calls)::float8 as calls, sum(s.rows)::float8 as rows, sum(s.total_exec_time)::float8 as ms
+    const result = await this.client?.query<Omit<CountedStatement, 'statement'> & { query: string }>(
+      `select s.query, sum(s.calls)::float8 as calls, sum(s.rows)::float8 as rows,
+        sum(s.total_plan_time)::float8 as "planMs", sum(s.total_exec_time)::float8 as "executionMs"
       from pg_stat_statements s
       join pg_database d on d.oid = s.dbid
       where d.datname = any($1) and s.query not like '%${UNCOUNTED}%'
@@ -55,7 +57,7 @@ export class StatementCounter {
       order by sum(s.calls) desc ${UNCOUNTED}`,
       [databaseUrls.map(databaseName)],
     );
-    return result?.rows.map(({ query, calls, rows, ms }) => ({ statement: label(query), calls, rows, totalMs: ms }));
+    return result?.rows.map(({ query, ...counted }) => ({ statement: label(query), ...counted }));
   }
 
   async stop(): Promise<void> {

@@ -25,7 +25,11 @@ const result: ScenarioResult = {
       name: 'against the loop',
       unit: 'messages/s',
       ours: summarise([9_000, 9_500, 9_200]),
-      cost: { statements: 0.0123, processorMs: { relay: 0.05, PostgreSQL: 0.0601 } },
+      cost: {
+        statements: 0.0123,
+        processorMs: { relay: 0.05, PostgreSQL: 0.0601 },
+        slowest: [{ statement: 'outbox.claim', calls: 0.002, planMs: 0.001, executionMs: 0.0304 }],
+      },
       baseline: { name: 'by hand', ...summarise([10_000, 10_000, 10_000]), cost: { processorMs: { relay: 0.03 } } },
       target: { of: 'ratio', atLeast: 0.95 },
       note: 'see the profile',
@@ -81,6 +85,13 @@ describe('the report', () => {
     expect(text).toContain(
       '| processor time per message | unit | relay | PostgreSQL | together |\n| --- | --- | ---: | ---: | ---: |\n' +
         '| against the loop | ms, ours / baseline | 0.050 / 0.030 | 0.060 / – | 0.110 / 0.030 |',
+    );
+  });
+
+  it('shows which statements that time goes to', () => {
+    expect(text).toContain(
+      '| time in PostgreSQL | statement | calls per message | planning, µs | execution, µs |\n' +
+        '| --- | --- | ---: | ---: | ---: |\n| against the loop | `outbox.claim` | 0.00 | 1 | 30 |',
     );
   });
 

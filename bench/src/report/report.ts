@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { columns, costRows, short } from '../harness/format';
+import { columns, costRows, short, statementRows } from '../harness/format';
 import type { ScenarioResult } from '../harness/result';
 import { readResult } from '../harness/results-folder';
 import { drawChart } from './chart';
@@ -44,7 +44,7 @@ export function reportText(results: readonly ScenarioResult[]): string {
 
 function section(result: ScenarioResult): string {
   const { scenario, measures, parameters, startedAt, tookSeconds, figures, charts } = result;
-  const costs = costRows(result);
+  const [costs, statements] = [costRows(result), statementRows(result)];
   const baselines = new Set(figures.flatMap(({ baseline }) => baseline?.name ?? []));
   const notes = figures.flatMap(({ name, note }) => (note === undefined ? [] : [`- *${name}*: ${note}`]));
   return [
@@ -62,9 +62,14 @@ function section(result: ScenarioResult): string {
     table(figures.map(columns)),
     '',
     ...(costs.length > 0 ? [table(costs), ''] : []),
+    ...(statements.length > 0 ? folded('Statements, by their time per message', table(statements)) : []),
     ...(notes.length > 0 ? [...notes, ''] : []),
     ...charts.flatMap(({ name, title }) => [`![${title}](${name}.svg)`, '']),
   ].join('\n');
+}
+
+function folded(summary: string, content: string): string[] {
+  return ['<details>', `<summary>${summary}</summary>`, '', content, '', '</details>', ''];
 }
 
 function machineOf({ machine }: ScenarioResult): string {

@@ -1,8 +1,11 @@
 import { type Processes, processorTime } from '../harness/processor-time';
-import type { Cost } from '../harness/result';
-import { total } from '../harness/statement-counter';
+import type { Cost, StatementCost } from '../harness/result';
+import { type CountedStatement, total } from '../harness/statement-counter';
 import { summarise } from '../harness/statistics';
 import type { Context } from './scenario';
+
+/** Enough to see where the time goes. */
+const SLOWEST = 8;
 
 /** Where work is done. The servers of the stage are looked at besides. */
 export interface Place {
@@ -40,11 +43,24 @@ export async function costing<T>(
     cost: {
       statements: counted && total(counted) / messages,
       processorMs: before && after && Object.fromEntries(Object.keys(after).map((name) => [name, perMessage(name)])),
+      slowest: counted && slowest(counted, messages),
     },
   };
 }
 
-/** The cost in the middle round, number by number. */
+function slowest(statements: readonly CountedStatement[], messages: number): StatementCost[] {
+  return statements
+    .map(({ statement, calls, planMs, executionMs }) => ({
+      statement,
+      calls: calls / messages,
+      planMs: planMs / messages,
+      executionMs: executionMs / messages,
+    }))
+    .sort((one, other) => other.planMs + other.executionMs - one.planMs - one.executionMs)
+    .slice(0, SLOWEST);
+}
+
+/** The cost in the middle round, number by number; of the statements, the last round's. */
 export function medianCost(rounds: readonly { readonly cost: Cost }[]): Cost {
   const median = (values: readonly (number | undefined)[]): number | undefined => {
     const known = values.filter((value) => value !== undefined);
@@ -55,5 +71,6 @@ export function medianCost(rounds: readonly { readonly cost: Cost }[]): Cost {
   return {
     statements: median(rounds.map(({ cost }) => cost.statements)),
     processorMs: names.length > 0 ? (Object.fromEntries(processorMs) as Record<string, number>) : undefined,
+    slowest: rounds.at(-1)?.cost.slowest,
   };
 }

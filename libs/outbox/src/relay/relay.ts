@@ -117,9 +117,10 @@ export class Relay {
     } catch (error) {
       // The database failed: the lease runs out and the sweep repeats the attempt.
       this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) });
+    } finally {
+      this.window.leave(delivery.consumer);
+      this.takeHandedOff();
     }
-    this.window.leave(delivery.consumer);
-    this.takeHandedOff();
   }
 
   private async attempt(delivery: ClaimedDelivery, publishBefore: number): Promise<void> {

@@ -21,7 +21,7 @@ const CONNECT_TIMEOUT_MS = 10_000;
 /**
  * A connection is replaced after so many statements, and with it the plans it kept (see `Statement.prepared`): for no more
  * than these a table that has grown is read as if it were still small. It takes milliseconds, so it costs each of them
- * microseconds.
+ * microseconds (ADR 10).
  */
 const MAX_USES = 1_000;
 
