@@ -21,7 +21,7 @@ export const consume: Scenario = {
     const { stage, cleanup, rounds, progress } = context;
     const count = size(context, 50_000, 500);
     // Rates are compared, so what is slow need not drain as much.
-    const [alone, rejected] = [Math.ceil(count * 0.4), Math.ceil(count / 20)];
+    const [alone, rejected] = [Math.ceil(count / 5), Math.ceil(count / 25)];
     const amqpUrl = await stage.broker(cleanup);
     const ours = libraryBacklog({ amqpUrl, databaseUrl: await database(context, 'library-orders') });
     const raw = rawBacklog({ amqpUrl, databaseUrl: await database(context, 'raw-orders') });

@@ -39,7 +39,7 @@ export const record: Scenario = {
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup } = context;
-    const count = size(context, 4_000, 100);
+    const count = size(context, 3_000, 100);
     const [withUrl, withoutUrl] = [await database(context, 'library-users'), await database(context, 'plain-users')];
     const producer = new LibraryProducer({
       databaseUrl: withUrl,

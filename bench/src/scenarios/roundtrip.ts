@@ -60,7 +60,7 @@ export const roundtrip: Scenario = {
       for (const pair of pairs) {
         const { result } = await run(
           pair,
-          Math.ceil(Math.min(count / 2, Math.max(50, (count * concurrency) / 8))),
+          Math.ceil(Math.min(count / 4, Math.max(50, (count * concurrency) / 8))),
           concurrency,
         );
         points.get(pair.name)!.push([concurrency, result.perSecond]);
