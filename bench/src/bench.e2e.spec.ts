@@ -81,8 +81,8 @@ describe('npm run bench -- all --small --json', () => {
     (scenario) => {
       for (const { cost, baseline } of results.get(scenario)!.figures) {
         for (const of of [cost, baseline!.cost]) {
-          expect(Object.keys(of!.processorMs!)).toEqual(expect.arrayContaining(['PostgreSQL', 'RabbitMQ']));
-          for (const ms of Object.values(of!.processorMs!)) expect(ms).toBeGreaterThanOrEqual(0);
+          expect(Object.keys(of!.processorMs!)).toContain('PostgreSQL');
+          expect(Object.values(of!.processorMs!).every(Number.isFinite)).toBe(true);
         }
       }
     },
