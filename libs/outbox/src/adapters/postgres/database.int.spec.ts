@@ -188,7 +188,7 @@ describe("The store's own pool", () => {
     async (level) => {
       const url = await fixture.urlWith({ default_transaction_isolation: level });
       const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 2 });
-      const isolation = { name: 'test.isolation', text: 'show transaction_isolation', prepared: 'none' };
+      const isolation = { name: 'test.isolation', text: 'show transaction_isolation', prepared: 'none' as const };
       try {
         expect((await pool.query('show transaction_isolation')).rows).toEqual([{ transaction_isolation: level }]);
         const { rows } = await new Database(pool, false).run(isolation, []);
