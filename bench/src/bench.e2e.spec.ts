@@ -75,6 +75,7 @@ describe('npm run bench -- all --small --json', () => {
     for (const { cost } of results.get(scenario)!.figures) expect(cost!.statements).toBeGreaterThan(0);
   });
 
+  // Elsewhere nobody tells what a process used: there is no /proc.
   const onLinux = process.platform === 'linux' ? it : it.skip;
   onLinux.each(['record', 'relay', 'roundtrip', 'consume'])(
     '%s: says what a message costs every process, and what it costs by hand',
