@@ -56,7 +56,7 @@ export class ServiceConfig {
   @IsIn(['true', 'false'])
   AMQP_CHECK_USERS: 'true' | 'false' = 'false';
 
-  /** Signs receipts and cancels with the first key, and takes those signed with any. The same keys in both services. */
+  /** Signs what it sends with the first key, and takes those signed with any. The same keys in both services. */
   @IsOptional()
   @Matches(KEY_RING, {
     message: '$property must be id:secret, with at least 32 characters of secret, or several with commas between them',

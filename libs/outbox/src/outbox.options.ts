@@ -49,7 +49,7 @@ export interface OutboxModuleOptions {
   namedStatements?: boolean;
   /** Connections of the library's own pool, beside your DataSource's. @default 4 */
   poolSize?: number;
-  /** Signs receipts and cancels, and takes none that is not signed: see SECURITY.md. @default none: the broker is trusted */
+  /** Signs messages, cancels and receipts, and takes none that is not signed: see SECURITY.md. @default none: the broker is trusted */
   signing?: SigningKeys;
   /** What to do about a write that misses the open transaction. @default 'throw', and 'warn' if NODE_ENV is production */
   strictWrites?: 'throw' | 'warn' | 'off';

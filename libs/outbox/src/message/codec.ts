@@ -1,11 +1,13 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 import {
-  CANCEL_TYPE,
+  type CancelEnvelope,
   decode,
   encode,
   type Envelope,
+  handedHeaders,
   type MalformedEnvelope,
-  RECEIPT_TYPE,
+  type MessageEnvelope,
+  type ReceiptEnvelope,
   untrusted,
   type UntrustedWireEnvelope,
   type WireEnvelope,
@@ -13,14 +15,66 @@ import {
 
 /** Turns envelopes into what a transport carries, and back. A transport uses nothing else to do so. */
 export interface Codec {
-  /** @param to the receiving service; undefined for an announcement */
+  /** @param to the service that it is for; undefined for an announcement to whoever listens */
   encode(envelope: Envelope, to: string | undefined): WireEnvelope;
-  /** Trusts nothing; never throws. @param to the service that received it */
-  decode(wire: UntrustedWireEnvelope, to: string): Envelope | MalformedEnvelope;
+  /**
+   * Trusts nothing; never throws.
+   * @param to the service that received it
+   * @param expected what may come this way; anything else is malformed
+   */
+  decode<Way extends keyof Brought>(
+    wire: UntrustedWireEnvelope,
+    to: string,
+    expected: Expected<Way>,
+  ): Brought[Way] | MalformedEnvelope;
+}
+
+/** The ways in: a handler's queue (two kinds), the library's own queues, and a call of the direct transport; what each brings. */
+export interface Brought {
+  request: MessageEnvelope;
+  announcement: MessageEnvelope;
+  cancel: CancelEnvelope;
+  receipt: ReceiptEnvelope;
+  call: MessageEnvelope | CancelEnvelope;
+}
+
+/**
+ * What the way by which an envelope came may bring. It is never left to the envelope what it is: whoever may write
+ * receipts must not be able to order with them, nor whoever may order to give verdicts.
+ */
+export interface Expected<Way extends keyof Brought = keyof Brought> {
+  readonly kind: Way;
+  /** The type of message that a handler's queue is for. */
+  readonly type?: string;
 }
 
 /** Without signatures: whoever may publish to the broker is believed. */
-export const PLAIN: Codec = { encode, decode };
+export const PLAIN: Codec = {
+  encode,
+  decode: (wire, to, expected) => only(decode(wire, to), expected),
+};
+
+/** What was expected, or why it is not that. */
+function only<Way extends keyof Brought>(
+  envelope: Envelope | MalformedEnvelope,
+  { kind, type }: Expected<Way>,
+): Brought[Way] | MalformedEnvelope {
+  if (envelope.kind === 'malformed') return envelope;
+  const problem = surprise(envelope, kind, type);
+  return problem === undefined ? (envelope as Brought[Way]) : { kind: 'malformed', problem };
+}
+
+function surprise(envelope: Envelope, way: keyof Brought, type: string | undefined): string | undefined {
+  if (way === 'call') return envelope.kind === 'receipt' ? 'it is a receipt, which travels as a reply' : undefined;
+  const isMessage = way === 'request' || way === 'announcement';
+  if (envelope.kind !== (isMessage ? 'message' : way)) return `it is a ${envelope.kind}, where a ${way} was expected`;
+  if (envelope.kind !== 'message') return undefined;
+  if (envelope.message.type !== type) return `its type is '${envelope.message.type}', where '${type}' was expected`;
+  if (way === 'request' && envelope.replyTo === undefined)
+    return 'it is a request and does not say who wants the receipt';
+  if (way === 'announcement' && envelope.replyTo !== undefined) return 'it is an announcement and asks for a receipt';
+  return undefined;
+}
 
 /** Keys shared by the services of a system. Rotate: add the new key everywhere, sign with it, take the old one away. */
 export interface SigningKeys {
@@ -31,32 +85,34 @@ export interface SigningKeys {
 }
 
 export const SIGNATURE_HEADER = 'outbox_signature';
-/** What decides about money: a forged receipt refunds or completes, a forged cancel stops an order. */
-const SIGNED_TYPES: readonly unknown[] = [RECEIPT_TYPE, CANCEL_TYPE];
 
 /**
- * Signs receipts and cancels with HMAC-SHA-256 (RFC 2104), and takes none that is not signed. The signature covers who
- * says what about which message, to whom, and the body: a receipt for one message says nothing about another, and one
- * for one service nothing to another. A replayed receipt is still a receipt; applying it twice changes nothing (R6).
+ * Signs everything with HMAC-SHA-256 (RFC 2104), and takes nothing that is not signed. The signature covers who says what
+ * to whom: a receipt for one message says nothing about another, one for one service nothing to another, and a copy of
+ * a message cannot be given another deadline or content. A replay is no more than a copy: the inbox answers it from its
+ * row, and a receipt applied twice changes nothing (R5, R6).
  */
 export function signedCodec({ sign, keys }: SigningKeys): Codec {
   return {
     encode(envelope, to) {
       const wire = encode(envelope);
-      if (!SIGNED_TYPES.includes(wire.type)) return wire;
       const signature = `${sign}.${mac(keys[sign]!, wire, to).toString('base64url')}`;
       return { ...wire, headers: { ...wire.headers, [SIGNATURE_HEADER]: signature } };
     },
-    decode(wire, to) {
-      const envelope = decode(wire, to);
-      if (envelope.kind !== 'receipt' && envelope.kind !== 'cancel') return envelope;
-      const problem = problemWith(keys, wire, to);
+    decode(wire, to, expected) {
+      const envelope = PLAIN.decode(wire, to, expected);
+      if (envelope.kind === 'malformed') return envelope;
+      const problem = problemWith(keys, wire, expected.kind === 'announcement' ? undefined : to);
       return problem === undefined ? envelope : untrusted(envelope, to, problem);
     },
   };
 }
 
-function problemWith(keys: SigningKeys['keys'], wire: UntrustedWireEnvelope, to: string): string | undefined {
+function problemWith(
+  keys: SigningKeys['keys'],
+  wire: UntrustedWireEnvelope,
+  to: string | undefined,
+): string | undefined {
   const given = wire.headers?.[SIGNATURE_HEADER];
   if (typeof given !== 'string') return 'it is not signed';
   const dot = given.lastIndexOf('.');
@@ -69,12 +125,18 @@ function problemWith(keys: SigningKeys['keys'], wire: UntrustedWireEnvelope, to:
     : 'its signature is wrong';
 }
 
-function mac(secret: string, { headers = {}, body }: UntrustedWireEnvelope, to: string | undefined): Buffer {
-  const signed = ['id', 'type', 'source', 'time', 'attempt', 'correlationid'].map(
-    (name) => headers[`cloudEvents_${name}`] ?? null,
-  );
+/** Every attribute that anything is decided by; beside them whatever a handler gets to see. */
+const SIGNED = ['id', 'type', 'source', 'time', 'attempt', 'correlationid', 'expirytime', 'subject'];
+/** Tracing agents write these into what others publish, after it was signed. */
+const TRACING = ['traceparent', 'tracestate', 'baggage'];
+
+function mac(secret: string, { headers = {}, replyTo, body }: UntrustedWireEnvelope, to: string | undefined): Buffer {
+  const attributes = SIGNED.map((name) => headers[`cloudEvents_${name}`] ?? null);
+  const handed = Object.entries(handedHeaders(headers))
+    .filter(([name]) => !TRACING.includes(name))
+    .sort(([one], [other]) => (one < other ? -1 : 1));
   // JSON, so that no two different lists of fields are the same bytes.
   return createHmac('sha256', secret)
-    .update(JSON.stringify(['tallystick-1', ...signed, to ?? null, body]))
+    .update(JSON.stringify(['tallystick-2', ...attributes, replyTo ?? null, to ?? null, handed, body]))
     .digest();
 }

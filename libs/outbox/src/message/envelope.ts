@@ -43,10 +43,22 @@ export interface MalformedEnvelope {
   readonly untrusted?: DeliveryKey;
 }
 
-/** A receipt or cancel that is not from whom it claims to be. @param to the service that received it */
-export function untrusted(envelope: ReceiptEnvelope | CancelEnvelope, to: string, problem: string): MalformedEnvelope {
-  const { messageId, consumer } = envelope.kind === 'receipt' ? envelope.receipt : { ...envelope, consumer: to };
-  return { kind: 'malformed', problem: `UNTRUSTED: ${problem}`, untrusted: { messageId, consumer } };
+/** An envelope that is not from whom it claims to be. @param to the service that received it */
+export function untrusted(envelope: Envelope, to: string, problem: string): MalformedEnvelope {
+  return { kind: 'malformed', problem: `UNTRUSTED: ${problem}`, untrusted: keyOf(envelope, to) };
+}
+
+function keyOf(envelope: Envelope, to: string): DeliveryKey {
+  switch (envelope.kind) {
+    case 'message':
+      return { messageId: envelope.message.id, consumer: to };
+    case 'cancel':
+      return { messageId: envelope.messageId, consumer: to };
+    case 'receipt':
+      return { messageId: envelope.receipt.messageId, consumer: envelope.receipt.consumer };
+    default:
+      return envelope satisfies never;
+  }
 }
 
 /** An envelope as a transport carries it: basic properties, flat headers, body text. */
@@ -233,7 +245,7 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
       source,
       key: optional('subject', headers.cloudEvents_subject),
       payload: wire.body,
-      headers: userHeaders(headers),
+      headers: handedHeaders(headers),
       recordedAt: time,
     },
     attempt: attempt as number,
@@ -243,7 +255,7 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
 }
 
 /** What a handler may see: the user's own headers, correlation and trace context; text only. */
-function userHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+export function handedHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   const kept = [CORRELATION_HEADER, CAUSATION_HEADER];
   const entries = Object.entries(headers).filter(
     ([name, value]) => typeof value === 'string' && (kept.includes(name) || !isReservedHeader(name)),

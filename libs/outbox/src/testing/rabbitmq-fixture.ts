@@ -1,12 +1,19 @@
 import { type Channel, connect, type GetMessage } from 'amqplib';
 import { type RabbitMqOptions, RabbitMqTransport } from '../adapters/rabbitmq';
 import { rabbitMqSettings } from '../adapters/rabbitmq/rabbitmq.options';
+import { toProperties } from '../adapters/rabbitmq/wire';
 import { SystemClock } from '../adapters/system/system-clock';
 import { SystemRandom } from '../adapters/system/system-random';
 import { PLAIN } from '../message/codec';
+import { encode, type Envelope } from '../message/envelope';
 import type { OutboxEvent } from '../message/events';
 import type { Endpoint } from '../ports/transport';
-import { CONTRACT_SERVICES, type ContractService, type TransportFixture } from './transport-contract-scenario';
+import {
+  CONTRACT_SERVICES,
+  type ContractService,
+  type SmugglersQueue,
+  type TransportFixture,
+} from './transport-contract-scenario';
 
 /** Nobody listens on this port; connecting to it is refused. */
 const NOBODY = 'amqp://guest:guest@127.0.0.1:1';
@@ -58,6 +65,14 @@ export class RabbitMqFixture implements TransportFixture {
   sendMalformed(service: ContractService): Promise<void> {
     return this.admin(async (channel) => {
       channel.publish('outbox.requests', `${service}.order.requested`, Buffer.from('{"not": "an envelope"'));
+    });
+  }
+
+  /** Into the queue itself, as whoever may write to the default exchange can. */
+  smuggle(envelope: Envelope, service: ContractService, queue: SmugglersQueue): Promise<void> {
+    return this.admin(async (channel) => {
+      const wire = encode(envelope);
+      channel.sendToQueue(`${service}.${queue}`, Buffer.from(wire.body), toProperties(wire, undefined));
     });
   }
 

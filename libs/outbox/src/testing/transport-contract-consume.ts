@@ -1,10 +1,14 @@
 import assert from 'node:assert/strict';
+import type { Envelope } from '../message/envelope';
 import {
   behaviour,
+  cancellation,
   eventually,
   idOf,
+  receiptFrom,
   request,
   requests,
+  type SmugglersQueue,
   type TransportContractCase,
 } from './transport-contract-scenario';
 
@@ -82,6 +86,41 @@ export const consumeCases: TransportContractCase[] = [
     assert.equal(orders.malformed.length, 1);
     assert.match(orders.malformed[0]!.problem, /./);
   }),
+
+  behaviour(
+    'a way in yields only what it is for; anything else is put aside, whatever it says it is',
+    async (scenario) => {
+      const listening = { type: 'user.registered', kind: 'announcement', concurrency: 1 } as const;
+      const orders = await scenario.service('order-service', requests(1), listening);
+      const users = await scenario.service('user-service');
+      const announcement = { ...request({ type: 'user.registered' }), replyTo: undefined };
+      const kinds: Record<SmugglersQueue, () => Envelope> = {
+        'order.requested': request,
+        'user.registered': () => announcement,
+        cancel: cancellation,
+        receipts: () => receiptFrom('user-service', 'order-service'),
+      };
+      const queues = Object.keys(kinds) as SmugglersQueue[];
+      const detours = scenario.capabilities.receiptsComeWithTheCall
+        ? [['receipts', 'order.requested'] as const] // calls have no queues: they bring messages and cancels, replies receipts
+        : queues.flatMap((kind) => queues.filter((queue) => queue !== kind).map((queue) => [kind, queue] as const));
+      // the type of the queue, and yet not what the queue is for
+      const disguised = [
+        [{ ...request(), replyTo: undefined }, 'order.requested'],
+        [{ ...announcement, replyTo: 'user-service' }, 'user.registered'],
+      ] as const;
+
+      for (const [kind, queue] of detours) await scenario.fixture.smuggle(kinds[kind](), 'order-service', queue);
+      const disguises = scenario.capabilities.receiptsComeWithTheCall ? [] : disguised;
+      for (const [envelope, queue] of disguises) await scenario.fixture.smuggle(envelope, 'order-service', queue);
+
+      await eventually('all are reported', () => orders.malformed.length === detours.length + disguises.length);
+      assert.deepEqual(orders.received, []);
+      assert.deepEqual(orders.receipts, []);
+      await users.publishUntilTaken(request(), 'order-service');
+      await eventually('the next message is handled', () => orders.finished === 1);
+    },
+  ),
 
   behaviour('stopConsuming lets running handlers come to their end, and answers them', async (scenario) => {
     const { users, orders } = await scenario.pair(2);

@@ -2,7 +2,13 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { PublishOutcome } from '../message/delivery';
-import type { CancelEnvelope, MalformedEnvelope, MessageEnvelope, ReceiptEnvelope } from '../message/envelope';
+import type {
+  CancelEnvelope,
+  Envelope,
+  MalformedEnvelope,
+  MessageEnvelope,
+  ReceiptEnvelope,
+} from '../message/envelope';
 import type { Receipt } from '../message/receipt';
 import type { Endpoint, Reaction, Subscription, Transport } from '../ports/transport';
 
@@ -21,9 +27,14 @@ export interface TransportFixture {
   connectToNobody(service: ContractService, endpoint: Endpoint): Promise<Transport>;
   /** Sends something that is no envelope to `order.requested` of this service. */
   sendMalformed(service: ContractService): Promise<void>;
+  /** Puts an envelope where a stranger can: into any queue of this service, or, without queues, into a call. */
+  smuggle(envelope: Envelope, service: ContractService, queue: SmugglersQueue): Promise<void>;
   /** Breaks every connection; new ones can be opened. */
   breakConnections(): Promise<void>;
 }
+
+/** The queues of `order-service` in the suite. */
+export type SmugglersQueue = 'order.requested' | 'user.registered' | 'cancel' | 'receipts';
 
 /** Where good transports differ. */
 export interface TransportCapabilities {
@@ -208,6 +219,11 @@ export function request(more: Partial<MessageEnvelope['message']> = {}): Message
 export function cancellation(): CancelEnvelope {
   const { id: messageId, source, recordedAt } = request().message;
   return { kind: 'cancel', messageId, source, recordedAt, attempt: 2, replyTo: 'user-service' };
+}
+
+export function receiptFrom(consumer: string, to: string): ReceiptEnvelope {
+  const reason = { code: 'FORGED' };
+  return { kind: 'receipt', to, receipt: { ...answerTo(request(), consumer), verdict: 'rejected', reason } };
 }
 
 export function answerTo(envelope: MessageEnvelope | CancelEnvelope, consumer: string) {

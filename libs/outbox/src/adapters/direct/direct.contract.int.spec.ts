@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { freePort, TcpProxy } from '@tallystick/services';
 import { PLAIN } from '../../message/codec';
+import { encode, type Envelope } from '../../message/envelope';
 import type { Endpoint, Transport } from '../../ports/transport';
 import {
   CONTRACT_LISTENERS,
@@ -45,8 +46,16 @@ class DirectFixture implements TransportFixture {
     return this.start(service, endpoint, { peers: { 'order-service': '127.0.0.1:1' } });
   }
 
-  async sendMalformed(service: ContractService): Promise<void> {
-    const frame = JSON.stringify({ pattern: PATTERN, id: '1', data: { not: 'an envelope' } });
+  sendMalformed(service: ContractService): Promise<void> {
+    return this.send(service, { not: 'an envelope' });
+  }
+
+  smuggle(envelope: Envelope, service: ContractService): Promise<void> {
+    return this.send(service, { wire: encode(envelope) });
+  }
+
+  private async send(service: ContractService, data: object): Promise<void> {
+    const frame = JSON.stringify({ pattern: PATTERN, id: '1', data });
     const socket = connect(this.network.get(service)!.port, '127.0.0.1');
     socket.write(`${frame.length}#${frame}`);
     await once(socket, 'data');

@@ -86,9 +86,10 @@ export class DirectServer {
 
   private async reply(data: unknown): Promise<Reply> {
     const wire = readRequest(data);
-    const envelope = wire ? this.deps.codec.decode(wire, this.endpoint.service) : malformed('it has no envelope');
+    const envelope = wire
+      ? this.deps.codec.decode(wire, this.endpoint.service, { kind: 'call' })
+      : malformed('it has no envelope');
     if (envelope.kind === 'malformed') return this.refuse(envelope);
-    if (envelope.kind === 'receipt') return this.refuse(malformed('it is a receipt, which travels as a reply'));
     const lane = (envelope.kind === 'message' && this.lanes.get(envelope.message.type)) || this.others;
     return (await lane.run(() => this.handle(envelope))) ?? { kind: 'busy' };
   }

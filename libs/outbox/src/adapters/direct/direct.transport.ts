@@ -108,7 +108,7 @@ export class DirectTransport implements Transport {
   }
 
   private hear(envelope: MessageEnvelope, peer: Peer): Promise<CallOutcome> {
-    return peer.call(this.deps.codec.encode(envelope, undefined), (reply) =>
+    return peer.call(this.deps.codec.encode(envelope, peer.service), (reply) =>
       this.accept(peer, reply, async (wire) => {
         const { receipt } = this.receipt(envelope, peer, wire);
         if (isVerdict(receipt)) return { kind: 'confirmed' };
@@ -143,11 +143,10 @@ export class DirectTransport implements Transport {
     peer: Peer,
     wire: UntrustedWireEnvelope,
   ): ReceiptEnvelope {
-    const found = this.deps.codec.decode(wire, this.endpoint!.service);
+    const found = this.deps.codec.decode(wire, this.endpoint!.service, { kind: 'receipt' });
     const messageId = envelope.kind === 'cancel' ? envelope.messageId : envelope.message.id;
     if (found.kind === 'malformed') throw new Error(`the reply is malformed: ${found.problem}`);
-    if (found.kind !== 'receipt' || found.receipt.messageId !== messageId)
-      throw new Error('the reply answers something else');
+    if (found.receipt.messageId !== messageId) throw new Error('the reply answers something else');
     if (found.receipt.consumer !== peer.service) throw new Error(`the reply is signed by ${found.receipt.consumer}`);
     return found;
   }

@@ -1,4 +1,5 @@
 import { PLAIN } from '../../message/codec';
+import { encode } from '../../message/envelope';
 import { transportContract, type TransportFixture } from '../../testing/transport-contract';
 import { SystemClock } from '../system/system-clock';
 import { SystemRandom } from '../system/system-random';
@@ -26,6 +27,7 @@ function fixture(): TransportFixture {
     connect: (service, endpoint) => connectTo(broker, service, endpoint),
     connectToNobody: (service, endpoint) => connectTo(nobody, service, endpoint),
     sendMalformed: async (service) => broker.inject(`${service}.order.requested`, { body: 'no envelope' }),
+    smuggle: async (envelope, service, queue) => broker.inject(`${service}.${queue}`, encode(envelope)),
     breakConnections: async () => {
       broker.interrupt();
       broker.resume();

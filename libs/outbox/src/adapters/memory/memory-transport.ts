@@ -1,3 +1,4 @@
+import type { Expected } from '../../message/codec';
 import type { PublishOutcome } from '../../message/delivery';
 import type { CancelEnvelope, Envelope, MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
@@ -92,28 +93,29 @@ export class MemoryTransport implements Transport, MemoryConnection {
     const { service, subscriptions } = this.endpoint!;
     const receipts = `${service}.receipts`;
     this.broker.declare(receipts, { exchange: 'receipts', routingKey: service });
-    this.consume(receipts, RECEIPTS_AT_ONCE);
+    this.consume(receipts, { kind: 'receipt' }, RECEIPTS_AT_ONCE);
     const cancels = `${service}.cancel`;
     this.broker.declare(cancels, { exchange: 'requests', routingKey: cancels });
-    this.consume(cancels, CANCELS_AT_ONCE);
-    for (const { type, kind, concurrency } of subscriptions) {
+    this.consume(cancels, { kind: 'cancel' }, CANCELS_AT_ONCE);
+    for (const subscription of subscriptions) {
+      const { type, kind, concurrency } = subscription;
       const queue = `${service}.${type}`;
       const request = { exchange: 'requests', routingKey: queue } as const;
       this.broker.declare(queue, kind === 'request' ? request : { exchange: 'announcements', routingKey: type });
-      this.consume(queue, concurrency);
+      this.consume(queue, subscription, concurrency);
     }
   }
 
-  private consume(queue: string, limit: number): void {
+  private consume(queue: string, expected: Expected, limit: number): void {
     this.broker.consume(this, queue, limit, (copy, consumer) => {
       this.inHand++;
-      this.deps.clock.schedule(0, () => void this.handle(copy, consumer));
+      this.deps.clock.schedule(0, () => void this.handle(copy, expected, consumer));
     });
   }
 
-  private async handle(copy: Copy, consumer: MemoryConsumer): Promise<void> {
+  private async handle(copy: Copy, expected: Expected, consumer: MemoryConsumer): Promise<void> {
     try {
-      await this.accept(copy);
+      await this.accept(copy, expected);
       consumer.acknowledge(copy);
     } catch (error) {
       this.deps.monitor.record({ event: 'transport.trouble', transport: this.name, problem: errorText(error) });
@@ -124,9 +126,9 @@ export class MemoryTransport implements Transport, MemoryConnection {
     }
   }
 
-  private async accept({ wire }: Copy): Promise<void> {
+  private async accept({ wire }: Copy, expected: Expected): Promise<void> {
     const endpoint = this.endpoint!;
-    const envelope = this.deps.codec.decode(wire, endpoint.service);
+    const envelope = this.deps.codec.decode(wire, endpoint.service, expected);
     switch (envelope.kind) {
       case 'malformed':
         this.broker.quarantine(endpoint.service, { wire, problem: envelope.problem });

@@ -17,7 +17,7 @@ export interface RabbitMqOptions {
   prefix?: string;
   /**
    * The user this service logs in as. The broker then vouches for it on everything the service sends, and the service
-   * takes receipts and cancels only from the users of the services that they claim to come from. Set it in all services,
+   * takes messages, cancels and receipts only from the users of the services that they claim to come from. Set it in all services,
    * each with a user of its own.
    * @default no name is sent, and none is checked
    */
@@ -57,7 +57,7 @@ export interface RabbitMqSettings {
   readonly urls: readonly string[];
   readonly prefix: string;
   readonly user: string | undefined;
-  /** Whom receipts and cancels are taken from; undefined: from anybody. */
+  /** Whom messages, cancels and receipts are taken from; undefined: from anybody. */
   readonly users: Readonly<Record<string, string>> | undefined;
   readonly publishTimeoutMs: number;
   readonly heartbeatSeconds: number | undefined;

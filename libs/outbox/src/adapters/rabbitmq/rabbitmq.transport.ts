@@ -1,4 +1,5 @@
 import { TopologyMismatchError } from '../../errors';
+import type { Expected } from '../../message/codec';
 import type { PublishOutcome } from '../../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
@@ -132,7 +133,7 @@ export class RabbitMqTransport implements Transport {
     const { clock, random } = this.deps;
     const { topology } = this;
     const receiver = new Receiver(endpoint, this.publisher, topology, this.settings, this.deps);
-    const consumer = (queue: Queue, concurrency: number): Consumer =>
+    const consumer = (queue: Queue, expected: Expected, concurrency: number): Consumer =>
       new Consumer({
         clock,
         random,
@@ -142,15 +143,15 @@ export class RabbitMqTransport implements Transport {
         concurrency,
         idleMs: this.settings.idleResubscribeMs,
         patienceMs: HANDLER_PATIENCE_MS,
-        onMessage: (message) => receiver.onMessage(message),
+        onMessage: (message) => receiver.onMessage(message, expected),
         onTrouble: (problem) => this.trouble(`queue '${queue.name}'`, problem),
       });
     return [
       ...endpoint.subscriptions.map((subscription) =>
-        consumer(topology.handlerQueue(subscription), subscription.concurrency),
+        consumer(topology.handlerQueue(subscription), subscription, subscription.concurrency),
       ),
-      consumer(topology.cancelQueue(), CANCEL_CONCURRENCY),
-      consumer(topology.receiptQueue(), RECEIPT_CONCURRENCY),
+      consumer(topology.cancelQueue(), { kind: 'cancel' }, CANCEL_CONCURRENCY),
+      consumer(topology.receiptQueue(), { kind: 'receipt' }, RECEIPT_CONCURRENCY),
     ];
   }
 

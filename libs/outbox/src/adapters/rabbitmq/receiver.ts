@@ -1,6 +1,6 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublishOutcome } from '../../message/delivery';
-import type { Codec } from '../../message/codec';
+import type { Codec, Expected } from '../../message/codec';
 import { type Envelope, type MalformedEnvelope, untrusted } from '../../message/envelope';
 import { errorText, type Receipt } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
@@ -37,9 +37,12 @@ export class Receiver {
     this.monitor = monitor;
   }
 
-  /** Resolves when the message may be acknowledged. Rejects if it must come again: its receipt or copy is not safe yet. */
-  async onMessage(message: ConsumeMessage): Promise<void> {
-    const envelope = this.read(message);
+  /**
+   * Resolves when the message may be acknowledged. Rejects if it must come again: its receipt or copy is not safe yet.
+   * @param expected what the queue is for
+   */
+  async onMessage(message: ConsumeMessage, expected: Expected): Promise<void> {
+    const envelope = this.read(message, expected);
     switch (envelope.kind) {
       case 'message':
       case 'cancel':
@@ -54,11 +57,11 @@ export class Receiver {
     }
   }
 
-  private read(message: ConsumeMessage): Envelope | MalformedEnvelope {
+  private read(message: ConsumeMessage, expected: Expected): Envelope | MalformedEnvelope {
     try {
       const { service } = this.endpoint;
-      const envelope = this.codec.decode(fromMessage(message), service);
-      if (envelope.kind !== 'receipt' && envelope.kind !== 'cancel') return envelope;
+      const envelope = this.codec.decode(fromMessage(message), service, expected);
+      if (envelope.kind === 'malformed') return envelope;
       const problem = senderProblem(envelope, message.properties.userId, this.settings.users);
       return problem === undefined ? envelope : untrusted(envelope, service, problem);
     } catch (error) {

@@ -1,8 +1,15 @@
 import { connectTestRabbit, testBroker, until } from '@tallystick/services';
 import { connect } from 'amqplib';
-import { type CancelEnvelope, encode, type Envelope } from '../../message/envelope';
+import { encode, type Envelope, type MessageEnvelope } from '../../message/envelope';
 import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
-import { answerTo, cancellation, ContractEndpoint, request, requests } from '../../testing/transport-contract-scenario';
+import {
+  answerTo,
+  cancellation,
+  ContractEndpoint,
+  idOf,
+  request,
+  requests,
+} from '../../testing/transport-contract-scenario';
 import { toProperties } from './wire';
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
@@ -103,18 +110,22 @@ describe('a transport that is told its broker user', () => {
     expect(await fixture.waiting('user-service.receipts')).toBe(0);
   });
 
-  it('puts a cancel aside that is from somebody else, and none of its messages', async () => {
+  it.each<[string, () => Envelope]>([
+    ['cancel', cancellation],
+    ['message', request],
+  ])('puts a %s aside that is from somebody else, and takes the next one', async (_, make) => {
     if (given()) return;
-    const forged: CancelEnvelope = cancellation();
+    const forged = make();
 
     await send('mallory', forged, names.mallory);
     await until('it is reported', () => orders.malformed.length === 1);
-    await send('mallory', request(), undefined);
+    await send('users', request(), names.users);
 
     await until('the message is handled', () => orders.received.length === 1);
     expect(orders.received[0]).toMatchObject({ kind: 'message' });
     expect(orders.malformed[0]).toMatchObject({
-      untrusted: { messageId: forged.messageId, consumer: 'order-service' },
+      problem: expect.stringMatching(/^UNTRUSTED: it says it is from user-service/),
+      untrusted: { messageId: idOf(forged as MessageEnvelope), consumer: 'order-service' },
     });
     expect(await fixture.waiting('order-service.quarantine')).toBe(1);
   });

@@ -1,4 +1,4 @@
-import type { CancelEnvelope, ReceiptEnvelope } from '../../message/envelope';
+import type { CancelEnvelope, MessageEnvelope, ReceiptEnvelope } from '../../message/envelope';
 import { senderProblem } from './sender';
 
 const messageId = '018f0000-0000-7000-8000-000000000001';
@@ -12,10 +12,17 @@ const cancelOf = (source: string): CancelEnvelope => ({
   kind: 'cancel',
   ...{ messageId, source, recordedAt, attempt: 1, replyTo: source },
 });
+const messageOf = (source: string, replyTo: string | undefined = source): MessageEnvelope => ({
+  kind: 'message',
+  message: { id: messageId, type: 'order.requested', source, key: undefined, payload: '{}', headers: {}, recordedAt },
+  ...{ attempt: 1, deadlineAt: undefined, replyTo },
+});
 
 describe.each([
   ['a receipt', receiptOf],
   ['a cancel', cancelOf],
+  ['a request', messageOf],
+  ['an announcement', (source: string): MessageEnvelope => ({ ...messageOf(source), replyTo: undefined })],
 ])('%s', (_, from) => {
   it('is believed if the broker let in the user of the service it is from', () => {
     expect(senderProblem(from('order-service'), 'order-service', {})).toBeUndefined();
@@ -40,4 +47,12 @@ describe.each([
   it('is believed whoever sent it if nobody asked for the check', () => {
     expect(senderProblem(from('order-service'), undefined, undefined)).toBeUndefined();
   });
+});
+
+it.each([
+  ['a request', messageOf('user-service', 'mail-service')],
+  ['a cancel', { ...cancelOf('user-service'), replyTo: 'mail-service' }],
+])('%s asks for nobody else’s receipt', (_, envelope) => {
+  expect(senderProblem(envelope, 'user-service', {})).toContain('its receipt is to go to mail-service');
+  expect(senderProblem(envelope, 'user-service', undefined)).toBeUndefined();
 });

@@ -1,20 +1,37 @@
-import type { CancelEnvelope, ReceiptEnvelope } from '../../message/envelope';
+import type { Envelope } from '../../message/envelope';
 
 /**
  * Is this from whom it claims to be? `user_id` is the broker's word: it lets a client in under the name it logged in
- * with, and under no other.
+ * with, and under no other. And it must ask for nobody else's answer: a verdict that another service gets without having
+ * asked for it would be genuine.
  * @param users the users of services that are not named like them; undefined: nobody asked for this check
  * @returns what is wrong
  */
 export function senderProblem(
-  envelope: ReceiptEnvelope | CancelEnvelope,
+  envelope: Envelope,
   userId: unknown,
   users: Readonly<Record<string, string>> | undefined,
 ): string | undefined {
   if (users === undefined) return undefined;
-  const service = envelope.kind === 'receipt' ? envelope.receipt.consumer : envelope.source;
+  const service = senderOf(envelope);
   const expected = Object.hasOwn(users, service) ? users[service] : service;
-  if (userId === expected) return undefined;
   if (typeof userId !== 'string') return `it says it is from ${service}, and the broker vouches for nobody`;
-  return `it says it is from ${service}, and the broker let in '${userId}' with it`;
+  if (userId !== expected) return `it says it is from ${service}, and the broker let in '${userId}' with it`;
+  const replyTo = envelope.kind === 'receipt' ? undefined : envelope.replyTo;
+  if (replyTo !== undefined && replyTo !== service)
+    return `it is from ${service}, and its receipt is to go to ${replyTo}`;
+  return undefined;
+}
+
+function senderOf(envelope: Envelope): string {
+  switch (envelope.kind) {
+    case 'message':
+      return envelope.message.source;
+    case 'cancel':
+      return envelope.source;
+    case 'receipt':
+      return envelope.receipt.consumer;
+    default:
+      return envelope satisfies never;
+  }
 }
