@@ -126,7 +126,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       monitor,
     );
     this.operations = new OutboxOperations(store, buffer, (id, asked) => this.outbox.cancel(id, asked));
-    this.health = new OutboxHealth(store, transport);
+    this.health = new OutboxHealth(store, transport, this.receipts);
     this.pressure = new OutboxPressure(options, store, clock, random, monitor);
     this.pruner = new Pruner({ ...options.retention, everyMs: PRUNE_EVERY_MS }, store, clock, monitor);
   }
@@ -156,7 +156,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       service: options.service,
       subscriptions: handlers.handlers().map(({ type, kind, concurrency }) => ({ type, kind, concurrency })),
       onEnvelope: (envelope) => this.inbox.receive(envelope),
-      onReceipt: (envelope) => this.receipts.apply(envelope),
+      onReceipt: (envelope, returns) => this.receipts.apply(envelope, returns),
       onMalformed: ({ problem, untrusted }) =>
         monitor.record(
           untrusted ? { event: 'receipt.untrusted', ...untrusted, problem } : { event: 'inbox.malformed', problem },

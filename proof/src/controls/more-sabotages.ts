@@ -6,7 +6,11 @@ export const MORE_SABOTAGES: Readonly<Record<string, Sabotage>> = {
   'R12: a technical failure is taken for a rejection': (store) =>
     altered(store, {
       defer: (key, _attempt, later) =>
-        store.keepAnswer(key, { verdict: 'rejected', reason: { code: 'FAILED' }, result: undefined }, later),
+        store.keepAnswer(
+          key,
+          { verdict: 'rejected', reason: { code: 'FAILED' }, result: undefined, payloadHash: undefined },
+          later,
+        ),
     }),
 
   'R14: a cancel is answered before the inbox is asked': (store) =>

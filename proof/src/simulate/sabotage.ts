@@ -84,7 +84,12 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     altered(store, {
       claim: async (request) => {
         const { deliveries, parked } = await store.claim(request);
-        const answer = { verdict: 'rejected', reason: { code: 'GAVE_UP' }, result: undefined } as const;
+        const answer = {
+          verdict: 'rejected',
+          reason: { code: 'GAVE_UP' },
+          result: undefined,
+          payloadHash: undefined,
+        } as const;
         for (const delivery of deliveries) {
           if (delivery.state === 'cancelling')
             await store.keepAnswer(delivery, answer, { waitMs: 0, error: 'gave up' });

@@ -1,3 +1,5 @@
+import { codeOf } from './failure';
+
 /** PostgreSQL's "try the same again": serialization failure and deadlock. */
 const CONFLICTS = ['40001', '40P01'];
 const TRIES = 3;
@@ -21,7 +23,5 @@ export async function retryingConflicts<T>(transaction: () => Promise<T>): Promi
 
 /** The database rolled this transaction back in favour of another one. */
 export function isConflict(error: unknown): boolean {
-  // However the driver's error is wrapped.
-  const { code, driverError } = (error ?? {}) as { code?: unknown; driverError?: { code?: unknown } };
-  return CONFLICTS.includes(String(driverError?.code ?? code ?? ''));
+  return CONFLICTS.includes(codeOf(error));
 }

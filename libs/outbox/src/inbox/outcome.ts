@@ -1,5 +1,6 @@
 import { boundedReason, CANCEL_TYPE, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
 import type { OutboxEvent } from '../message/events';
+import { contentHash } from '../message/payload';
 import { errorText, type Receipt, type UnprocessableCode } from '../message/receipt';
 import type { InboxMessage, InboxRow, OutOfTime } from '../ports/store';
 
@@ -40,19 +41,24 @@ export function receiptOf(
   const answer = { messageId, consumer, attempt: envelope.attempt };
   switch (outcome.kind) {
     case 'verdict': {
-      const { verdict, reason, result, receivedAt } = outcome.row;
-      if (verdict === 'rejected')
-        return { ...answer, recordedAt: receivedAt, verdict, reason: reason ?? { code: 'UNKNOWN' } };
-      return { ...answer, recordedAt: receivedAt, verdict, ...(result !== undefined && { result }) };
+      const { verdict, reason, result, receivedAt, payloadHash } = outcome.row;
+      const given = {
+        ...answer,
+        recordedAt: receivedAt,
+        ...(payloadHash && { payloadHash: payloadHash.toString('hex') }),
+      };
+      if (verdict === 'rejected') return { ...given, verdict, reason: reason ?? { code: 'UNKNOWN' } };
+      // Whatever was accepted was seen; a row that says otherwise is refused by whoever reads the receipt.
+      return { ...given, verdict, payloadHash: given.payloadHash ?? '', ...(result !== undefined && { result }) };
     }
-    // Nothing was recorded here, so the message's own time stands in.
+    // Nothing was recorded here, so the message's own time and content stand in.
     case 'unprocessable': {
       const reason = boundedReason({ code: outcome.code, message: outcome.problem });
-      return { ...answer, recordedAt, verdict: 'unprocessable', reason };
+      return { ...answer, recordedAt, ...contentOf(envelope), verdict: 'unprocessable', reason };
     }
     case 'deferred': {
       const reason = boundedReason({ code: 'FAILED', message: errorText(outcome.error) });
-      return { ...answer, recordedAt, verdict: 'deferred', reason };
+      return { ...answer, recordedAt, ...contentOf(envelope), verdict: 'deferred', reason };
     }
     default:
       return outcome satisfies never;
@@ -81,6 +87,11 @@ export function eventOf(outcome: Outcome, envelope: MessageEnvelope | CancelEnve
     default:
       return outcome satisfies never;
   }
+}
+
+function contentOf(envelope: MessageEnvelope | CancelEnvelope): { payloadHash?: string } {
+  if (envelope.kind === 'cancel') return {};
+  return { payloadHash: contentHash(envelope.message.type, envelope.message.payload) };
 }
 
 function idOf(envelope: MessageEnvelope | CancelEnvelope): {

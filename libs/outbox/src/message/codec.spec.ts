@@ -14,6 +14,7 @@ const receipt: Envelope = {
     attempt: 1,
     recordedAt: '2026-11-22T10:00:01Z',
     verdict: 'accepted',
+    payloadHash: '5e'.repeat(32),
   },
 };
 const cancel: Envelope = {
@@ -72,6 +73,7 @@ describe('signed receipts and cancels', () => {
       'with another verdict',
       { ...signed, body: signed.body.replace('accepted', 'rejected","reason":{"code":"X"},"x":"') },
     ],
+    ['about other content', { ...signed, body: signed.body.replace('5e5e', '5f5f') }],
     ['about another message', with_('cloudEvents_correlationid', other)],
     ['for another attempt', with_('cloudEvents_attempt', 2)],
     ['recorded at another time', with_('cloudEvents_time', '2026-11-23T10:00:01Z')],

@@ -71,6 +71,12 @@ export interface StoredAnswer {
   readonly result: unknown;
 }
 
+/** A verdict as a receipt brings it. */
+export interface ReceivedAnswer extends StoredAnswer {
+  /** What was judged, by `contentHash`: only a row with this content may take the answer. Undefined: a cancel came first. */
+  readonly payloadHash: string | undefined;
+}
+
 /** True if a row with this expectation must run a follow-up before a verdict may close it (R13). */
 export function expects(followUp: FollowUp, verdict: Verdict): boolean {
   return followUp === 'both' || followUp === verdict;
@@ -165,8 +171,9 @@ export type ParkCode =
   'GAVE_UP' | 'NOBODY_LISTENS' | 'CANCEL_UNANSWERED' | 'FOLLOW_UP_FAILED' | 'UNPROCESSABLE' | 'EXPIRED';
 
 /** What a verdict receipt brings to the row. */
-export function answerOf(receipt: VerdictReceipt): StoredAnswer {
+export function answerOf(receipt: VerdictReceipt): ReceivedAnswer {
+  const { payloadHash } = receipt;
   return receipt.verdict === 'accepted'
-    ? { verdict: 'accepted', reason: undefined, result: receipt.result }
-    : { verdict: 'rejected', reason: receipt.reason, result: undefined };
+    ? { verdict: 'accepted', reason: undefined, result: receipt.result, payloadHash }
+    : { verdict: 'rejected', reason: receipt.reason, result: undefined, payloadHash };
 }

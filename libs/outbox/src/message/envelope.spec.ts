@@ -30,6 +30,7 @@ const receipts: Receipt[] = [
     attempt: 1,
     recordedAt: '2026-11-22T10:00:01Z',
     verdict: 'accepted',
+    payloadHash: '5e'.repeat(32),
     result: { orderId: 7 },
   },
   {
@@ -124,6 +125,23 @@ describe('an envelope', () => {
       'p',
     );
     expect(rejected).toMatchObject({ receipt: { reason: { code: 'A', details: { omitted: expect.any(String) } } } });
+  });
+});
+
+describe('what a receipt is an answer to', () => {
+  const wire = encode({ kind: 'receipt', to: 'p', receipt: receipts[0]! });
+  const saying = (payloadHash: unknown): string => JSON.stringify({ ...JSON.parse(wire.body), payloadHash });
+
+  it.each([undefined, null, '', 'ab', 'Z'.repeat(64), '5e'.repeat(33), 7, {}])(
+    'must be said by one that accepts, as a hash (%s)',
+    (hash) => {
+      expect(decode({ ...wire, body: saying(hash) }, 'p')).toMatchObject({ kind: 'malformed' });
+    },
+  );
+
+  it('is left out by a rejection that a cancel brought about before anything was seen', () => {
+    const rejected = encode({ kind: 'receipt', to: 'p', receipt: receipts[1]! });
+    expect(decode(rejected, 'p')).toMatchObject({ receipt: { verdict: 'rejected' } });
   });
 });
 

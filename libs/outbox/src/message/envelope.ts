@@ -187,6 +187,7 @@ function wire(parts: Parts): WireEnvelope {
   return { messageId: id, type, appId: source, correlationId, replyTo, timestamp, headers, body };
 }
 
+const SHA_256 = /^[0-9a-f]{64}$/;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$/;
 
@@ -287,14 +288,16 @@ export function boundedReason(reason: Reason): Reason {
 function readReceipt(body: string, messageId: string, attempt: number): Receipt {
   const value = readJson(body) as Record<string, unknown> | null;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('the receipt is no object');
-  const { verdict, consumer, recordedAt, reason, result, retryAfterMs } = value;
+  const { verdict, consumer, recordedAt, payloadHash, reason, result, retryAfterMs } = value;
   if (typeof consumer !== 'string' || typeof recordedAt !== 'string' || Number.isNaN(Date.parse(recordedAt))) {
     throw new Error('the receipt lacks consumer or recordedAt');
   }
-  const answer = { messageId, consumer, attempt, recordedAt };
+  const about = payloadHash === undefined ? undefined : readHash(payloadHash);
+  const answer = { messageId, consumer, attempt, recordedAt, ...(about !== undefined && { payloadHash: about }) };
   switch (verdict) {
     case 'accepted':
-      return { ...answer, verdict, ...(result !== undefined && { result }) };
+      // Nothing is accepted unseen.
+      return { ...answer, verdict, payloadHash: readHash(payloadHash), ...(result !== undefined && { result }) };
     case 'rejected':
     case 'unprocessable':
       return { ...answer, verdict, reason: readReason(reason) };
@@ -308,6 +311,12 @@ function readReceipt(body: string, messageId: string, attempt: number): Receipt 
     default:
       throw new Error('the receipt has no known verdict');
   }
+}
+
+function readHash(value: unknown): string {
+  if (typeof value !== 'string' || !SHA_256.test(value))
+    throw new Error('the receipt does not say to what content it is');
+  return value;
 }
 
 function readReason(value: unknown): Reason {

@@ -24,6 +24,7 @@ export type OutboxEvent =
   | ({ event: 'receipt.after-discard'; verdict: string } & Ids)
   | ({ event: 'receipt.unknown-delivery'; recent: boolean } & Ids)
   | ({ event: 'receipt.untrusted'; problem: string } & Ids)
+  | ({ event: 'receipt.refused'; problem: string } & Ids)
   | ({ event: 'follow-up.failed'; where: string; attempt: number; error: string } & Ids)
   | ({ event: 'follow-up.missing'; type: string; verdict: string } & Ids)
   // consuming
@@ -68,6 +69,7 @@ const ALARMING: readonly OutboxEventName[] = [
   'receipt.contradiction',
   'receipt.after-discard',
   'receipt.untrusted',
+  'receipt.refused',
   'inbox.unprocessable',
   'inbox.collision',
   'inbox.malformed',

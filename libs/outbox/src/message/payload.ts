@@ -60,6 +60,11 @@ export async function readPayload(contract: ContractClass, text: string): Promis
 }
 
 /** What makes two messages with one id the same message: type and body bytes. */
+export function contentHash(type: string, payload: string): string {
+  return payloadHash(type, payload).toString('hex');
+}
+
+/** The same as bytes. */
 export function payloadHash(type: string, payload: string): Buffer {
   return createHash('sha256').update(type).update('\0').update(payload).digest();
 }

@@ -19,11 +19,16 @@ interface Answer {
   attempt: number;
   /** When the consumer's database recorded it; ISO 8601. */
   recordedAt: string;
+  /**
+   * What it is an answer to: SHA-256 over type and body, in hex. A verdict's is that of the message which was judged;
+   * undefined if none was seen: a cancel came first.
+   */
+  payloadHash?: string;
 }
 
 /** A verdict on its way back. */
 export type VerdictReceipt = Answer &
-  ({ verdict: 'accepted'; result?: unknown } | { verdict: 'rejected'; reason: Reason });
+  ({ verdict: 'accepted'; payloadHash: string; result?: unknown } | { verdict: 'rejected'; reason: Reason });
 /** "Not yet": the consumer failed for a technical reason and left no trace. No verdict (R12). */
 export type DeferredReceipt = Answer & { verdict: 'deferred'; reason: Reason; retryAfterMs?: number };
 /** "I cannot process this": unknown type, invalid payload, expired, … No verdict; a person must look. */

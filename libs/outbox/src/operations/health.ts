@@ -5,6 +5,8 @@ export interface OutboxHealthReport {
   /** `degraded`: the transport is not ready. Messages are still recorded and go out later: keep the service in rotation. */
   readonly status: 'up' | 'degraded';
   readonly transport: { readonly name: string; readonly ready: boolean };
+  /** Receipts since this process started: put aside because they could not be applied; given back to come again. */
+  readonly receipts: { readonly refused: number; readonly returned: number };
   /** How long the oldest due delivery has been waiting, in milliseconds. Growing means the relay does not keep up. */
   readonly oldestDueMs: number;
 }
@@ -14,6 +16,7 @@ export class OutboxHealth {
   constructor(
     private readonly store: OutboxStore,
     private readonly transport: Transport,
+    private readonly receipts: OutboxHealthReport['receipts'],
   ) {}
 
   /** Rejects if the database cannot be asked: that service *is* down. */
@@ -22,6 +25,7 @@ export class OutboxHealth {
     return {
       status: ready ? 'up' : 'degraded',
       transport: { name, ready },
+      receipts: { refused: this.receipts.refused, returned: this.receipts.returned },
       oldestDueMs: await this.store.oldestDueMs(),
     };
   }

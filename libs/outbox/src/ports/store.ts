@@ -4,9 +4,9 @@ import type {
   DeliveryKey,
   DeliveryState,
   ParkCode,
+  ReceivedAnswer,
   RecordedMessage,
   Settlement,
-  StoredAnswer,
 } from '../message/delivery';
 import type { Reason, Verdict } from '../message/receipt';
 
@@ -17,6 +17,8 @@ import type { Reason, Verdict } from '../message/receipt';
  * - **Fenced writes (R1).** A write names the states it may leave, and, when it acts on a lease, the lease token. A write
  *   that matches no row changes nothing and says so; it never throws for that. Every transition but a renewed lease
  *   clears the token.
+ * - **An answer is to a content.** A write that brings what a receipt says changes a row only if the recorded message has
+ *   the receipt's `payloadHash`, where it has one: what was said about other content says nothing about this row.
  * - **One clock.** All "now" is the database's, read when the statement runs, not when its transaction began.
  * - **Bounded, ordered batches.** A statement over several rows locks them first, in key order, and skips rows that
  *   others hold, so batches neither deadlock nor wait for a follow-up in progress.
@@ -57,24 +59,34 @@ export interface OutboxStore<Tx = unknown> {
    * row is closed first, which locks it. Waits for a row somebody else holds.
    * @returns the closed delivery, or undefined if it was not undecided (any more): then nothing may run
    */
-  close(tx: Tx, key: DeliveryKey, answer: StoredAnswer): Promise<ClosedDelivery | undefined>;
+  close(tx: Tx, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined>;
   /** Keeps a verdict whose follow-up could not run here (`answered`), by the same compare-and-set. @returns false: no row */
-  keepAnswer(key: DeliveryKey, answer: StoredAnswer, later: { waitMs: number; error: string }): Promise<boolean>;
+  keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number; error: string }): Promise<boolean>;
   /** `answered`, still leased by this token → final, inside the follow-up's transaction. @returns false: nothing may run */
   closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<boolean>;
 
   /** Receipt *deferred*: pending or sent, same attempt → pending, due after `waitMs` or at the deadline. */
-  defer(key: DeliveryKey, attempt: number, later: { waitMs: number; error: string }): Promise<boolean>;
+  defer(
+    key: DeliveryKey,
+    attempt: number,
+    later: { waitMs: number; error: string; payloadHash?: string },
+  ): Promise<boolean>;
   /** Receipt *unprocessable*: pending or sent, same attempt → parked. EXPIRED: pending, sent or cancelling, any attempt. */
-  park(key: DeliveryKey, attempt: number | 'any', reason: { code: ParkCode; error: string }): Promise<boolean>;
+  park(
+    key: DeliveryKey,
+    attempt: number | 'any',
+    reason: { code: ParkCode; error: string; payloadHash?: string },
+  ): Promise<boolean>;
   /** Keeps a verdict that contradicts the stored one, or that came after `discard`, for a person. Runs nothing. */
-  noteLateVerdict(key: DeliveryKey, answer: StoredAnswer): Promise<void>;
+  noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void>;
 
   /**
    * Everything known about the deliveries of a message, by receiver. Empty if it is unknown or pruned. With `tx` also
    * what that transaction has not committed yet.
    */
   find(messageId: string, tx?: Tx): Promise<DeliveryRecord[]>;
+  /** The `contentHash` of a recorded message; undefined if it is unknown or pruned. */
+  contentHash(messageId: string): Promise<string | undefined>;
   list(filter: DeliveryFilter): Promise<DeliveryRecord[]>;
   /** How long ago that was, in milliseconds, by the database's clock; negative for the future. */
   ageMs(recordedAt: string): Promise<number>;
@@ -142,7 +154,7 @@ export interface SettleRow extends DeliveryKey {
 }
 
 export interface AnsweredDelivery extends DeliveryKey {
-  readonly answer: StoredAnswer;
+  readonly answer: ReceivedAnswer;
 }
 
 export interface ClosedDelivery extends DeliveryKey {

@@ -32,14 +32,14 @@ export interface Transport {
   close(): Promise<void>;
 }
 
-/** What a transport serves: the consuming half of this service, and its receipts. None of these ever rejects, but `onReceipt`. */
+/** What a transport serves: the consuming half of this service, and its receipts. None of these ever rejects. */
 export interface Endpoint {
   readonly service: string;
   readonly subscriptions: readonly Subscription[];
   /** Handles a message or cancel to its end. */
   onEnvelope(envelope: MessageEnvelope | CancelEnvelope): Promise<Reaction>;
-  /** Applies a receipt. Rejects only when the database failed: then the envelope is not acknowledged and comes again. */
-  onReceipt(envelope: ReceiptEnvelope): Promise<void>;
+  /** Applies a receipt. @param returns how often it has been given back before, as far as anybody counted */
+  onReceipt(envelope: ReceiptEnvelope, returns: number): Promise<ReceiptReaction>;
   /** Something that is no envelope arrived; the transport has put it aside. */
   onMalformed(malformed: MalformedEnvelope): void;
   /** The transport has become ready, or no longer is. */
@@ -62,6 +62,15 @@ export type Reaction =
   | { kind: 'silence' }
   /** Nobody *can* be told: keep the envelope for a person, then acknowledge. */
   | { kind: 'quarantine'; problem: string };
+
+/** What becomes of a receipt. */
+export type ReceiptReaction =
+  /** It was applied, or had nothing to change: acknowledge it. */
+  | { kind: 'done' }
+  /** It will never be applied: keep it for a person, then acknowledge. The producer asks again (R11). */
+  | { kind: 'quarantine'; problem: string }
+  /** It could not be applied: give it back after a pause, so that it comes again. */
+  | { kind: 'return'; problem: string; pauseMs: number };
 
 /** Makes the transport of one process: what `transport:` in the module's options takes, e.g. `rabbitMq()`. */
 export interface TransportFactory {

@@ -1,6 +1,8 @@
 import { Coalescer } from '../flow/coalescer';
 import { retryingConflicts } from '../flow/conflict';
+import { failureOf } from '../flow/failure';
 import { Lane } from '../flow/lane';
+import { type Doubling, doubled } from '../message/backoff';
 import { answerOf, expects, isFinal, type Waits } from '../message/delivery';
 import { keyText, type ReceiptEnvelope } from '../message/envelope';
 import { errorText, isVerdict, type Receipt, type VerdictReceipt } from '../message/receipt';
@@ -8,6 +10,7 @@ import type { Clock } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
 import type { AnsweredDelivery, DeliveryRecord, OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
+import type { ReceiptReaction } from '../ports/transport';
 import type { PendingMarks, VerdictListener } from '../ports/verdicts';
 import type { FollowUpRunner } from './follow-ups';
 
@@ -23,6 +26,15 @@ const MAX_BATCH = 500;
 /** Transactions with follow-ups at once. They share the application's pool with its requests. */
 const ALONE_AT_ONCE = 8;
 
+/** How often a receipt comes back that fails for another reason than an outage, and what it waits before. */
+const MAX_RETURNS = 8;
+const RETURN_PAUSE: Doubling = { firstMs: 1_000, maxMs: 30_000 };
+
+/** The consumer answered to other content than was recorded here: somebody else has sent it something under this id. */
+class OtherContentError extends Error {
+  override readonly message = 'it is an answer to other content than was recorded under this id';
+}
+
 /**
  * Applies receipts. A verdict is stored once, by compare-and-set from an undecided state (R6), whoever asks and however
  * often: rows that expect no follow-up are closed in batches, the others one by one, each in the transaction in which its
@@ -33,6 +45,9 @@ const ALONE_AT_ONCE = 8;
 export class Receipts {
   private readonly closing: Coalescer<AnsweredDelivery, boolean>;
   private readonly alone = new Lane(ALONE_AT_ONCE);
+  /** Since this process started: put aside for a person; given back to come again. */
+  refused = 0;
+  returned = 0;
 
   constructor(
     private readonly settings: ReceiptsSettings,
@@ -48,12 +63,36 @@ export class Receipts {
     this.closing = new Coalescer(clock, (batch) => this.closeMany(batch), { maxBatch: MAX_BATCH, lingerMs: 0 });
   }
 
-  /** Rejects only if the database failed: then the receipt must come again. */
-  async apply({ receipt }: ReceiptEnvelope): Promise<void> {
-    this.marks.skip(receipt);
-    if (isVerdict(receipt)) await this.applyVerdict(receipt);
-    else await this.applyNoVerdict(receipt);
-    this.verdicts.changed(receipt.messageId);
+  /** Never rejects. @param returns how often the receipt has come back before */
+  async apply({ receipt }: ReceiptEnvelope, returns: number): Promise<ReceiptReaction> {
+    try {
+      this.marks.skip(receipt);
+      if (isVerdict(receipt)) await this.applyVerdict(receipt);
+      else await this.applyNoVerdict(receipt);
+      this.verdicts.changed(receipt.messageId);
+      return { kind: 'done' };
+    } catch (error) {
+      return this.failed(receipt, error, returns);
+    }
+  }
+
+  /** An outage passes; what the database refuses, it will refuse again, and must not hold up the others for ever. */
+  private failed({ messageId, consumer }: Receipt, error: unknown, returns: number): ReceiptReaction {
+    if (error instanceof OtherContentError) {
+      this.refused++;
+      this.monitor.record({ event: 'receipt.untrusted', messageId, consumer, problem: error.message });
+      return { kind: 'quarantine', problem: `UNTRUSTED: ${error.message}` };
+    }
+    const failure = failureOf(error);
+    if (failure === 'data' || (failure === 'other' && returns >= MAX_RETURNS)) {
+      const problem = `it cannot be applied: ${errorText(error)}`;
+      this.refused++;
+      this.monitor.record({ event: 'receipt.refused', messageId, consumer, problem });
+      return { kind: 'quarantine', problem };
+    }
+    this.returned++;
+    const pauseMs = failure === 'unavailable' ? RETURN_PAUSE.firstMs : doubled(RETURN_PAUSE, returns + 1);
+    return { kind: 'return', problem: errorText(error), pauseMs };
   }
 
   private async applyVerdict(receipt: VerdictReceipt): Promise<void> {
@@ -68,15 +107,22 @@ export class Receipts {
   private async closeInBatch(receipt: VerdictReceipt): Promise<boolean> {
     const key = keyText(receipt);
     const twin = this.closing.peek(key);
+    const { messageId, consumer, verdict, payloadHash } = receipt;
     // A batch holds a delivery once. Equal receipts share the place; a contradicting one must wait for its turn.
-    if (twin && twin.answer.verdict !== receipt.verdict) return false;
-    const { messageId, consumer } = receipt;
+    if (twin && (twin.answer.verdict !== verdict || twin.answer.payloadHash !== payloadHash)) return false;
     return this.closing.add(key, { messageId, consumer, answer: answerOf(receipt) });
   }
 
-  private async closeMany(batch: AnsweredDelivery[]): Promise<boolean[]> {
-    const closed = new Set((await this.store.closeMany(batch)).map(keyText));
-    return batch.map((delivery) => closed.has(keyText(delivery)));
+  /** What one receipt does to the statement must not happen to the others: halved until it is alone with its failure. */
+  private async closeMany(batch: AnsweredDelivery[]): Promise<(boolean | Promise<boolean>)[]> {
+    try {
+      const closed = new Set((await this.store.closeMany(batch)).map(keyText));
+      return batch.map((delivery) => closed.has(keyText(delivery)));
+    } catch (error) {
+      if (batch.length === 1 || failureOf(error) === 'unavailable') return batch.map(() => rejected(error));
+      const middle = batch.length >> 1;
+      return [...(await this.closeMany(batch.slice(0, middle))), ...(await this.closeMany(batch.slice(middle)))];
+    }
   }
 
   /** @returns false if no row was undecided */
@@ -108,25 +154,34 @@ export class Receipts {
   }
 
   private async applyNoVerdict(receipt: Exclude<Receipt, VerdictReceipt>): Promise<void> {
-    const { attempt, reason } = receipt;
+    const { attempt, reason, payloadHash } = receipt;
     const error = reason.message === undefined ? reason.code : `${reason.code}: ${reason.message}`;
     if (receipt.verdict === 'deferred') {
       const waitMs =
         receipt.retryAfterMs === undefined
           ? this.waits.backoff(attempt)
           : Math.min(Math.max(receipt.retryAfterMs, RETRY_AFTER_MS.min), RETRY_AFTER_MS.max);
-      const moved = await this.store.defer(receipt, attempt, { waitMs, error });
+      const moved = await this.store.defer(receipt, attempt, { waitMs, error, payloadHash });
+      if (!moved) await this.refuseOtherContent(receipt);
       this.monitor.record(moved ? { event: 'receipt.applied', verdict: 'deferred' } : { event: 'receipt.duplicate' });
       return;
     }
     const expired = reason.code === 'EXPIRED';
     const code = expired ? 'EXPIRED' : 'UNPROCESSABLE';
     const detail = expired ? (reason.message ?? '') : error;
-    const parked = await this.store.park(receipt, expired ? 'any' : attempt, { code, error: detail });
+    const parked = await this.store.park(receipt, expired ? 'any' : attempt, { code, error: detail, payloadHash });
+    if (!parked) await this.refuseOtherContent(receipt);
     const { messageId, consumer } = receipt;
     this.monitor.record(
       parked ? { event: 'delivery.parked', messageId, consumer, code, error } : { event: 'receipt.duplicate' },
     );
+  }
+
+  /** The statements that apply a receipt pass over rows with other content than it was given to. */
+  private async refuseOtherContent({ messageId, payloadHash }: Receipt): Promise<void> {
+    if (payloadHash === undefined) return;
+    const recorded = await this.store.contentHash(messageId);
+    if (recorded !== undefined && recorded !== payloadHash) throw new OtherContentError();
   }
 
   /** No row was undecided: says why, and keeps what a person should see. Changes no state. */
@@ -137,6 +192,7 @@ export class Receipts {
       const recent = (await this.store.ageMs(receipt.recordedAt)) < this.settings.retentionMs;
       return this.monitor.record({ event: 'receipt.unknown-delivery', messageId, consumer, recent });
     }
+    await this.refuseOtherContent(receipt);
     if (row.verdict === verdict) return this.monitor.record({ event: 'receipt.duplicate' });
     if (!isDecided(row))
       throw new Error(`Delivery ${keyText(receipt)} was reopened meanwhile; the receipt must come again.`);
@@ -152,6 +208,13 @@ export class Receipts {
         received: verdict,
       });
   }
+}
+
+/** A promise that is watched: somebody else may be the first to look at it. */
+function rejected(error: unknown): Promise<never> {
+  const promise = Promise.reject(error);
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function isDecided({ state, verdict }: DeliveryRecord): boolean {

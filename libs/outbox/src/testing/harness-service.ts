@@ -268,9 +268,9 @@ class HarnessProcess {
           await this.step('handled');
           return reaction;
         },
-        onReceipt: async (envelope) => {
+        onReceipt: async (envelope, returns) => {
           await this.step('receipt-arrived');
-          await endpoint.onReceipt(envelope);
+          return endpoint.onReceipt(envelope, returns);
         },
       });
     return transport;

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { FollowUp } from '../message/contract';
-import type { StoredAnswer } from '../message/delivery';
+import type { DeliveryKey, ReceivedAnswer } from '../message/delivery';
+import { contentHash } from '../message/payload';
 import {
   ACCEPTED,
   behaviour,
@@ -35,10 +36,51 @@ export const answerCases = [
     await s.onlyIn(UNDECIDED, (key) => s.outbox.keepAnswer(key, REJECTED, LATER));
   }),
 
+  behaviour('an answer to other content than was recorded changes nothing', async (s) => {
+    const forged = contentHash('order.requested', '{"amount": 2}');
+    const writes: ((key: DeliveryKey, payloadHash: string) => Promise<unknown>)[] = [
+      (key, payloadHash) => s.close(key, { ...ACCEPTED, payloadHash }),
+      (key, payloadHash) => s.outbox.closeMany([{ ...key, answer: { ...REJECTED, payloadHash } }]),
+      (key, payloadHash) => s.outbox.keepAnswer(key, { ...REJECTED, payloadHash }, LATER),
+      (key, payloadHash) => s.outbox.defer(key, 1, { ...LATER, payloadHash }),
+      (key, payloadHash) => s.outbox.park(key, 1, { code: 'UNPROCESSABLE', error: 'x', payloadHash }),
+      (key, payloadHash) => s.outbox.park(key, 'any', { code: 'EXPIRED', error: 'x', payloadHash }),
+    ];
+    for (const write of writes) {
+      const message = newMessage();
+      await s.add(message);
+      const key = { messageId: message.id, consumer: CONSUMER };
+      await s.claimOnly(key);
+      const before = await s.record(key);
+
+      await write(key, forged);
+      assert.deepEqual(await s.record(key), before);
+
+      await write(key, contentHash(message.type, message.payload));
+      assert.notDeepEqual(await s.record(key), before);
+    }
+  }),
+
+  behaviour('nor does it become the late verdict of a discarded delivery', async (s) => {
+    const key = await s.into('discarded');
+    await s.outbox.noteLateVerdict(key, { ...ACCEPTED, payloadHash: contentHash('order.requested', '{}') });
+
+    assert.equal((await s.record(key)).verdict, undefined);
+  }),
+
+  behaviour('the content of a message is told as its receipts name it, to the byte', async (s) => {
+    for (const payload of ['{"amount":1}', '{ "amount" : 1.0 }', '{"text":"größer ☕ \\u0041 \u{1F9FE}"}']) {
+      const message = newMessage({ payload });
+      await s.add(message);
+      assert.equal(await s.outbox.contentHash(message.id), contentHash(message.type, payload));
+    }
+    assert.equal(await s.outbox.contentHash(randomUUID()), undefined);
+  }),
+
   behaviour('a verdict ends the delivery and is kept with its reason or result', async (s) => {
     const writes = [
-      (key: { messageId: string; consumer: string }, answer: StoredAnswer) => s.close(key, answer),
-      async (key: { messageId: string; consumer: string }, answer: StoredAnswer) =>
+      (key: { messageId: string; consumer: string }, answer: ReceivedAnswer) => s.close(key, answer),
+      async (key: { messageId: string; consumer: string }, answer: ReceivedAnswer) =>
         (await s.outbox.closeMany([{ ...key, answer }])).length === 1,
     ];
     for (const write of writes) {

@@ -6,7 +6,7 @@ import {
   EVERYBODY,
   type OpenState,
   type Settlement,
-  type StoredAnswer,
+  type ReceivedAnswer,
 } from '../message/delivery';
 import type {
   AddedMessage,
@@ -46,11 +46,17 @@ export const MINUTE = 60 * SECOND;
 export const DAY = 24 * 60 * MINUTE;
 export const CONSUMER = 'order-service';
 
-export const ACCEPTED: StoredAnswer = { verdict: 'accepted', reason: undefined, result: { orderId: 'o-1' } };
-export const REJECTED: StoredAnswer = {
+export const ACCEPTED: ReceivedAnswer = {
+  verdict: 'accepted',
+  reason: undefined,
+  result: { orderId: 'o-1' },
+  payloadHash: undefined,
+};
+export const REJECTED: ReceivedAnswer = {
   verdict: 'rejected',
   reason: { code: 'OUT_OF_STOCK', message: 'none left', details: { left: 0 } },
   result: undefined,
+  payloadHash: undefined,
 };
 
 /** Every place a row can be in. */
@@ -145,7 +151,7 @@ export class Scenario {
     return written.length > 0;
   }
 
-  async close(key: DeliveryKey, answer: StoredAnswer): Promise<boolean> {
+  async close(key: DeliveryKey, answer: ReceivedAnswer): Promise<boolean> {
     return (await this.transaction((tx) => this.outbox.close(tx, key, answer))) !== undefined;
   }
 

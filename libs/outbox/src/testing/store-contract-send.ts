@@ -1,6 +1,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { type ClaimedDelivery, EVERYBODY, type OpenState, type Settlement } from '../message/delivery';
+import {
+  type ClaimedDelivery,
+  EVERYBODY,
+  type OpenState,
+  type Settlement,
+  type StoredAnswer,
+} from '../message/delivery';
 import {
   ACCEPTED,
   behaviour,
@@ -172,10 +178,11 @@ export const sendCases = [
 
   behaviour('a claimed answer brings its verdict, reason and result', async (s) => {
     const { answer } = await s.leased('answered');
-    assert.deepEqual(answer, REJECTED);
+    const kept = ({ verdict, reason, result }: StoredAnswer): StoredAnswer => ({ verdict, reason, result });
+    assert.deepEqual(answer, kept(REJECTED));
     const key = await s.pending();
     await s.outbox.keepAnswer(key, ACCEPTED, { waitMs: 0, error: 'no handler' });
-    assert.deepEqual((await s.claimOnly(key)).answer, ACCEPTED);
+    assert.deepEqual((await s.claimOnly(key)).answer, kept(ACCEPTED));
   }),
 
   behaviour('a settlement leaves only the states it names, and ends the lease', async (s) => {

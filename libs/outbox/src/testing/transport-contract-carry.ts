@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { CAUSATION_HEADER, CORRELATION_HEADER, TRACEPARENT } from '../message/envelope';
+import { contentHash } from '../message/payload';
 import type { Receipt } from '../message/receipt';
 import {
   behaviour,
@@ -80,7 +81,7 @@ export const carryCases: TransportContractCase[] = [
       await users.publishUntilTaken(request(), 'order-service');
       await eventually(`${answer.verdict} arrives`, () => users.receipts.length === answers.indexOf(answer) + 1);
       const { messageId: _, consumer: __, attempt: ___, recordedAt: ____, ...said } = users.receipts.at(-1)!.receipt;
-      assert.deepEqual(said, answer);
+      assert.deepEqual(said, { payloadHash: contentHash('order.requested', '{"quantity": 1}'), ...answer });
     }
   }),
 

@@ -60,8 +60,10 @@ export const consumeCases: TransportContractCase[] = [
   behaviour('a receipt that could not be applied comes again', async (scenario) => {
     const { users } = await scenario.pair();
     let failures = 0;
-    users.applyReceipt = async () => {
-      if (failures++ === 0) throw new Error('the database is away');
+    const counted: number[] = [];
+    users.applyReceipt = async (_, returns) => {
+      counted.push(returns);
+      return failures++ < 2 ? { kind: 'return', problem: 'the database is away', pauseMs: 10 } : { kind: 'done' };
     };
     const sent = request();
 
@@ -73,6 +75,24 @@ export const consumeCases: TransportContractCase[] = [
 
     await eventually('it is applied', () => users.receipts.length === 1);
     assert.equal(users.receipts[0]!.receipt.messageId, idOf(sent));
+    if (!scenario.capabilities.receiptsComeWithTheCall) assert.deepEqual(counted, [0, 1, 2]);
+  }),
+
+  behaviour('a receipt that belongs into quarantine does not come again, and holds up nothing', async (scenario) => {
+    const { users } = await scenario.pair();
+    let applied = 0;
+    users.applyReceipt = async () =>
+      applied++ === 0 ? { kind: 'quarantine', problem: 'it cannot be applied' } : { kind: 'done' };
+
+    const { kind } = await users.transport.publish(request(), 'order-service');
+    if (scenario.capabilities.receiptsComeWithTheCall) assert.equal(kind, 'refused');
+    await eventually('it is refused', () => applied === 1);
+    const next = request();
+    await users.publishUntilTaken(next, 'order-service');
+
+    await eventually('the next one is applied', () => users.receipts.length === 1);
+    assert.equal(users.receipts[0]!.receipt.messageId, idOf(next));
+    assert.equal(applied, 2);
   }),
 
   behaviour('something that is no envelope is put aside, reported, and holds up nothing', async (scenario) => {

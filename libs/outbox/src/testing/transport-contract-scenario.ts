@@ -9,8 +9,9 @@ import type {
   MessageEnvelope,
   ReceiptEnvelope,
 } from '../message/envelope';
+import { contentHash } from '../message/payload';
 import type { Receipt } from '../message/receipt';
-import type { Endpoint, Reaction, Subscription, Transport } from '../ports/transport';
+import type { Endpoint, Reaction, ReceiptReaction, Subscription, Transport } from '../ports/transport';
 
 /** The services of the suite, and what they may listen to: for transports that must be told before. */
 export const CONTRACT_SERVICES = ['user-service', 'order-service', 'mail-service'] as const;
@@ -128,7 +129,9 @@ export class ContractEndpoint implements Endpoint {
   finished = 0;
   react: (envelope: MessageEnvelope | CancelEnvelope) => Reaction | Promise<Reaction> = (envelope) =>
     this.accept(envelope);
-  applyReceipt: (envelope: ReceiptEnvelope) => Promise<void> = async () => {};
+  applyReceipt: (envelope: ReceiptEnvelope, returns: number) => Promise<ReceiptReaction> = async () => ({
+    kind: 'done',
+  });
   private gate: Promise<void> | undefined;
   private openGate: () => void = () => {};
 
@@ -149,9 +152,10 @@ export class ContractEndpoint implements Endpoint {
     }
   }
 
-  async onReceipt(envelope: ReceiptEnvelope): Promise<void> {
-    await this.applyReceipt(envelope);
-    this.receipts.push(envelope);
+  async onReceipt(envelope: ReceiptEnvelope, returns: number): Promise<ReceiptReaction> {
+    const reaction = await this.applyReceipt(envelope, returns);
+    if (reaction.kind === 'done') this.receipts.push(envelope);
+    return reaction;
   }
 
   onMalformed(malformed: MalformedEnvelope): void {
@@ -174,7 +178,8 @@ export class ContractEndpoint implements Endpoint {
 
   /** The usual reaction: accepted, in answer to this attempt. */
   accept(envelope: MessageEnvelope | CancelEnvelope, more: Partial<Receipt> = {}): Reaction {
-    const receipt = { ...answerTo(envelope, this.service), verdict: 'accepted', ...more } as Receipt;
+    const payloadHash = contentHash('order.requested', envelope.kind === 'cancel' ? '{}' : envelope.message.payload);
+    const receipt = { ...answerTo(envelope, this.service), verdict: 'accepted', payloadHash, ...more } as Receipt;
     return { kind: 'answer', to: 'user-service', receipt };
   }
 

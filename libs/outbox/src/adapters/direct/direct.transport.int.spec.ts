@@ -56,6 +56,7 @@ class Service {
       onReceipt: async (envelope) => {
         await this.apply(envelope);
         this.receipts.push(envelope.receipt);
+        return { kind: 'done' };
       },
       onMalformed: ({ problem }) => this.malformed.push(problem),
       onReady: (ready) => this.readiness.push(ready),
@@ -72,7 +73,8 @@ class Service {
 
 function answerTo(envelope: MessageEnvelope | CancelEnvelope, consumer: string) {
   const messageId = envelope.kind === 'cancel' ? envelope.messageId : envelope.message.id;
-  return { messageId, consumer, attempt: envelope.attempt, recordedAt: '2026-11-20T10:00:00.000Z' };
+  const recordedAt = '2026-11-20T10:00:00.000Z';
+  return { messageId, consumer, attempt: envelope.attempt, recordedAt, payloadHash: '5e'.repeat(32) };
 }
 
 function message(type = 'order.requested'): MessageEnvelope {

@@ -88,8 +88,18 @@ export class DirectTransport implements Transport {
     if (!peer) return { kind: 'refused', error: `no address is known for '${to}': add it to direct({ peers })` };
     return peer.call(this.deps.codec.encode(envelope, to), (reply) =>
       this.accept(peer, reply, async (wire) => {
-        await this.endpoint!.onReceipt(this.receipt(envelope, peer, wire));
-        return { kind: 'answered' };
+        const reaction = await this.endpoint!.onReceipt(this.receipt(envelope, peer, wire), 0);
+        switch (reaction.kind) {
+          case 'done':
+            return { kind: 'answered' };
+          case 'quarantine':
+            // Nobody else has it; the row keeps the problem until a person has looked.
+            return { kind: 'refused', error: `${peer}: ${reaction.problem}` };
+          case 'return':
+            return { kind: 'unknown', error: `${peer}: ${reaction.problem}` };
+          default:
+            return reaction satisfies never;
+        }
       }),
     );
   }

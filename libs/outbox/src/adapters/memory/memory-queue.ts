@@ -3,6 +3,8 @@ import type { UntrustedWireEnvelope } from '../../message/envelope';
 /** One envelope in one queue. */
 export interface Copy {
   readonly wire: UntrustedWireEnvelope;
+  /** How often it was given back because it could not be handled. */
+  returns?: number;
 }
 
 /** A queue with competing consumers: each copy is in the hands of at most one, until it is acknowledged or given back. */

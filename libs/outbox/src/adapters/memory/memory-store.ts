@@ -1,4 +1,4 @@
-import type { DeliveryKey, ParkCode, StoredAnswer } from '../../message/delivery';
+import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
 import type { Reason } from '../../message/receipt';
 import type {
   AddedMessage,
@@ -58,11 +58,11 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => deciding.closeMany(this.t, tx, answers));
   }
 
-  close(tx: MemoryTransaction, key: DeliveryKey, answer: StoredAnswer): Promise<ClosedDelivery | undefined> {
+  close(tx: MemoryTransaction, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {
     return tx.statement(() => deciding.close(this.t, tx, key, answer));
   }
 
-  keepAnswer(key: DeliveryKey, answer: StoredAnswer, later: { waitMs: number; error: string }): Promise<boolean> {
+  keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number; error: string }): Promise<boolean> {
     return this.alone((tx) => deciding.keepAnswer(this.t, tx, key, answer, later));
   }
 
@@ -70,21 +70,33 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return tx.statement(() => deciding.closeAnswered(this.t, tx, key, leaseToken));
   }
 
-  defer(key: DeliveryKey, attempt: number, later: { waitMs: number; error: string }): Promise<boolean> {
+  defer(
+    key: DeliveryKey,
+    attempt: number,
+    later: { waitMs: number; error: string; payloadHash?: string },
+  ): Promise<boolean> {
     return this.alone((tx) => deciding.defer(this.t, tx, key, attempt, later));
   }
 
-  park(key: DeliveryKey, attempt: number | 'any', reason: { code: ParkCode; error: string }): Promise<boolean> {
+  park(
+    key: DeliveryKey,
+    attempt: number | 'any',
+    reason: { code: ParkCode; error: string; payloadHash?: string },
+  ): Promise<boolean> {
     return this.alone((tx) => deciding.park(this.t, tx, key, attempt, reason));
   }
 
-  noteLateVerdict(key: DeliveryKey, answer: StoredAnswer): Promise<void> {
+  noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void> {
     return this.alone((tx) => deciding.noteLateVerdict(this.t, tx, key, answer));
   }
 
   find(messageId: string, tx?: MemoryTransaction): Promise<DeliveryRecord[]> {
     if (tx) return tx.statement(async () => operating.find(this.t, tx, messageId));
     return this.alone((own) => operating.find(this.t, own, messageId));
+  }
+
+  contentHash(messageId: string): Promise<string | undefined> {
+    return this.alone((tx) => deciding.contentHashOf(this.t, tx, messageId));
   }
 
   list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {

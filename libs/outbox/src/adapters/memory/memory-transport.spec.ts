@@ -54,7 +54,7 @@ describe('MemoryTransport', () => {
       service,
       subscriptions: [],
       onEnvelope: async () => ({ kind: 'silence' }),
-      onReceipt: async () => undefined,
+      onReceipt: async () => ({ kind: 'done' }),
       onMalformed: () => undefined,
       onReady: () => undefined,
       ...endpoint,
@@ -85,7 +85,10 @@ describe('MemoryTransport', () => {
   it('carries a message to its receiver and the receipt back, through the wire format', async () => {
     const receipts: Receipt[] = [];
     const producer = await start('user-service', {
-      onReceipt: async ({ receipt }: ReceiptEnvelope) => void receipts.push(receipt),
+      onReceipt: async ({ receipt }: ReceiptEnvelope) => {
+        receipts.push(receipt);
+        return { kind: 'done' };
+      },
     });
     const { given } = await startConsumer();
     expect(await publish(producer)).toEqual({ kind: 'confirmed' });
@@ -95,6 +98,7 @@ describe('MemoryTransport', () => {
       attempt: 1,
       recordedAt: AT,
       verdict: 'accepted',
+      payloadHash: '5e'.repeat(32),
       result: { order: 1 },
     };
     given[0]!.answer({ kind: 'answer', to: 'user-service', receipt });
@@ -113,6 +117,7 @@ describe('MemoryTransport', () => {
       attempt: 1,
       recordedAt: AT,
       verdict: 'accepted',
+      payloadHash: '5e'.repeat(32),
     };
     given[0]!.answer({ kind: 'answer', to: 'nobody', receipt });
     await clock.advance(0);
@@ -178,7 +183,8 @@ describe('MemoryTransport', () => {
     let tries = 0;
     const producer = await start('user-service', {
       onReceipt: async () => {
-        if (++tries === 1) throw new Error('database is down');
+        if (++tries === 1) return { kind: 'return', problem: 'database is down', pauseMs: 1_000 };
+        return { kind: 'done' };
       },
     });
     const { given } = await startConsumer();
@@ -189,6 +195,7 @@ describe('MemoryTransport', () => {
       attempt: 1,
       recordedAt: AT,
       verdict: 'accepted',
+      payloadHash: '5e'.repeat(32),
     };
     given[0]!.answer({ kind: 'answer', to: 'user-service', receipt });
     await clock.advance(10_000);

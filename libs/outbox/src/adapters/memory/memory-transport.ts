@@ -2,7 +2,14 @@ import type { Expected } from '../../message/codec';
 import type { PublishOutcome } from '../../message/delivery';
 import type { CancelEnvelope, Envelope, MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
-import type { Endpoint, Reaction, Transport, TransportDeps, TransportFactory } from '../../ports/transport';
+import type {
+  Endpoint,
+  Reaction,
+  ReceiptReaction,
+  Transport,
+  TransportDeps,
+  TransportFactory,
+} from '../../ports/transport';
 import type { Passage } from './fates';
 import { MemoryBroker, type MemoryConnection } from './memory-broker';
 import type { Copy, MemoryConsumer } from './memory-queue';
@@ -24,6 +31,15 @@ export function memory(broker?: MemoryBroker): TransportFactory {
     name: 'memory',
     create: (deps) => new MemoryTransport((shared ??= new MemoryBroker(deps.clock)), deps),
   };
+}
+
+class ComesAgain extends Error {
+  constructor(
+    problem: string,
+    readonly pauseMs: number,
+  ) {
+    super(problem);
+  }
 }
 
 /** One process's connection to a {@link MemoryBroker}. Everything passes through the wire format, as it would outside. */
@@ -119,27 +135,43 @@ export class MemoryTransport implements Transport, MemoryConnection {
       consumer.acknowledge(copy);
     } catch (error) {
       this.deps.monitor.record({ event: 'transport.trouble', transport: this.name, problem: errorText(error) });
-      this.deps.clock.schedule(REDELIVERY_MS, () => consumer.giveBack(copy));
+      const pauseMs = error instanceof ComesAgain ? error.pauseMs : REDELIVERY_MS;
+      this.deps.clock.schedule(pauseMs, () => consumer.giveBack(copy));
     } finally {
       this.inHand--;
       if (this.inHand === 0) this.onIdle();
     }
   }
 
-  private async accept({ wire }: Copy, expected: Expected): Promise<void> {
+  private async accept(copy: Copy, expected: Expected): Promise<void> {
     const endpoint = this.endpoint!;
+    const { wire } = copy;
     const envelope = this.deps.codec.decode(wire, endpoint.service, expected);
     switch (envelope.kind) {
       case 'malformed':
         this.broker.quarantine(endpoint.service, { wire, problem: envelope.problem });
         return endpoint.onMalformed(envelope);
       case 'receipt':
-        return endpoint.onReceipt(envelope);
+        return this.reactToReceipt(await endpoint.onReceipt(envelope, copy.returns ?? 0), copy);
       case 'message':
       case 'cancel':
         return this.react(await endpoint.onEnvelope(envelope), wire);
       default:
         return envelope satisfies never;
+    }
+  }
+
+  private reactToReceipt(reaction: ReceiptReaction, copy: Copy): void {
+    switch (reaction.kind) {
+      case 'done':
+        return;
+      case 'quarantine':
+        return this.broker.quarantine(this.endpoint!.service, { wire: copy.wire, problem: reaction.problem });
+      case 'return':
+        copy.returns = (copy.returns ?? 0) + 1;
+        throw new ComesAgain(reaction.problem, reaction.pauseMs);
+      default:
+        return reaction satisfies never;
     }
   }
 

@@ -4,9 +4,11 @@ import {
   expects,
   finalStateOf,
   type ParkCode,
+  type ReceivedAnswer,
   type StoredAnswer,
   UNDECIDED_STATES,
 } from '../../message/delivery';
+import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
 import type { AnsweredDelivery, ClosedDelivery } from '../../ports/store';
 import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
@@ -22,7 +24,7 @@ export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: reado
   const closed: DeliveryKey[] = [];
   for (const row of t.lockFree(tx, answers)) {
     const answer = wanted.get(keyOf(row))!;
-    if (!isUndecided(row) || expects(row.followUp, answer.verdict)) continue;
+    if (!isUndecided(row) || expects(row.followUp, answer.verdict) || !isAbout(t, tx, row, answer)) continue;
     t.update(tx, row, closedBy(answer, now));
     closed.push({ messageId: row.messageId, consumer: row.consumer });
   }
@@ -33,10 +35,10 @@ export async function close(
   t: OutboxTables,
   tx: MemoryTransaction,
   key: DeliveryKey,
-  answer: StoredAnswer,
+  answer: ReceivedAnswer,
 ): Promise<ClosedDelivery | undefined> {
   const row = await t.lockOne(tx, key);
-  if (!row || !isUndecided(row)) return undefined;
+  if (!row || !isUndecided(row) || !isAbout(t, tx, row, answer)) return undefined;
   t.update(tx, row, closedBy(answer, t.now()));
   const { consumers: _, createdAt, ...message } = t.message.get(tx, row.messageId)!;
   return {
@@ -52,11 +54,11 @@ export async function keepAnswer(
   t: OutboxTables,
   tx: MemoryTransaction,
   key: DeliveryKey,
-  answer: StoredAnswer,
+  answer: ReceivedAnswer,
   later: { waitMs: number; error: string },
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
-  if (!row || !isUndecided(row)) return false;
+  if (!row || !isUndecided(row) || !isAbout(t, tx, row, answer)) return false;
   t.update(tx, row, {
     ...stored(answer),
     state: 'answered',
@@ -87,10 +89,10 @@ export async function defer(
   tx: MemoryTransaction,
   key: DeliveryKey,
   attempt: number,
-  later: { waitMs: number; error: string },
+  later: { waitMs: number; error: string; payloadHash?: string },
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
-  if (!row || !isOnItsWay(row) || row.attempts !== attempt) return false;
+  if (!row || !isOnItsWay(row) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;
   t.update(tx, row, {
     state: 'pending',
     leaseToken: undefined,
@@ -105,13 +107,13 @@ export async function park(
   tx: MemoryTransaction,
   key: DeliveryKey,
   attempt: number | 'any',
-  { code, error }: { code: ParkCode; error: string },
+  { code, error, payloadHash }: { code: ParkCode; error: string; payloadHash?: string },
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
   const parkable =
     row &&
     (attempt === 'any' ? isOnItsWay(row) || row.state === 'cancelling' : isOnItsWay(row) && row.attempts === attempt);
-  if (!parkable) return false;
+  if (!parkable || !isAbout(t, tx, row, { payloadHash })) return false;
   const lastError = errorText(`${code}: ${error}`);
   t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, lastError });
   return true;
@@ -121,14 +123,29 @@ export async function noteLateVerdict(
   t: OutboxTables,
   tx: MemoryTransaction,
   key: DeliveryKey,
-  answer: StoredAnswer,
+  answer: ReceivedAnswer,
 ): Promise<void> {
   const row = await t.lockOne(tx, key);
   const discarded = row?.state === 'discarded' && row.verdict === undefined;
   const contradicts = row?.verdict !== undefined && row.verdict !== answer.verdict;
-  if (!row || !(discarded || contradicts)) return;
+  if (!row || !(discarded || contradicts) || !isAbout(t, tx, row, answer)) return;
   const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
   t.update(tx, row, { ...(discarded && stored(answer)), lastError: before(note, row.lastError) });
+}
+
+export function contentHashOf(t: OutboxTables, tx: MemoryTransaction, messageId: string): string | undefined {
+  const message = t.message.get(tx, messageId);
+  return message && contentHash(message.type, message.payload);
+}
+
+/** Is the answer to what was recorded? */
+function isAbout(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  { messageId }: DeliveryRow,
+  { payloadHash }: { payloadHash?: string | undefined },
+): boolean {
+  return payloadHash === undefined || payloadHash === contentHashOf(t, tx, messageId);
 }
 
 /** The guard of every verdict (R6). */

@@ -53,7 +53,7 @@ describe("The library's statements in the application's transaction", () => {
 
   it('that look rows up are prepared on connections of the library only, which keep a plan not for ever', async () => {
     const key = { messageId: randomUUID(), consumer: 'order-service' };
-    const answer = { verdict: 'accepted', reason: undefined, result: undefined } as const;
+    const answer = { verdict: 'accepted', reason: undefined, result: undefined, payloadHash: undefined } as const;
     await fixture.transactions.run((tx) => fixture.outbox.close(tx, key, answer));
     expect(await prepared()).not.toContain('outbox.close');
 

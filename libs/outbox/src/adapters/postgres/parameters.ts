@@ -1,4 +1,4 @@
-import type { DeliveryKey, StoredAnswer } from '../../message/delivery';
+import type { DeliveryKey, ReceivedAnswer } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
 import type { AnsweredDelivery, NewMessage, SettleRow } from '../../ports/store';
 
@@ -77,14 +77,15 @@ export function closeManyValues(answers: readonly AnsweredDelivery[]): unknown[]
     answers.map(({ answer }) => answer.verdict),
     answers.map(({ answer }) => jsonText(answer.reason)),
     answers.map(({ answer }) => jsonText(answer.result)),
+    answers.map(({ answer }) => answer.payloadHash),
   ];
 }
 
 export function answerValues(
   { messageId, consumer }: DeliveryKey,
-  { verdict, reason, result }: StoredAnswer,
+  { verdict, reason, result, payloadHash }: ReceivedAnswer,
 ): unknown[] {
-  return [messageId, consumer, verdict, jsonText(reason), jsonText(result)];
+  return [messageId, consumer, verdict, jsonText(reason), jsonText(result), payloadHash];
 }
 
 /** `undefined` becomes an SQL null, `null` the JSON text: both come back as what they were. */

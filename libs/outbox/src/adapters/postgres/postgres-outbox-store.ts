@@ -1,6 +1,6 @@
 import type { EntityManager, QueryFailedError } from 'typeorm';
 import { MessageAlreadyRecordedError } from '../../errors';
-import type { DeliveryKey, ParkCode, StoredAnswer } from '../../message/delivery';
+import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
 import type {
@@ -96,12 +96,16 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return rows.map(keyOf);
   }
 
-  async close(tx: EntityManager, key: DeliveryKey, answer: StoredAnswer): Promise<ClosedDelivery | undefined> {
+  async close(tx: EntityManager, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {
     const { rows } = await this.database.runIn(tx, this.sql.close, answerValues(key, answer));
     return rows[0] && closedOf(rows[0]);
   }
 
-  async keepAnswer(key: DeliveryKey, answer: StoredAnswer, later: { waitMs: number; error: string }): Promise<boolean> {
+  async keepAnswer(
+    key: DeliveryKey,
+    answer: ReceivedAnswer,
+    later: { waitMs: number; error: string },
+  ): Promise<boolean> {
     const values = [...answerValues(key, answer), later.waitMs, errorText(later.error)];
     return wrote(await this.database.run(this.sql.keepAnswer, values));
   }
@@ -110,22 +114,26 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return wrote(await this.database.runIn(tx, this.sql.closeAnswered, [key.messageId, key.consumer, leaseToken]));
   }
 
-  async defer(key: DeliveryKey, attempt: number, later: { waitMs: number; error: string }): Promise<boolean> {
-    const values = [key.messageId, key.consumer, attempt, later.waitMs, errorText(later.error)];
+  async defer(
+    key: DeliveryKey,
+    attempt: number,
+    { waitMs, error, payloadHash }: { waitMs: number; error: string; payloadHash?: string },
+  ): Promise<boolean> {
+    const values = [key.messageId, key.consumer, attempt, waitMs, errorText(error), payloadHash];
     return wrote(await this.database.run(this.sql.defer, values));
   }
 
   async park(
     key: DeliveryKey,
     attempt: number | 'any',
-    { code, error }: { code: ParkCode; error: string },
+    { code, error, payloadHash }: { code: ParkCode; error: string; payloadHash?: string },
   ): Promise<boolean> {
     const sameAttempt = attempt === 'any' ? null : attempt;
-    const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`)];
+    const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`), payloadHash];
     return wrote(await this.database.run(this.sql.park, values));
   }
 
-  async noteLateVerdict(key: DeliveryKey, answer: StoredAnswer): Promise<void> {
+  async noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void> {
     const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
     await this.database.run(this.sql.noteLateVerdict, [...answerValues(key, answer), errorText(note)]);
   }
@@ -135,6 +143,11 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       ? await this.database.runIn(tx, this.sql.find, [messageId])
       : await this.database.run(this.sql.find, [messageId]);
     return rows.map(recordOf);
+  }
+
+  async contentHash(messageId: string): Promise<string | undefined> {
+    const { rows } = await this.database.run(this.sql.contentHash, [messageId]);
+    return rows[0]!.content_hash ?? undefined;
   }
 
   async list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {

@@ -77,7 +77,14 @@ describe('What PostgreSQL makes of the statements', () => {
       const all = <T>(value: T): T[] => ids.map(() => value);
       const plans = [
         await explain(sql().settle, [ids, all('order-service'), all(randomUUID()), all('sent'), all(1), all(null)]),
-        await explain(sql().closeMany, [ids, all('order-service'), all('accepted'), all(null), all(null)]),
+        await explain(sql().closeMany, [
+          ids,
+          all('order-service'),
+          all('accepted'),
+          all(null),
+          all(null),
+          all('5e'.repeat(32)),
+        ]),
       ];
       for (const plan of plans) {
         expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
@@ -142,7 +149,7 @@ describe('What PostgreSQL makes of the statements', () => {
         leaseToken,
         settlement: { kind: 'sent', waitMs: 60_000 },
       }));
-      const answer = { verdict: 'accepted', reason: undefined, result: undefined } as const;
+      const answer = { verdict: 'accepted', reason: undefined, result: undefined, payloadHash: undefined } as const;
       await Promise.all([
         ...Array.from({ length: 3 }, () => store.settle(shuffled(rows))),
         ...Array.from({ length: 3 }, () => store.closeMany(shuffled(rows).map((row) => ({ ...row, answer })))),

@@ -2,6 +2,7 @@ import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Clock, Random } from '../../ports/clock';
 import { closeChannel, gone } from './connection';
 import { KeepOpen, type Session } from './keep-open';
+import { ComesAgainError } from './returns';
 import { declare, type Exchange, type Queue } from './topology';
 import { quietly, unlessAborted, wait } from './waiting';
 
@@ -135,7 +136,7 @@ export class Consumer {
       await onMessage(message);
     } catch (error) {
       this.report(error);
-      await wait(clock, REQUEUE_PAUSE_MS);
+      await wait(clock, error instanceof ComesAgainError ? error.pauseMs : REQUEUE_PAUSE_MS);
       await quietly(() => channel.nack(message, false, true));
       return;
     }

@@ -1,13 +1,14 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublishOutcome } from '../../message/delivery';
 import type { Codec, Expected } from '../../message/codec';
-import { type Envelope, type MalformedEnvelope, untrusted } from '../../message/envelope';
+import { type Envelope, type MalformedEnvelope, type ReceiptEnvelope, untrusted } from '../../message/envelope';
 import { errorText, type Receipt } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import type { Monitor } from '../../ports/monitor';
 import type { Endpoint, Reaction, TransportDeps } from '../../ports/transport';
 import type { Publisher } from './publisher';
 import { quarantineCopy } from './quarantine';
+import { ComesAgainError, Returns } from './returns';
 import type { RabbitMqSettings } from './rabbitmq.options';
 import { senderProblem } from './sender';
 import type { Topology } from './topology';
@@ -24,6 +25,7 @@ export class Receiver {
   private readonly codec: Codec;
   private readonly clock: Clock;
   private readonly monitor: Monitor;
+  private readonly returns = new Returns();
 
   constructor(
     private readonly endpoint: Endpoint,
@@ -48,12 +50,28 @@ export class Receiver {
       case 'cancel':
         return this.react(message, await this.endpoint.onEnvelope(envelope));
       case 'receipt':
-        return this.endpoint.onReceipt(envelope);
+        return this.apply(message, envelope);
       case 'malformed':
         await this.quarantine(message, envelope.problem);
         return this.endpoint.onMalformed(envelope);
       default:
         return envelope satisfies never;
+    }
+  }
+
+  private async apply(message: ConsumeMessage, envelope: ReceiptEnvelope): Promise<void> {
+    const reaction = await this.endpoint.onReceipt(envelope, this.returns.before(message));
+    switch (reaction.kind) {
+      case 'done':
+        return this.returns.forget(message);
+      case 'quarantine':
+        await this.quarantine(message, reaction.problem);
+        return this.returns.forget(message);
+      case 'return':
+        this.returns.note(message);
+        throw new ComesAgainError(reaction.problem, reaction.pauseMs);
+      default:
+        return reaction satisfies never;
     }
   }
 

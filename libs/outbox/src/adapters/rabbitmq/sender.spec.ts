@@ -6,7 +6,7 @@ const recordedAt = '2026-11-22T10:00:01Z';
 const receiptOf = (consumer: string): ReceiptEnvelope => ({
   kind: 'receipt',
   to: 'user-service',
-  receipt: { messageId, consumer, attempt: 1, recordedAt, verdict: 'accepted' },
+  receipt: { messageId, consumer, attempt: 1, recordedAt, verdict: 'accepted', payloadHash: '5e'.repeat(32) },
 });
 const cancelOf = (source: string): CancelEnvelope => ({
   kind: 'cancel',

@@ -1,6 +1,6 @@
 import { UNDECIDED_STATES } from '../../../message/delivery';
 import type { Tables } from '../tables';
-import { bounded, messageColumns, ms, statement, words } from './text';
+import { bounded, contentHash, isAbout, messageColumns, ms, statement, words } from './text';
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
@@ -16,8 +16,8 @@ export function answerSql(t: Tables) {
       `
 with answer as materialized (
   select *
-  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[])
-    as a (message_id, consumer, verdict, reason, result)
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    as a (message_id, consumer, verdict, reason, result, payload_hash)
 ),
 locked as materialized (
   select d.message_id, d.consumer, a.verdict, a.reason, a.result
@@ -28,6 +28,7 @@ locked as materialized (
     and d.state in (${words(UNDECIDED_STATES)})
     and d.verdict is null
     and d.follow_up not in ('both', a.verdict)
+    and ${isAbout(t, 'd.message_id', 'a.payload_hash')}
   order by d.message_id, d.consumer
   for no key update of d skip locked
 )
@@ -62,6 +63,7 @@ with closed as (
   where message_id = $1
     and consumer = $2
     and ${undecided}
+    and ${isAbout(t, '$1', '$6')}
   returning message_id, consumer, attempts, follow_up
 )
 select c.message_id, c.consumer, c.attempts, c.follow_up, ${messageColumns('m')}
@@ -80,12 +82,13 @@ set state = 'answered',
     result = $5::json,
     attempts = 0,
     lease_token = null,
-    next_at = clock_timestamp() + ${ms('$6')},
+    next_at = clock_timestamp() + ${ms('$7')},
     give_up_at = null,
-    last_error = $7
+    last_error = $8
 where message_id = $1
   and consumer = $2
-  and ${undecided}`,
+  and ${undecided}
+  and ${isAbout(t, '$1', '$6')}`,
       'own',
     ),
 
@@ -116,7 +119,8 @@ set state = 'pending',
 where message_id = $1
   and consumer = $2
   and state in ('pending', 'sent')
-  and attempts = $3`,
+  and attempts = $3
+  and ${isAbout(t, '$1', '$6')}`,
       'own',
     ),
 
@@ -135,9 +139,12 @@ where message_id = $1
   and case
         when $3::int is null then state in ('pending', 'sent', 'cancelling')
         else state in ('pending', 'sent') and attempts = $3
-      end`,
+      end
+  and ${isAbout(t, '$1', '$5')}`,
       'own',
     ),
+
+    contentHash: statement(t, 'outbox.content-hash', `select ${contentHash(t, '$1')} as content_hash`, 'own'),
 
     /** On a discarded row without one the verdict is kept as such; a contradiction only as text, before the older text. */
     noteLateVerdict: statement(
@@ -148,10 +155,11 @@ update ${t.delivery}
 set verdict = coalesce(verdict, $3),
     reason = case when verdict is null then $4::json else reason end,
     result = case when verdict is null then $5::json else result end,
-    last_error = ${bounded(`concat_ws(' | ', $6::text, last_error)`)}
+    last_error = ${bounded(`concat_ws(' | ', $7::text, last_error)`)}
 where message_id = $1
   and consumer = $2
-  and (verdict <> $3::text or state = 'discarded' and verdict is null)`,
+  and (verdict <> $3::text or state = 'discarded' and verdict is null)
+  and ${isAbout(t, '$1', '$6')}`,
     ),
   };
 }

@@ -27,6 +27,17 @@ export function messageColumns(m: string): string {
   return `${m}.type, ${m}.aggregatetype as source, ${m}.aggregateid as key, ${m}.payload::text as payload, ${m}.headers::text as headers, ${iso(`${m}.created_at`)} as recorded_at`;
 }
 
+/** What `contentHash` makes of the recorded message with this id. A query of its own: one look-up by key per row, in any plan. */
+export function contentHash(t: Tables, id: string): string {
+  const content = "convert_to(m.type, 'UTF8') || decode('00', 'hex') || convert_to(m.payload::text, 'UTF8')";
+  return `(select encode(sha256(${content}), 'hex') from ${t.message} m where m.id = ${id})`;
+}
+
+/** True unless the answer names other content than what was recorded. */
+export function isAbout(t: Tables, id: string, hash: string): string {
+  return `(${hash}::text is null or ${hash} = ${contentHash(t, id)})`;
+}
+
 /** Names a statement, also in its text. */
 export function statement(t: Tables, name: string, text: string, prepared: Statement['prepared'] = 'none'): Statement {
   return { name: t.tag === '' ? name : `${name}.${t.tag}`, text: `${text.trim()} -- ${name}`, prepared };
