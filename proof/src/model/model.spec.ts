@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { ADVERSARY_PROPERTIES, adversary, type AdversaryRule } from './adversary';
 import { CHAPTERS } from './chapters';
+import { explore } from './explorer';
 import { ModelSummary, renderProtocolPage, RemovalResult, runModel } from './index';
 import { BASELINE, RuleName } from './rules';
 
@@ -69,11 +71,23 @@ describe('the model of the protocol', () => {
     });
   });
 
-  it('loses announcements and mixes up receivers without the rules of §3.3', () => {
-    for (const { baselines, removals } of [summary.announcement, summary.receivers]) {
+  it('loses announcements, mixes up receivers and believes anybody without the rules of §3.3 and the checks', () => {
+    for (const { baselines, removals } of [summary.announcement, summary.receivers, summary.adversary]) {
       expect(baselines.every(({ holds }) => holds)).toBe(true);
       expect(removals.filter(({ outcome }) => outcome !== 'breaks')).toEqual([]);
     }
+  });
+
+  it('has a second check where the first one falls: each holds alone for its own property', () => {
+    const broken = (without: readonly AdversaryRule[], property: string): boolean =>
+      explore(
+        adversary(without),
+        ADVERSARY_PROPERTIES.filter(({ id }) => id === property),
+      ).broken !== undefined;
+    expect(broken(['messagesAreChecked'], 'PV1')).toBe(false);
+    expect(broken(['answerNamesContent'], 'PV1')).toBe(false);
+    expect(broken(['messagesAreChecked'], 'PV4')).toBe(false);
+    expect(broken(['queueYieldsOwnKind'], 'PV4')).toBe(false);
   });
 
   it('is plain data and is content with what it found', () => {

@@ -39,7 +39,7 @@ export const LIMITS: readonly (readonly [what: string, why: string])[] = [
   ],
   [
     'R14, *ID_COLLISION* and invalid envelopes',
-    'There is one message. Two messages with one id are tested at the inbox.',
+    'Invalid envelopes are not modelled; two messages with one id only where the adversary makes the second.',
   ],
   [
     'Matching of attempts',

@@ -1,3 +1,4 @@
+import { ADVERSARY_PROPERTIES } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES } from './announcement';
 import { Chapter, CHAPTERS } from './chapters';
 import { PROPERTIES } from './invariants';
@@ -20,6 +21,7 @@ export function renderProtocolPage(summary: ModelSummary): string {
     timedSection(summary.timed),
     sideSection('Announcements', ANNOUNCEMENTS, summary.announcement),
     sideSection('Several receivers', RECEIVERS, summary.receivers),
+    sideSection('Somebody else at the broker', ADVERSARY, summary.adversary),
     limitsSection(),
     ...(summary.everything ? [everythingSection(summary.everything)] : []),
   ];
@@ -27,7 +29,10 @@ export function renderProtocolPage(summary: ModelSummary): string {
 }
 
 const SAYS: ReadonlyMap<string, string> = new Map(
-  [...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES].map(({ id, says }) => [id, says]),
+  [...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES].map(({ id, says }) => [
+    id,
+    says,
+  ]),
 );
 
 const ANNOUNCEMENTS =
@@ -36,6 +41,11 @@ const ANNOUNCEMENTS =
   'copy that it could not handle.';
 const RECEIVERS =
   'A request with several receivers has one delivery per receiver, each with its own verdict, completion or compensation.';
+const ADVERSARY =
+  'The rules above trust what arrives to be what it says. Here somebody else has a user at the broker, reads everything, and ' +
+  'sends what he likes, but has neither the keys nor the users of the two services. What he can still do is keep things ' +
+  'from arriving, and take an id for a message of his own before its owner’s comes: the row is then parked, and alarms. ' +
+  'V5 and V6 take two checks away: the second one holds while the first is there, and for its own property also without it.';
 
 function opening({ request }: ModelSummary): string {
   const { baselines, removals } = request;

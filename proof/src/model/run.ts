@@ -1,3 +1,4 @@
+import { ADVERSARY_PROPERTIES, ADVERSARY_REMOVALS, ADVERSARY_RULES, adversary } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES, ANNOUNCEMENT_REMOVALS, ANNOUNCEMENT_RULES, announcement } from './announcement';
 import { CHAPTERS, Removal, SideRemoval } from './chapters';
 import { Fields, StateOf } from './codec';
@@ -39,7 +40,11 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     world: 'two receivers',
     says: 'one message, two receivers; copies and receipts that are lost or come twice',
   });
-  const parts = [request, announcementModel, receiversModel];
+  const adversaryModel = await run.sideModel(adversary, ADVERSARY_PROPERTIES, ADVERSARY_REMOVALS, ADVERSARY_RULES, {
+    world: 'adversary',
+    says: 'one purchase, its producer and consumer, and somebody at the broker who reads, alters, invents and withholds',
+  });
+  const parts = [request, announcementModel, receiversModel, adversaryModel];
   const everything =
     options.size === 'full'
       ? await run.requestModel({ everything: EVERYTHING }, REMOVALS.filter(honest), () => 'everything')
@@ -52,6 +57,7 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     chart: drawChart(),
     announcement: announcementModel,
     receivers: receiversModel,
+    adversary: adversaryModel,
     timed: calculate(),
     ...(everything && { everything }),
   };

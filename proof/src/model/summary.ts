@@ -67,6 +67,7 @@ export interface ModelSummary {
   readonly chart: Readonly<Record<string, readonly string[]>>;
   readonly announcement: ModelResult;
   readonly receivers: ModelResult;
+  readonly adversary: ModelResult;
   readonly timed: TimedResult;
   /** The request protocol with everything at once; only in the full size. */
   readonly everything?: ModelResult;
