@@ -41,7 +41,13 @@ export interface BrokenPart {
 export type Parts = Pick<ProofSummary, 'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'soakControls'>;
 
 export function modelInShort(summary: ModelSummary): ModelResultInShort {
-  const parts = [summary.request, summary.announcement, summary.receivers, summary.adversary, summary.everything].filter((part) => !!part);
+  const parts = [
+    summary.request,
+    summary.announcement,
+    summary.receivers,
+    summary.adversary,
+    summary.everything,
+  ].filter((part) => !!part);
   const baselines = parts.flatMap((part) => part.baselines);
   const removals = parts.flatMap((part) => part.removals);
   return {

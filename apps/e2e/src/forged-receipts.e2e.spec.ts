@@ -55,6 +55,8 @@ describe('a forged receipt', () => {
     receipts = { old, new: await receiptOfPurchase() };
 
     await services.order.stop();
+    await channels.admin.assertQueue('spy-messages', { durable: true });
+    await channels.admin.bindQueue('spy-messages', 'outbox.requests', 'order-service.order.requested');
     waiting = await buy();
   }, 180_000);
   afterAll(() => cleanup.run(), 60_000);
@@ -122,7 +124,7 @@ describe('a forged receipt', () => {
     expect(await state()).toEqual(before);
   });
 
-  it('or cancel does not keep order-service from deciding, nor does a receipt that was meant for another', async () => {
+  it('or cancel does not keep order-service from deciding, nor does a receipt for another, nor an altered copy', async () => {
     if (absent) return;
     const { properties } = receipts.new;
     channels.admin.publish('outbox.requests', 'order-service.cancel', Buffer.from('{}'), {
@@ -137,12 +139,29 @@ describe('a forged receipt', () => {
       replyTo: 'user-service',
     });
     await forge(receipts.new, { ...fromOrders(), key: 'order-service' });
+    // copies of a message of user-service by whoever runs the broker, and by its user, who does not have the key
+    const message = (await channels.admin.get('spy-messages', { noAck: true })) as GetMessage;
+    const { properties: genuine, content } = message;
+    const copies = [
+      { ...genuine, userId: undefined },
+      { ...genuine, headers: { ...genuine.headers, cloudEvents_expirytime: '2020-01-01T00:00:00Z' } },
+      { ...genuine, replyTo: 'order-service' },
+    ];
+    const asUser = await logIn(amqpUrl.user);
+    for (const copy of copies) {
+      const by = copy.userId === undefined ? channels.admin : asUser;
+      by.publish('outbox.requests', 'order-service.order.requested', content, copy);
+      await by.waitForConfirms();
+    }
+    const dearer = Buffer.from(content.toString().replace(/"amount":\d+/, '"amount":1'));
+    asUser.publish('outbox.requests', 'order-service.order.requested', dearer, genuine);
+    await asUser.waitForConfirms();
 
     await services.order.start();
 
     expect(await shop.settled(waiting.id)).toMatchObject({ status: 'completed' });
-    await until('both are reported', () => untrusted(services.order.output).length === 2);
-    expect(await quarantined('order-service')).toBe(2);
+    await until('all are reported', () => untrusted(services.order.output).length === 6);
+    expect(await quarantined('order-service')).toBe(6);
   }, 120_000);
 
   it('is no better for being genuine: a receipt that comes twice is applied once', async () => {

@@ -92,7 +92,7 @@ describe('what the services write at their most talkative', () => {
     const toOrders = ['requests', 'order-service.order.requested'] as const;
     publish(...toOrders, CANARIES.malformedBody, { tenant: CANARIES.amqpHeader });
     publish(...toOrders, '{}', { ...envelope, cloudEvents_time: CANARIES.badHeader });
-    publish(...toOrders, `{"sku": "${CANARIES.invalidPayload}"}`, envelope);
+    publish(...toOrders, `{"sku": "${CANARIES.invalidPayload}"}`, envelope); // not signed
     publish(...toOrders, `{"${CANARIES.invalidPayload}`, { ...envelope, cloudEvents_id: randomUUID() });
     publish('receipts', 'user-service', CANARIES.receiptBody, { ...envelope, cloudEvents_type: 'outbox.receipt' });
     publish('receipts', 'user-service', receiptBody(), {
@@ -102,7 +102,19 @@ describe('what the services write at their most talkative', () => {
       cloudEvents_correlationid: randomUUID(),
     });
     await channel.waitForConfirms();
+    // signed, by whoever can write into the database, and no order
+    await query(
+      databaseUrls.user,
+      `with message as (
+         insert into outbox_message (id, type, aggregatetype, payload, headers, created_at)
+         values ($1, 'order.requested', 'user-service', $2::json, '{}', now())
+       )
+       insert into outbox_delivery (message_id, consumer, follow_up, state, attempts, next_at)
+       values ($1, 'order-service', 'none', 'pending', 0, now())`,
+      [randomUUID(), `{"sku": "${CANARIES.invalidPayload}"}`],
+    );
     await says(order, 'inbox.malformed');
+    await says(order, 'receipt.untrusted');
     await says(order, 'inbox.unprocessable');
     await says(user, 'inbox.malformed');
     await says(user, 'receipt.untrusted');
