@@ -209,6 +209,21 @@ describe('a call', () => {
     });
   });
 
+  it('reports a reply that is not from whom it claims to be, and applies nothing', async () => {
+    const { orders, users } = await pair();
+    orders.react = (envelope) => {
+      const { receipt } = orders.accept(envelope) as { receipt: Receipt };
+      return { kind: 'answer', to: 'user-service', receipt: { ...receipt, payloadHash: 'none' } as Receipt };
+    };
+
+    expect(await users.transport.publish(message(), 'order-service')).toMatchObject({
+      kind: 'unknown',
+      error: expect.stringContaining('the reply is malformed'),
+    });
+    expect(users.malformed).toHaveLength(1);
+    expect(users.receipts).toEqual([]);
+  });
+
   it.each<[string, (envelope: MessageEnvelope | CancelEnvelope, orders: Service) => Reaction, RegExp]>([
     ['another message', (_, orders) => orders.accept(message()), /answers something else/],
     ['another service', (envelope, orders) => orders.accept(envelope, 'mail-service'), /signed by mail-service/],

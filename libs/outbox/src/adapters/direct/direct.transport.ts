@@ -155,7 +155,10 @@ export class DirectTransport implements Transport {
   ): ReceiptEnvelope {
     const found = this.deps.codec.decode(wire, this.endpoint!.service, { kind: 'receipt' });
     const messageId = envelope.kind === 'cancel' ? envelope.messageId : envelope.message.id;
-    if (found.kind === 'malformed') throw new Error(`the reply is malformed: ${found.problem}`);
+    if (found.kind === 'malformed') {
+      this.endpoint!.onMalformed(found);
+      throw new Error(`the reply is malformed: ${found.problem}`);
+    }
     if (found.receipt.messageId !== messageId) throw new Error('the reply answers something else');
     if (found.receipt.consumer !== peer.service) throw new Error(`the reply is signed by ${found.receipt.consumer}`);
     return found;

@@ -3,6 +3,7 @@ import { type Channel, type ChannelModel, connect, type ConsumeMessage } from 'a
 import { SystemClock } from '../system/system-clock';
 import { SystemRandom } from '../system/system-random';
 import { Consumer, type ConsumerOptions } from './consumer';
+import { ComesAgainError } from './returns';
 
 const QUEUE = { name: 'work', binding: { exchange: 'amq.direct', key: 'work' } };
 
@@ -123,6 +124,23 @@ describe('one consumer', () => {
     expect(troubles).toHaveLength(1);
     for (const handler of inHand.slice(2)) handler.end();
     await until('they are acknowledged', async () => (await waiting()) === 0);
+  });
+
+  it('waits before it puts back as long as it is asked to, but for nothing when the message is out of its hands', async () => {
+    await serve();
+    send('a');
+    await handling(1);
+    inHand[0]!.end(new ComesAgainError('not now', 3_600_000));
+    await until('it is in its pause', () => troubles.length === 1);
+
+    channels[0]!.ack({ fields: { deliveryTag: 999 } } as ConsumeMessage); // the broker closes the channel for this
+
+    await handling(2); // the new session did not wait for an hour
+    inHand[1]!.end(new ComesAgainError('not now', 3_600_000));
+    const since = performance.now();
+    await consumer.drain(60_000);
+    expect(performance.now() - since).toBeLessThan(30_000);
+    await until('it is back in the queue', async () => (await waiting()) === 1);
   });
 
   it('gives up waiting for a handler that never ends, and goes on beside it', async () => {

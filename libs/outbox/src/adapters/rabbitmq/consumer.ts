@@ -41,6 +41,8 @@ const REQUEUE_PAUSE_MS = 1_000;
 export class Consumer {
   /** Handlers at work, of this session and of earlier ones. Never rejected. */
   private readonly running = new Set<Promise<void>>();
+  /** Ends of the pauses before messages go back. */
+  private readonly pauses = new Set<() => void>();
   private loop: KeepOpen | undefined;
   private subscription: { readonly channel: Channel; readonly consumerTag: string } | undefined;
   private draining = false;
@@ -75,6 +77,7 @@ export class Consumer {
   /** Takes no more; lets what is in hand come to its end, if that is in time; puts the rest back. */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
+    this.endPauses();
     await wait(
       this.options.clock,
       timeoutMs,
@@ -89,6 +92,7 @@ export class Consumer {
     signal.throwIfAborted();
     const channel = await connection.createChannel();
     const channelGone = gone(channel);
+    void channelGone.then(() => this.endPauses());
     try {
       const { over, stopWatching } = await this.subscribe(channel);
       return {
@@ -131,17 +135,35 @@ export class Consumer {
   }
 
   private async handle(channel: Channel, message: ConsumeMessage): Promise<void> {
-    const { clock, onMessage } = this.options;
+    const { onMessage } = this.options;
     try {
       await onMessage(message);
     } catch (error) {
       this.report(error);
-      await wait(clock, error instanceof ComesAgainError ? error.pauseMs : REQUEUE_PAUSE_MS);
+      await this.pause(channel, error instanceof ComesAgainError ? error.pauseMs : REQUEUE_PAUSE_MS);
       await quietly(() => channel.nack(message, false, true));
       return;
     }
     this.reported = undefined;
     await quietly(() => channel.ack(message));
+  }
+
+  /** Ends early when this process or the broker lets go of the message: then nobody waits for anything. */
+  private pause(channel: Channel, ms: number): Promise<void> {
+    if (this.draining || this.subscription?.channel !== channel) return Promise.resolve();
+    return new Promise((resolve) => {
+      const end = (): void => {
+        cancel();
+        this.pauses.delete(end);
+        resolve();
+      };
+      const cancel = this.options.clock.schedule(ms, end);
+      this.pauses.add(end);
+    });
+  }
+
+  private endPauses(): void {
+    for (const end of this.pauses) end();
   }
 
   /** Hundreds may fail at once for one reason, and again every second: said once, until something succeeds. */
