@@ -3,7 +3,7 @@ import { type ConfirmChannel, connect, type GetMessage } from 'amqplib';
 import { audit } from './audit';
 import { canAddBrokerUsers, usersOfCompose } from './broker-users';
 import { query } from './query';
-import { Shop } from './shop';
+import { send, Shop } from './shop';
 import { type RunningServices, startServices } from './start-services';
 
 const OLD = 'old:the-secret-of-last-year-thirty-two-bytes';
@@ -162,6 +162,9 @@ describe('a forged receipt', () => {
     expect(await shop.settled(waiting.id)).toMatchObject({ status: 'completed' });
     await until('all are reported', () => untrusted(services.order.output).length === 6);
     expect(await quarantined('order-service')).toBe(6);
+    expect((await send('GET', `${services.order.url}/health/ready`)).body).toMatchObject({
+      outbox: { refused: 6, returned: 0 },
+    });
   }, 120_000);
 
   it('is no better for being genuine: a receipt that comes twice is applied once', async () => {

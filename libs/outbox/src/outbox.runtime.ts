@@ -57,6 +57,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   readonly receipts: Receipts;
   readonly pruner: Pruner;
   private readonly runner: RelayRunner;
+  private malformed = 0;
 
   constructor(private readonly parts: RuntimeParts<Tx>) {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
@@ -126,7 +127,10 @@ export class OutboxRuntime<Tx = EntityManager> {
       monitor,
     );
     this.operations = new OutboxOperations(store, buffer, (id, asked) => this.outbox.cancel(id, asked));
-    this.health = new OutboxHealth(store, transport, this.receipts);
+    this.health = new OutboxHealth(store, transport, () => ({
+      refused: this.malformed + this.receipts.refused,
+      returned: this.receipts.returned,
+    }));
     this.pressure = new OutboxPressure(options, store, clock, random, monitor);
     this.pruner = new Pruner({ ...options.retention, everyMs: PRUNE_EVERY_MS }, store, clock, monitor);
   }
@@ -157,10 +161,12 @@ export class OutboxRuntime<Tx = EntityManager> {
       subscriptions: handlers.handlers().map(({ type, kind, concurrency }) => ({ type, kind, concurrency })),
       onEnvelope: (envelope) => this.inbox.receive(envelope),
       onReceipt: (envelope, returns) => this.receipts.apply(envelope, returns),
-      onMalformed: ({ problem, untrusted }) =>
+      onMalformed: ({ problem, untrusted }) => {
+        this.malformed++;
         monitor.record(
           untrusted ? { event: 'receipt.untrusted', ...untrusted, problem } : { event: 'inbox.malformed', problem },
-        ),
+        );
+      },
       onReady: (ready) => {
         monitor.record({ event: ready ? 'transport.ready' : 'transport.not-ready', transport: transport.name });
         if (ready) this.runner.wake();

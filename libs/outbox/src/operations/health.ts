@@ -5,8 +5,10 @@ export interface OutboxHealthReport {
   /** `degraded`: the transport is not ready. Messages are still recorded and go out later: keep the service in rotation. */
   readonly status: 'up' | 'degraded';
   readonly transport: { readonly name: string; readonly ready: boolean };
-  /** Receipts since this process started: put aside because they could not be applied; given back to come again. */
-  readonly receipts: { readonly refused: number; readonly returned: number };
+  /** Since this process started: what arrived and was put aside, because it was malformed, untrusted or could not be applied. */
+  readonly refused: number;
+  /** Since this process started: receipts that were given back, to come again. */
+  readonly returned: number;
   /** How long the oldest due delivery has been waiting, in milliseconds. Growing means the relay does not keep up. */
   readonly oldestDueMs: number;
 }
@@ -16,7 +18,7 @@ export class OutboxHealth {
   constructor(
     private readonly store: OutboxStore,
     private readonly transport: Transport,
-    private readonly receipts: OutboxHealthReport['receipts'],
+    private readonly arrivals: () => Pick<OutboxHealthReport, 'refused' | 'returned'>,
   ) {}
 
   /** Rejects if the database cannot be asked: that service *is* down. */
@@ -25,7 +27,7 @@ export class OutboxHealth {
     return {
       status: ready ? 'up' : 'degraded',
       transport: { name, ready },
-      receipts: { refused: this.receipts.refused, returned: this.receipts.returned },
+      ...this.arrivals(),
       oldestDueMs: await this.store.oldestDueMs(),
     };
   }
