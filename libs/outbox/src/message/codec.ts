@@ -44,8 +44,19 @@ export interface Brought {
  */
 export interface Expected<Way extends keyof Brought = keyof Brought> {
   readonly kind: Way;
-  /** The type of message that a handler's queue is for. */
-  readonly type?: string;
+  /** Of a handler's queue: the types that have a queue of their own here, and so must not come by this one. */
+  readonly elsewhere?: readonly string[];
+}
+
+/**
+ * What the queue of a handler may bring: messages of its type, and of types that nobody handles here. Those run nothing
+ * and are answered so, as after a deployment was rolled back; in the quarantine their producer would never hear of it.
+ */
+export function expectedAt(
+  queue: { readonly kind: 'request' | 'announcement'; readonly type: string },
+  all: readonly { readonly type: string }[],
+): Expected {
+  return { kind: queue.kind, elsewhere: all.map(({ type }) => type).filter((type) => type !== queue.type) };
 }
 
 /** Without signatures: whoever may publish to the broker is believed. */
@@ -57,19 +68,20 @@ export const PLAIN: Codec = {
 /** What was expected, or why it is not that. */
 function only<Way extends keyof Brought>(
   envelope: Envelope | MalformedEnvelope,
-  { kind, type }: Expected<Way>,
+  { kind, elsewhere = [] }: Expected<Way>,
 ): Brought[Way] | MalformedEnvelope {
   if (envelope.kind === 'malformed') return envelope;
-  const problem = surprise(envelope, kind, type);
+  const problem = surprise(envelope, kind, elsewhere);
   return problem === undefined ? (envelope as Brought[Way]) : { kind: 'malformed', problem };
 }
 
-function surprise(envelope: Envelope, way: keyof Brought, type: string | undefined): string | undefined {
+function surprise(envelope: Envelope, way: keyof Brought, elsewhere: readonly string[]): string | undefined {
   if (way === 'call') return envelope.kind === 'receipt' ? 'it is a receipt, which travels as a reply' : undefined;
   const isMessage = way === 'request' || way === 'announcement';
   if (envelope.kind !== (isMessage ? 'message' : way)) return `it is a ${envelope.kind}, where a ${way} was expected`;
   if (envelope.kind !== 'message') return undefined;
-  if (envelope.message.type !== type) return `its type is '${envelope.message.type}', where '${type}' was expected`;
+  const { type } = envelope.message;
+  if (elsewhere.includes(type)) return `it came by the queue of another type than its own, '${type}'`;
   if (way === 'request' && envelope.replyTo === undefined)
     return 'it is a request and does not say who wants the receipt';
   if (way === 'announcement' && envelope.replyTo !== undefined) return 'it is an announcement and asks for a receipt';
@@ -131,7 +143,9 @@ const SIGNED = ['id', 'type', 'source', 'time', 'attempt', 'correlationid', 'exp
 const TRACING = ['traceparent', 'tracestate', 'baggage'];
 
 function mac(secret: string, { headers = {}, replyTo, body }: UntrustedWireEnvelope, to: string | undefined): Buffer {
-  const attributes = SIGNED.map((name) => headers[`cloudEvents_${name}`] ?? null);
+  const attributes = SIGNED.map((name) => headers[`cloudEvents_${name}`]).map((value) =>
+    typeof value === 'string' || typeof value === 'number' ? value : null,
+  );
   const handed = Object.entries(handedHeaders(headers))
     .filter(([name]) => !TRACING.includes(name))
     .sort(([one], [other]) => (one < other ? -1 : 1));

@@ -1,4 +1,4 @@
-import type { Expected } from '../../message/codec';
+import { type Expected, expectedAt } from '../../message/codec';
 import type { PublishOutcome } from '../../message/delivery';
 import type { CancelEnvelope, Envelope, MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
@@ -118,7 +118,7 @@ export class MemoryTransport implements Transport, MemoryConnection {
       const queue = `${service}.${type}`;
       const request = { exchange: 'requests', routingKey: queue } as const;
       this.broker.declare(queue, kind === 'request' ? request : { exchange: 'announcements', routingKey: type });
-      this.consume(queue, subscription, concurrency);
+      this.consume(queue, expectedAt(subscription, subscriptions), concurrency);
     }
   }
 

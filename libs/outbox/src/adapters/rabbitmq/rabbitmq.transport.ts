@@ -1,5 +1,5 @@
 import { TopologyMismatchError } from '../../errors';
-import type { Expected } from '../../message/codec';
+import { type Expected, expectedAt } from '../../message/codec';
 import type { PublishOutcome } from '../../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
@@ -148,7 +148,11 @@ export class RabbitMqTransport implements Transport {
       });
     return [
       ...endpoint.subscriptions.map((subscription) =>
-        consumer(topology.handlerQueue(subscription), subscription, subscription.concurrency),
+        consumer(
+          topology.handlerQueue(subscription),
+          expectedAt(subscription, endpoint.subscriptions),
+          subscription.concurrency,
+        ),
       ),
       consumer(topology.cancelQueue(), { kind: 'cancel' }, CANCEL_CONCURRENCY),
       consumer(topology.receiptQueue(), { kind: 'receipt' }, RECEIPT_CONCURRENCY),
