@@ -6,8 +6,16 @@ import { type Outgoing, publishProblem, ROUTING_HEADERS } from './wire';
 /**
  * A copy of a delivery for a person: the same body, byte for byte, and where it came from, so that it can be put back.
  * Properties that would make the broker refuse, drop or spread the copy (`user_id`, `expiration`, `CC`) are left out.
+ * Whoever may write to the exchange of quarantines can make such a copy, origin included: with a user the broker vouches,
+ * by `user_id`, for the service that put it aside.
+ * @param user of this service at the broker
  */
-export function quarantineCopy(message: ConsumeMessage, { exchange, key }: Binding, problem: string): Outgoing {
+export function quarantineCopy(
+  message: ConsumeMessage,
+  { exchange, key }: Binding,
+  problem: string,
+  user?: string,
+): Outgoing {
   const { fields, properties, content } = message;
   const origin = {
     outbox_problem: clip(problem, MAX_ERROR_TEXT),
@@ -19,7 +27,12 @@ export function quarantineCopy(message: ConsumeMessage, { exchange, key }: Bindi
     exchange,
     routingKey: key,
     body: content,
-    properties: { ...more, persistent: true, headers: { ...more.headers, ...origin } },
+    properties: {
+      ...more,
+      ...(user !== undefined && { userId: user }),
+      persistent: true,
+      headers: { ...more.headers, ...origin },
+    },
   });
   const { contentType, contentEncoding, messageId, type, appId, correlationId, replyTo, timestamp } = properties;
   const whole = copy({

@@ -133,7 +133,7 @@ export class Receiver {
   private async quarantine(message: ConsumeMessage, problem: string): Promise<void> {
     const queue = this.topology.quarantine();
     await this.publisher.untilReady(ANSWER_PATIENCE_MS);
-    const outcome = await this.publisher.publish(quarantineCopy(message, queue.binding, problem));
+    const outcome = await this.publisher.publish(quarantineCopy(message, queue.binding, problem, this.settings.user));
     if (outcome.kind === 'confirmed') return;
     if (outcome.kind === 'returned') await this.publisher.declare(queue); // somebody deleted it
     throw new Error(`'${queue.name}' did not take a copy (${outcome.kind}): the message stays in its queue for now`);

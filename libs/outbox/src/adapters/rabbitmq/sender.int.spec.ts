@@ -102,6 +102,7 @@ describe('a transport that is told its broker user', () => {
     });
     expect(users.receipts).toEqual([]);
     const copy = await fixture.take('user-service.quarantine');
+    expect(copy && copy.properties.userId).toBe(names.users); // who put it aside, by the broker's word
     expect(copy && copy.properties.headers).toMatchObject({
       outbox_problem: expect.stringMatching(/^UNTRUSTED/),
       outbox_exchange: 'outbox.receipts',

@@ -63,5 +63,7 @@ describe('the copy for a person', () => {
     expect(properties).not.toHaveProperty('expiration');
     expect(properties).not.toHaveProperty('userId');
     expect(properties.headers).toMatchObject({ outbox_user: 'somebody', outbox_problem: 'why' });
+    const vouched = quarantineCopy(incoming({ userId: 'somebody' }), QUARANTINE, 'why', 'order-service');
+    expect(vouched.properties.userId).toBe('order-service');
   });
 });
