@@ -166,6 +166,7 @@ const PROVIDERS: Provider[] = [
         clock,
         random,
         monitor,
+        maxPayloadBytes: options.maxPayloadBytes,
         resolve: resolveFrom(modules),
       });
       if (transport.publishTimeoutMs >= options.leaseMs / 2) {

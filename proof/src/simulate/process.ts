@@ -75,7 +75,7 @@ export class SimulatedProcess {
       clock: this.clock,
       monitor: { record: (event: { event: string }) => world.reported(this, event) },
     };
-    const deps = { service, codec: PLAIN, resolve: () => undefined, ...parts };
+    const deps = { service, codec: PLAIN, maxPayloadBytes: 262_144, resolve: () => undefined, ...parts };
     this.transport = new MemoryTransport(broker, deps, PUBLISH_TIMEOUT_MS);
     this.runtime = new OutboxRuntime<MemoryTransaction>({
       ...parts,

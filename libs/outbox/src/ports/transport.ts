@@ -92,6 +92,8 @@ export interface TransportDeps {
   readonly monitor: Monitor;
   /** How envelopes are written and read, signed or not. Transports use nothing else. */
   readonly codec: Codec;
+  /** Largest payload of a message, in bytes. */
+  readonly maxPayloadBytes: number;
   /** Looks up a provider of the application, by class or token; undefined if there is none. Not before `start`. */
   resolve<T>(token: unknown): T | undefined;
 }

@@ -213,7 +213,15 @@ class HarnessProcess {
     });
     this.transactions = new MemoryTransactions(this.client);
     this.transport = this.stepping(
-      new MemoryTransport(broker, { service: name, clock, random, monitor, codec: PLAIN, resolve: () => undefined }),
+      new MemoryTransport(broker, {
+        service: name,
+        clock,
+        random,
+        monitor,
+        codec: PLAIN,
+        maxPayloadBytes: 262_144,
+        resolve: () => undefined,
+      }),
     );
     const store = new MemoryStore(this.client);
     const claim = store.claim.bind(store);

@@ -46,6 +46,7 @@ export class RabbitMqFixture implements TransportFixture {
       random: new SystemRandom(),
       monitor: { record: (event) => this.events.push(event) },
       codec: PLAIN,
+      maxPayloadBytes: 262_144,
       resolve: () => undefined,
     });
     this.transports.push(transport);

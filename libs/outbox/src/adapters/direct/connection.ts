@@ -3,7 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import type { ClientTCP } from '@nestjs/microservices';
 import type { Address } from './direct.options';
 import { nestMicroservices, socketProblem } from './nest-microservices';
-import { MAX_FRAME, PATTERN, readReply, type Request, type UntrustedReply } from './replies';
+import { MAX_REPLY, PATTERN, readReply, type Request, type UntrustedReply } from './replies';
 
 /** After this silence the kernel asks whether the other side is still there. */
 const KEEP_ALIVE_MS = 15_000;
@@ -33,7 +33,7 @@ export class Connection {
 
   /** Rejects if the peer cannot be reached, or not before `giveUp` is aborted. */
   static async open(address: Address, tls: ConnectionOptions | undefined, giveUp: AbortSignal): Promise<Connection> {
-    const client = quietClient({ ...address, tlsOptions: tls, maxBufferSize: MAX_FRAME });
+    const client = quietClient({ ...address, tlsOptions: tls, maxBufferSize: MAX_REPLY });
     const connected = client.connect();
     const socket = client.unwrap<Socket>();
     const destroy = (): void => void socket.destroy(new Error('it took too long to connect'));

@@ -77,6 +77,7 @@ class DirectFixture implements TransportFixture {
       random: new SystemRandom(),
       monitor: { record: () => {} },
       codec: PLAIN,
+      maxPayloadBytes: 262_144,
       resolve: () => undefined,
     });
     await transport.start(endpoint);

@@ -17,7 +17,12 @@ describe('direct options', () => {
   });
 
   it('has defaults for everything but the addresses', () => {
-    expect(directSettings({ listen: 'localhost:4000' })).toMatchObject({ timeoutMs: 7_000, window: 32, tls: {} });
+    expect(directSettings({ listen: 'localhost:4000' })).toMatchObject({
+      timeoutMs: 7_000,
+      window: 32,
+      maxConnections: 128,
+      tls: {},
+    });
   });
 
   it.each<[string, DirectOptions, RegExp]>([

@@ -30,6 +30,12 @@ export interface DirectOptions {
    */
   window?: number;
   /**
+   * Most connections that `listen` holds at once; more are closed unread. Each instance of a producer has one. Together
+   * with `maxPayloadBytes` it bounds the memory that callers can take: raise it with the number of producers.
+   * @default 128
+   */
+  maxConnections?: number;
+  /**
    * Encrypts connections; handed to `tls.createServer` and `tls.connect` as it is. Whoever can connect can send and is
    * believed, so use this with client certificates (`requestCert`, `rejectUnauthorized`), or a network you trust.
    */
@@ -43,6 +49,7 @@ export interface DirectSettings {
   readonly listeners: ReadonlyMap<string, readonly string[]>;
   readonly timeoutMs: number;
   readonly window: number;
+  readonly maxConnections: number;
   readonly tls: NonNullable<DirectOptions['tls']>;
 }
 
@@ -51,8 +58,8 @@ export interface Address {
   readonly port: number;
 }
 
-const DEFAULTS = { timeout: '7s', window: 32 } as const;
-const KNOWN: readonly string[] = ['listen', 'peers', 'listeners', 'timeout', 'window', 'tls'];
+const DEFAULTS = { timeout: '7s', window: 32, maxConnections: 128 } as const;
+const KNOWN: readonly string[] = ['listen', 'peers', 'listeners', 'timeout', 'window', 'maxConnections', 'tls'];
 
 /** @throws InvalidOptionsError with all problems */
 export function directSettings(options: DirectOptions): DirectSettings {
@@ -87,13 +94,15 @@ export function directSettings(options: DirectOptions): DirectSettings {
   }
   if (!listen && peers.size === 0) problem(`neither listen nor peers is given: there is nobody to talk to`);
 
-  const { timeout = DEFAULTS.timeout, window = DEFAULTS.window, tls = {} } = options;
+  const { timeout = DEFAULTS.timeout, tls = {} } = options;
+  const { window = DEFAULTS.window, maxConnections = DEFAULTS.maxConnections } = options;
   const timeoutMs = toMs(timeout);
   if (!timeoutMs) problem(`timeout is ${JSON.stringify(timeout)}; write milliseconds or a duration such as '10s'`);
-  if (!Number.isSafeInteger(window) || window < 1) problem(`window is ${window}; write a whole number from 1`);
+  for (const [name, value] of Object.entries({ window, maxConnections }))
+    if (!Number.isSafeInteger(value) || value < 1) problem(`${name} is ${value}; write a whole number from 1`);
 
   if (problems.length > 0) throw new InvalidOptionsError(problems);
-  return { listen, peers, listeners, timeoutMs: timeoutMs!, window, tls };
+  return { listen, peers, listeners, timeoutMs: timeoutMs!, window, maxConnections, tls };
 }
 
 export function addressText({ host, port }: Address): string {

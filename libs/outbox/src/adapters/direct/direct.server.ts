@@ -1,4 +1,4 @@
-import type { Server, Socket } from 'node:net';
+import type { AddressInfo, Server, Socket } from 'node:net';
 import type { ServerTCP } from '@nestjs/microservices';
 import type { Codec } from '../../message/codec';
 import type { CancelEnvelope, MalformedEnvelope, MessageEnvelope } from '../../message/envelope';
@@ -6,9 +6,10 @@ import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import type { Endpoint, Reaction } from '../../ports/transport';
 import { type Address, addressText, type DirectSettings } from './direct.options';
+import { frameSocketClass } from './frame-socket';
 import { Lane } from './lane';
 import { nestMicroservices, socketProblem } from './nest-microservices';
-import { MAX_FRAME, PATTERN, readRequest, type Reply } from './replies';
+import { maxFrameBytes, PATTERN, readRequest, type Reply } from './replies';
 
 /** How many calls may wait for each one that runs. One producer with the default window never fills this. */
 const WAITING_PER_PLACE = 4;
@@ -28,9 +29,14 @@ export class DirectServer {
 
   constructor(
     private readonly address: Address,
-    tls: DirectSettings['tls'],
+    private readonly settings: Pick<DirectSettings, 'tls' | 'timeoutMs' | 'maxConnections'>,
     private readonly endpoint: Endpoint,
-    private readonly deps: { clock: Clock; codec: Codec; onTrouble: (problem: string) => void },
+    private readonly deps: {
+      clock: Clock;
+      codec: Codec;
+      maxPayloadBytes: number;
+      onTrouble: (problem: string) => void;
+    },
   ) {
     this.lanes = new Map(
       endpoint.subscriptions.map(({ type, concurrency }) => [
@@ -38,7 +44,15 @@ export class DirectServer {
         new Lane(concurrency, concurrency * WAITING_PER_PLACE),
       ]),
     );
-    this.server = reportingServer({ ...address, tlsOptions: tls.server, maxBufferSize: MAX_FRAME }, deps.onTrouble);
+    const { tls, timeoutMs, maxConnections } = settings;
+    // A caller gives up after its time-out: a frame, or a handshake, that takes longer serves nobody.
+    const socketClass = frameSocketClass(
+      { maxBytes: maxFrameBytes(deps.maxPayloadBytes), deadlineMs: timeoutMs },
+      deps.clock,
+    );
+    const tlsOptions = tls.server && { handshakeTimeout: timeoutMs, ...tls.server };
+    this.server = reportingServer({ ...address, tlsOptions, socketClass }, deps.onTrouble);
+    this.server.unwrap<Server>().maxConnections = maxConnections;
     this.server.addHandler(PATTERN, (data: unknown) => this.answer(data));
   }
 
@@ -53,6 +67,10 @@ export class DirectServer {
         cause,
       });
     });
+    if (!this.settings.tls.server && !isLoopback(this.server.unwrap<Server>()))
+      this.deps.onTrouble(
+        `listens on ${addressText(this.address)} without TLS: whoever can connect is believed, and can read along`,
+      );
   }
 
   /** Answers new calls with `busy`; resolves when the running ones are answered, or when the time is over. */
@@ -119,6 +137,12 @@ function toReply(reaction: Reaction, codec: Codec): Reply {
     default:
       return reaction satisfies never;
   }
+}
+
+/** By the address that was really taken, whatever name it was given. */
+function isLoopback(server: Server): boolean {
+  const { address } = server.address() as AddressInfo;
+  return address === '::1' || address.startsWith('127.');
 }
 
 function malformed(problem: string): MalformedEnvelope {

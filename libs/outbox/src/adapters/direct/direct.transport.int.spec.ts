@@ -40,6 +40,7 @@ class Service {
       random,
       monitor: { record: (event) => this.events.push(event) },
       codec: PLAIN,
+      maxPayloadBytes: 262_144,
       resolve: () => undefined,
     });
     cleanups.push(() => this.transport.close());
@@ -564,16 +565,98 @@ describe('a consumer', () => {
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
-  it('hangs up on a frame larger than any envelope can be', async () => {
-    const { orders, address } = await pair();
+  /** Somebody who connects and says something else than he should. */
+  async function rude(address: string): Promise<Socket> {
     const socket = connect(Number(address.split(':')[1]), '127.0.0.1').on('error', () => {});
     cleanups.push(() => socket.destroy());
-    socket.resume();
+    await once(socket, 'connect');
+    return socket.resume();
+  }
+
+  /** `once` would reject for the reset that comes before. */
+  const end = (socket: Socket): Promise<void> => new Promise((resolve) => socket.once('close', () => resolve()));
+
+  it('hangs up on a frame larger than any envelope can be', async () => {
+    const { orders, address } = await pair();
+    const socket = await rude(address);
     socket.write(`99999999#${'x'.repeat(17 * 1024 * 1024)}`);
-    await once(socket, 'close');
+    await end(socket);
     expect(orders.events).toContainEqual(
       expect.objectContaining({ problem: expect.stringContaining('oversized frame') }),
     );
+  });
+
+  it.each([
+    ['announces more than a payload of maxPayloadBytes can need', '600000#'],
+    ['begins with anything but a length', 'GET / HTTP/1.1'],
+    ['holds no object', '20#['],
+  ])('hangs up at once on a frame that %s', async (_, text) => {
+    const { users, address } = await pair({ timeout: '5m' });
+    const socket = await rude(address);
+    socket.write(text);
+    await end(socket);
+    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
+  });
+
+  it('takes a message with the largest payload, escaped at its worst', async () => {
+    const { orders, users } = await pair();
+    const payload = `"${'\\n'.repeat(131_071)}"`;
+    expect(Buffer.byteLength(payload)).toBe(262_144);
+    const envelope = { ...message(), message: { ...message().message, payload } };
+    expect(await users.transport.publish(envelope, 'order-service')).toEqual({ kind: 'answered' });
+    expect(orders.received).toEqual([envelope]);
+  });
+
+  it('hangs up when a frame takes longer than a call may, however steadily its bytes come', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    const orders = await new Service('order-service', { listen: address, timeout: 200 }).start();
+    const socket = await rude(address);
+    const closed = end(socket);
+    socket.write('500000#{');
+    const drip = setInterval(() => socket.write(' '), 10);
+    cleanups.push(() => clearInterval(drip));
+    await closed;
+    expect(orders.events).toHaveLength(1);
+  });
+
+  it('holds no more connections than it was told to, and takes the next when one is gone', async () => {
+    const address = `127.0.0.1:${await freePort()}`;
+    await new Service('order-service', { listen: address, maxConnections: 2 }).start();
+    const [first] = [await rude(address), await rude(address)];
+    await end(await rude(address));
+    first.destroy();
+    const users = await new Service('user-service', { peers: { 'order-service': address } }).start();
+    await until('there is room', async () => {
+      const outcome = await users.transport.publish(message(), 'order-service');
+      return outcome.kind === 'answered';
+    });
+  });
+
+  it('reads no more from a caller who reads no replies, and lets go of him', async () => {
+    const { users, address } = await pair();
+    const socket = await rude(address);
+    socket.pause();
+    const closed = end(socket);
+    const junk = call({ wire: { headers: {}, body: '{}' } }).repeat(100);
+    const write = (): void => {
+      while (!socket.destroyed && socket.write(junk));
+    };
+    socket.on('drain', write);
+    write();
+    await until('the server reads no more', () => socket.writableNeedDrain);
+    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
+    socket.destroy();
+    await closed;
+  });
+
+  it.each([
+    ['0.0.0.0', 1],
+    ['127.0.0.1', 0],
+    ['localhost', 0],
+  ])('listens on %s without TLS: %d warnings', async (host, warnings) => {
+    const orders = await new Service('order-service', { listen: { host, port: await freePort() } }).start();
+    expect(orders.events).toHaveLength(warnings);
+    if (warnings) expect(orders.events[0]).toMatchObject({ problem: expect.stringContaining('without TLS') });
   });
 
   it('refuses a receipt that comes as a call', async () => {

@@ -30,7 +30,7 @@ export class DirectTransport implements Transport {
 
   constructor(
     private readonly settings: DirectSettings,
-    private readonly deps: Pick<TransportDeps, 'clock' | 'random' | 'monitor' | 'codec'>,
+    private readonly deps: Pick<TransportDeps, 'clock' | 'random' | 'monitor' | 'codec' | 'maxPayloadBytes'>,
   ) {
     this.publishTimeoutMs = 2 * settings.timeoutMs; // waiting for a place in the window, then the call
     const onChange = (trouble?: string): void => this.noteChange(trouble);
@@ -50,11 +50,12 @@ export class DirectTransport implements Transport {
 
   /** Listens. Peers are connected to when they are first called. */
   async start(endpoint: Endpoint): Promise<void> {
-    const { listen, tls } = this.settings;
+    const { listen } = this.settings;
     if (listen) {
-      this.server = new DirectServer(listen, tls, endpoint, {
+      this.server = new DirectServer(listen, this.settings, endpoint, {
         clock: this.deps.clock,
         codec: this.deps.codec,
+        maxPayloadBytes: this.deps.maxPayloadBytes,
         onTrouble: (problem) => this.report(problem),
       });
       await this.server.listen();

@@ -6,8 +6,16 @@ import type { UntrustedWireEnvelope, WireEnvelope } from '../../message/envelope
  */
 export const PATTERN = { cmd: 'tallystick.envelope.v1' };
 
-/** Largest request or reply, in characters: 16 Mi. A payload is far smaller; a peer that sends more is no peer. */
-export const MAX_FRAME = 16 * 1024 * 1024;
+/** Largest reply, in characters: 16 Mi. A receipt is far smaller; a peer that sends more is no peer. */
+export const MAX_REPLY = 16 * 1024 * 1024;
+
+/** What a request holds beside its payload: pattern, id, and headers, which are at most a few thousand characters. */
+const FRAME_OVERHEAD = 64 * 1024;
+
+/** Most bytes of a request. The payload is JSON inside JSON: at worst each of its bytes is escaped by another. */
+export function maxFrameBytes(maxPayloadBytes: number): number {
+  return 2 * maxPayloadBytes + FRAME_OVERHEAD;
+}
 
 /** What a call carries: a message or a cancel, encoded as everywhere else. */
 export interface Request {

@@ -17,7 +17,15 @@ function fixture(): TransportFixture {
     ...[service, endpoint]: Parameters<TransportFixture['connect']>
   ): ReturnType<TransportFixture['connect']> => {
     const monitor = { record: () => undefined };
-    const deps = { service, clock, random: new SystemRandom(), monitor, codec: PLAIN, resolve: () => undefined };
+    const deps = {
+      service,
+      clock,
+      random: new SystemRandom(),
+      monitor,
+      codec: PLAIN,
+      maxPayloadBytes: 262_144,
+      resolve: () => undefined,
+    };
     const transport = memory(to).create(deps);
     await transport.start(endpoint);
     return transport;

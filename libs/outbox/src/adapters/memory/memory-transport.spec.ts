@@ -48,6 +48,7 @@ describe('MemoryTransport', () => {
       random: new SeededRandom(1),
       monitor,
       codec: PLAIN,
+      maxPayloadBytes: 262_144,
       resolve: () => undefined,
     });
     await transport.start({

@@ -48,6 +48,7 @@ describe('with golevelup, the broker is configured once', () => {
       random: new SystemRandom(),
       monitor: { record: () => {} },
       codec: PLAIN,
+      maxPayloadBytes: 262_144,
       resolve,
     });
 
