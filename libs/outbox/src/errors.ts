@@ -35,6 +35,11 @@ export class InvalidHandlerError extends OutboxError {
   }
 }
 
+/** A message was recorded while Nest was still creating providers, so nobody knows yet which follow-ups it will need (R13). */
+export class HandlersUnknownError extends OutboxError {
+  readonly code = 'HANDLERS_UNKNOWN';
+}
+
 /** `add` (or anything else that must be atomic with business data) was called without a transaction (R10). */
 export class TransactionRequiredError extends OutboxError {
   readonly code = 'TRANSACTION_REQUIRED';

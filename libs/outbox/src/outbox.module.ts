@@ -147,8 +147,9 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: HandlerExplorer,
-    useFactory: (discovery: DiscoveryService, scanner: MetadataScanner) => new HandlerExplorer(discovery, scanner),
-    inject: [DiscoveryService, MetadataScanner],
+    useFactory: (discovery: DiscoveryService, scanner: MetadataScanner, options: ResolvedOptions) =>
+      new HandlerExplorer(discovery, scanner, options),
+    inject: [DiscoveryService, MetadataScanner, OPTIONS],
   },
   {
     provide: TRANSPORT,
@@ -221,7 +222,6 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
     private readonly runtime: OutboxRuntime,
     private readonly explorer: HandlerExplorer,
     private readonly store: PostgresStore,
-    @Inject(OPTIONS) private readonly options: ResolvedOptions,
     @Inject(POOL) private readonly pool: Pool,
     modules: ModulesContainer,
   ) {
@@ -255,8 +255,7 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
   }
 
   private async boot(): Promise<void> {
-    const { service, handlerTimeoutMs } = this.options;
-    this.explorer.explore({ service, handlerTimeoutMs });
+    this.explorer.explore();
     await this.store.checkSchema();
     for (const warning of await this.store.checkDurability()) this.logger.warn(warning);
     this.started = true;

@@ -58,6 +58,8 @@ export class OutboxRuntime<Tx = EntityManager> {
   readonly pruner: Pruner;
   private readonly runner: RelayRunner;
   private malformed = 0;
+  private prepared = false;
+  private preparing: Promise<void> | undefined;
 
   constructor(private readonly parts: RuntimeParts<Tx>) {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
@@ -105,7 +107,9 @@ export class OutboxRuntime<Tx = EntityManager> {
       monitor,
     );
     buffer.onWake = () => this.runner.wake();
-    this.outbox = new Outbox(options, store, transactions, handlers, buffer, verdicts, clock, random, monitor);
+    this.outbox = new Outbox(options, store, transactions, buffer, verdicts, clock, random, monitor, () =>
+      this.prepare(),
+    );
     this.inbox = new Inbox(
       { service: options.service, horizonMs: options.horizonMs, lockTimeoutMs: INBOX_LOCK_TIMEOUT_MS },
       store,
@@ -135,8 +139,29 @@ export class OutboxRuntime<Tx = EntityManager> {
     this.pruner = new Pruner({ ...options.retention, everyMs: PRUNE_EVERY_MS }, store, clock, monitor);
   }
 
+  /**
+   * Makes the follow-ups of this process known to its service (R13): before it records, and before it consumes.
+   * @throws HandlersUnknownError while the application is still being put together
+   */
+  async prepare(): Promise<void> {
+    if (this.prepared) return;
+    this.preparing ??= this.register();
+    try {
+      await this.preparing;
+      this.prepared = true;
+    } finally {
+      this.preparing = undefined; // what failed is tried again by the next who asks
+    }
+  }
+
+  private async register(): Promise<void> {
+    const { handlers, store, options } = this.parts;
+    await store.registerFollowUps(options.service, handlers.followUps());
+  }
+
   /** @throws TopologyMismatchError and whatever else stops a boot */
   async start(): Promise<void> {
+    await this.prepare();
     await this.parts.transport.start(this.endpoint());
     this.pruner.start();
     if (this.parts.options.relay) this.runner.start();

@@ -17,15 +17,15 @@ abstract class OrderFields {
   readonly quantity!: number;
 }
 
-/** Both follow-ups, whatever the recording process has: an old version lacks them. */
-const ASKS = { to: ORDERS, key: 'userId', followUp: 'both' } as const;
+const ASKS = { to: ORDERS, key: 'userId' } as const;
 
-@OutboxMessage({ ...ASKS, type: 'order.requested' })
+/** The contract says what must run; of the others only user-service knows, and its old version does not. */
+@OutboxMessage({ ...ASKS, type: 'order.requested', followUp: 'both' })
 class OrderRequested extends OrderFields {}
 @OutboxMessage({ ...ASKS, type: 'order.urgent', deadline: '20s' })
 class UrgentOrder extends OrderFields {}
 /** Nobody waits for its success: such rows are closed in batches. */
-@OutboxMessage({ ...ASKS, type: 'order.casual', followUp: 'rejected' })
+@OutboxMessage({ ...ASKS, type: 'order.casual' })
 class CasualOrder extends OrderFields {}
 /** Two receivers, two verdicts: each is paid and refunded for itself. */
 @OutboxMessage({ ...ASKS, type: 'order.shared', to: [ORDERS, USERS] })
@@ -80,11 +80,12 @@ export function handlersOf(process: SimulatedProcess): HandlerRegistry {
   const followUps = process.service === USERS ? orderFollowUps(process) : [];
   const knows = (type: string): boolean =>
     process.version === 'new' || (process.version === 'current' && type !== 'order.puzzling');
+  const known = process.version === 'old' ? [] : followUps;
   return {
     handlers: () => handlers,
     handler: (type) => handlers.find((handler) => handler.type === type && knows(type)),
-    followUp: (type, verdict) =>
-      followUps.find((found) => found.type === type && found.verdict === verdict && process.version !== 'old'),
+    followUp: (type, verdict) => known.find((found) => found.type === type && found.verdict === verdict),
+    followUps: () => known,
   };
 }
 
@@ -165,7 +166,7 @@ function placedHandler(process: SimulatedProcess): BoundHandler {
 }
 
 function orderFollowUps(process: SimulatedProcess): BoundFollowUp[] {
-  return Object.entries(ORDER_CONTRACTS).flatMap(([type, contract]): BoundFollowUp[] => [
+  const all = Object.entries(ORDER_CONTRACTS).flatMap(([type, contract]): BoundFollowUp[] => [
     {
       type,
       contract,
@@ -200,6 +201,7 @@ function orderFollowUps(process: SimulatedProcess): BoundFollowUp[] {
       },
     },
   ]);
+  return all.filter(({ type, verdict }) => type !== 'order.casual' || verdict === 'rejected');
 }
 
 function oneMore(counts: Purchase['refunds'], consumer: string): Purchase['refunds'] {

@@ -31,6 +31,7 @@ const SETTINGS = {
   pollInterval: '8s',
 };
 const PUBLISH_TIMEOUT_MS = 1_000;
+const RESTART_MS = 2_000;
 const OPTIONS = {
   [USERS]: resolveOptions({ ...SETTINGS, service: USERS }),
   [ORDERS]: resolveOptions({ ...SETTINGS, service: ORDERS }),
@@ -88,8 +89,16 @@ export class SimulatedProcess {
     journal.write(name, `starts (${version} version)`);
   }
 
-  start(): Promise<void> {
-    return this.runtime.start();
+  /** A start that fails, because the database is down, is a start that comes again. */
+  async start(): Promise<void> {
+    for (;;) {
+      try {
+        return await this.runtime.start();
+      } catch (error) {
+        if (!(error instanceof MemoryDatabaseError)) throw error;
+        await this.clock.wait(RESTART_MS);
+      }
+    }
   }
 
   /** Ends as an operating system asks it to: nothing more is begun, what is in hand is finished. */

@@ -123,7 +123,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
         ),
     }),
 
-  'R13: rows do not know their follow-ups': (store) =>
+  'R13: nobody but who has a follow-up knows of it': (store) =>
     altered(store, {
       add: (tx, messages) =>
         store.add(
@@ -133,6 +133,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
             deliveries: message.deliveries.map(({ consumer }) => ({ consumer, followUp: 'none' })),
           })),
         ),
+      registerFollowUps: async () => {},
     }),
 
   'a lease never ends': (store) =>
@@ -141,8 +142,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
   'a follow-up runs although somebody else has closed the row': (store) =>
     altered(store, {
       closeAnswered: async (tx, key, leaseToken) => {
-        await store.closeAnswered(tx, key, leaseToken);
-        return true;
+        return (await store.closeAnswered(tx, key, leaseToken)) ?? 'both';
       },
     }),
 };

@@ -1,7 +1,8 @@
-import { Injectable } from '@nestjs/common';
+import { Injectable, type OnModuleInit, Scope } from '@nestjs/common';
 import { DiscoveryService, MetadataScanner } from '@nestjs/core';
+import { STATIC_CONTEXT } from '@nestjs/core/injector/constants';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
-import { InvalidHandlerError } from '../errors';
+import { HandlersUnknownError, InvalidHandlerError } from '../errors';
 import { contractOf, type MessageContract } from '../message/contract';
 import { toMs } from '../message/duration';
 import type { BoundFollowUp, BoundHandler, FollowUpContext, HandlerRegistry, MessageContext } from '../ports/handlers';
@@ -14,35 +15,66 @@ export const DEFAULT_CONCURRENCY = 8;
 type Method = (...args: unknown[]) => unknown;
 type Singleton = Record<string, Method>;
 
+export interface ExplorerOptions {
+  readonly service: string;
+  readonly handlerTimeoutMs: number;
+}
+
 /**
- * Finds `@MessageHandler`, `@OnAccepted` and `@Compensate` on the application's providers and controllers, once, at boot.
+ * Finds `@MessageHandler`, `@OnAccepted` and `@Compensate` on the application's providers and controllers, once, when
+ * somebody first asks. That may be long before the application boots: in a hook of another module, or in a test that only
+ * compiles. Before all providers exist it refuses, for it would miss those of factories, and fix for good what Nest does
+ * not know yet of their scopes.
+ *
  * One message type has one handler, and one follow-up per verdict: a second one would never be asked.
  */
 @Injectable()
-export class HandlerExplorer implements HandlerRegistry {
+export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
+  private built = false;
+  private explored = false;
   private readonly bound = new Map<string, BoundHandler>();
-  private readonly followUps = new Map<string, BoundFollowUp>();
+  private readonly follow = new Map<string, BoundFollowUp>();
   private readonly owners = new Map<string, { where: string; wrapper: InstanceWrapper }>();
 
   constructor(
     private readonly discovery: DiscoveryService,
     private readonly scanner: MetadataScanner,
+    private readonly options: ExplorerOptions,
   ) {}
 
+  /** Nest calls hooks only when every provider exists. */
+  onModuleInit(): void {
+    this.built = true;
+  }
+
   handler(type: string): BoundHandler | undefined {
+    this.explore();
     return this.bound.get(type);
   }
 
   handlers(): readonly BoundHandler[] {
+    this.explore();
     return [...this.bound.values()];
   }
 
   followUp(type: string, verdict: Verdict): BoundFollowUp | undefined {
-    return this.followUps.get(`${verdict} ${type}`);
+    this.explore();
+    return this.follow.get(`${verdict} ${type}`);
   }
 
-  /** @throws InvalidHandlerError with everything that is wrong, not only the first */
-  explore(options: { service: string; handlerTimeoutMs: number }): void {
+  followUps(): readonly BoundFollowUp[] {
+    this.explore();
+    return [...this.follow.values()];
+  }
+
+  /**
+   * @throws HandlersUnknownError while Nest is creating providers
+   * @throws InvalidHandlerError with everything that is wrong, not only the first
+   */
+  explore(): void {
+    if (this.explored) return;
+    this.refuseWhileBuilding();
+    const { options } = this;
     const problems: string[] = [];
     for (const wrapper of [...this.discovery.getProviders(), ...this.discovery.getControllers()]) {
       const prototype = prototypeOf(wrapper);
@@ -57,13 +89,27 @@ export class HandlerExplorer implements HandlerRegistry {
       }
     }
     if (problems.length > 0) throw new InvalidHandlerError(problems);
+    this.explored = true;
+  }
+
+  private refuseWhileBuilding(): void {
+    if (this.built) return;
+    const missing = this.discovery.getProviders().find((wrapper) => !exists(wrapper));
+    if (missing) {
+      throw new HandlersUnknownError(
+        `Nest is still creating providers (${nameOf(missing)} does not exist yet), so the outbox cannot know which follow-ups ` +
+          'a message will need. Nothing was recorded. Record it in onModuleInit, onApplicationBootstrap or later, not in a ' +
+          'constructor or a provider factory.',
+      );
+    }
+    this.built = true;
   }
 
   private problemOf(
     wrapper: InstanceWrapper,
     declared: Declared,
     where: string,
-    { service }: { service: string },
+    { service }: ExplorerOptions,
   ): string | undefined {
     const { role, options } = declared;
     if (!wrapper.isDependencyTreeStatic())
@@ -105,7 +151,7 @@ export class HandlerExplorer implements HandlerRegistry {
     name: string,
     declared: Declared,
     where: string,
-    { handlerTimeoutMs }: { handlerTimeoutMs: number },
+    { handlerTimeoutMs }: ExplorerOptions,
   ): undefined {
     const { role, contract, options } = declared;
     const { type, receivers } = contractOf(contract);
@@ -127,9 +173,19 @@ export class HandlerExplorer implements HandlerRegistry {
         handle: call,
       });
     } else {
-      this.followUps.set(`${role} ${type}`, { type, contract, verdict: role, where, run: call });
+      this.follow.set(`${role} ${type}`, { type, contract, verdict: role, where, run: call });
     }
   }
+}
+
+/** Only singletons count: of the others there is never *the* instance, and they may not handle messages. */
+function exists(wrapper: InstanceWrapper): boolean {
+  const { scope = Scope.DEFAULT } = wrapper;
+  return scope !== Scope.DEFAULT || wrapper.getInstanceByContextId(STATIC_CONTEXT).isResolved === true;
+}
+
+function nameOf({ name }: InstanceWrapper): string {
+  return typeof name === 'function' ? (name as { name: string }).name : String(name);
 }
 
 function prototypeOf(wrapper: InstanceWrapper): Singleton | undefined {

@@ -21,7 +21,10 @@ export interface OutboxMessageOptions<K extends string = string, M = never> {
   deadline?: Duration;
   /** Announcements only. `required` (default): nobody bound is retried, then parked. `optional`: it counts as delivered. */
   listeners?: 'required' | 'optional';
-  /** Which follow-ups to expect. Default: those that the recording process has registered. */
+  /**
+   * Follow-ups that must run before a row is closed, even if no process of the recording service has registered them yet.
+   * Those that one has registered always must. Default: only those.
+   */
   followUp?: FollowUp;
 }
 

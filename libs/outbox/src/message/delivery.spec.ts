@@ -10,7 +10,6 @@ function delivery(state: OpenState, over: Partial<ClaimedDelivery> = {}): Claime
     state,
     attempt: 3,
     leaseToken: 'token',
-    followUp: 'none',
     deadlineAt: undefined,
     answer: undefined,
     message: { id: '', type: 't', source: 's', key: undefined, payload: '{}', headers: {}, recordedAt: '' },

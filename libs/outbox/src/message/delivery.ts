@@ -56,7 +56,6 @@ export interface ClaimedDelivery extends DeliveryKey {
   /** Attempts in this phase, this one included. */
   readonly attempt: number;
   readonly leaseToken: string;
-  readonly followUp: FollowUp;
   /** ISO 8601; undefined if the message has none. */
   readonly deadlineAt: string | undefined;
   /** Known in *answered* only. */
@@ -75,6 +74,13 @@ export interface StoredAnswer {
 export interface ReceivedAnswer extends StoredAnswer {
   /** What was judged, by `contentHash`: only a row with this content may take the answer. Undefined: a cancel came first. */
   readonly payloadHash: string | undefined;
+}
+
+/** The follow-ups of both: what a row says, and what its service has registered (R13). */
+export function followUpOf(accepted: boolean, rejected: boolean): FollowUp {
+  if (accepted && rejected) return 'both';
+  if (accepted) return 'accepted';
+  return rejected ? 'rejected' : 'none';
 }
 
 /** True if a row with this expectation must run a follow-up before a verdict may close it (R13). */

@@ -6,13 +6,12 @@ import {
   VerdictTimeoutError,
 } from '../errors';
 import { conversationHeaders } from '../flow/conversation';
-import { type ContractClass, contractOf, type FollowUp, type MessageContract } from '../message/contract';
+import { type ContractClass, contractOf, type MessageContract } from '../message/contract';
 import { type ClaimedDelivery, EVERYBODY, isFinal, LISTENERS_HEADER } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';
 import { isReservedHeader } from '../message/envelope';
 import { writePayload } from '../message/payload';
 import type { Clock, Random } from '../ports/clock';
-import type { HandlerRegistry } from '../ports/handlers';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
 import type { Monitor } from '../ports/monitor';
 import type { AddedMessage, DeliveryRecord, NewMessage, OutboxStore } from '../ports/store';
@@ -62,12 +61,13 @@ export class Outbox<Tx = EntityManager> {
     private readonly settings: OutboxSettings,
     private readonly store: OutboxStore<Tx>,
     private readonly transactions: TransactionRunner<Tx>,
-    private readonly handlers: HandlerRegistry,
     private readonly handOff: HandOff,
     private readonly verdicts: VerdictWatch,
     private readonly clock: Clock,
     private readonly random: Random,
     private readonly monitor: Monitor,
+    /** R13: resolves when the follow-ups of this process are known to its service. Rejects while they cannot be known. */
+    private readonly prepare: () => Promise<void>,
   ) {}
 
   /**
@@ -95,6 +95,7 @@ export class Outbox<Tx = EntityManager> {
     const transaction = this.transactionFor(options, declared);
     if (options.id !== undefined && data.length !== 1) throw new TypeError('An id can be given to one message only.');
     if (data.length === 0) return [];
+    await this.prepare();
     const drafts: Draft[] = [];
     for (const each of data) drafts.push(await this.draft(declared as MessageContract, each, options));
 
@@ -228,21 +229,11 @@ export class Outbox<Tx = EntityManager> {
       deliveries:
         contract.receivers.length === 0
           ? [{ consumer: EVERYBODY, followUp: 'none' }]
-          : contract.receivers.map((consumer) => ({ consumer, followUp: this.followUpOf(contract) })),
+          : contract.receivers.map((consumer) => ({ consumer, followUp: contract.followUp ?? 'none' })),
       delayMs,
       deadlineMs: contract.deadlineMs,
       giveUpAfterMs: settings.giveUpAfterMs,
     };
-  }
-
-  /** R13: what the row will expect is decided here and now, not by whoever applies the receipt later. */
-  private followUpOf(contract: MessageContract): FollowUp {
-    if (contract.followUp) return contract.followUp;
-    const accepted = this.handlers.followUp(contract.type, 'accepted') !== undefined;
-    const rejected = this.handlers.followUp(contract.type, 'rejected') !== undefined;
-    if (accepted && rejected) return 'both';
-    if (accepted) return 'accepted';
-    return rejected ? 'rejected' : 'none';
   }
 
   /**
@@ -277,13 +268,12 @@ type Draft = Omit<NewMessage, 'lease'>;
 
 function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: string): ClaimedDelivery[] {
   const { id, type, source, key, payload, headers } = message;
-  return message.deliveries.map(({ consumer, followUp }) => ({
+  return message.deliveries.map(({ consumer }) => ({
     messageId: id,
     consumer,
     state: 'pending',
     attempt: 1,
     leaseToken,
-    followUp,
     deadlineAt: added.deadlineAt,
     answer: undefined,
     message: { id, type, source, key, payload, headers, recordedAt: added.recordedAt },

@@ -52,9 +52,13 @@ export interface BoundFollowUp {
   run(message: object, context: FollowUpContext): Promise<unknown>;
 }
 
-/** The handlers and follow-ups of this process. Filled once, before anything is consumed. */
+/**
+ * The handlers and follow-ups of this process: the same ones from the first question on.
+ * @throws HandlersUnknownError from every method while they cannot be known
+ */
 export interface HandlerRegistry {
   handler(type: string): BoundHandler | undefined;
   handlers(): readonly BoundHandler[];
   followUp(type: string, verdict: Verdict): BoundFollowUp | undefined;
+  followUps(): readonly BoundFollowUp[];
 }

@@ -35,6 +35,11 @@ export interface OutboxStore<Tx = unknown> {
    * @throws MessageAlreadyRecordedError if an id exists (R10)
    */
   add(tx: Tx, messages: readonly NewMessage[]): Promise<AddedMessage[]>;
+  /**
+   * Writes down which follow-ups the service has (R13). Once resolved, every row of these types that is closed later
+   * expects them, whoever recorded it and whoever closes it. What is registered already stays as it is.
+   */
+  registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void>;
   /** Of the rows leased under this token, the messages that still exist in this transaction (R15). */
   stillThere(tx: Tx, leaseToken: string, messageIds: readonly string[]): Promise<string[]>;
 
@@ -49,7 +54,8 @@ export interface OutboxStore<Tx = unknown> {
   settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]>;
 
   /**
-   * Closes the rows that expect **no** follow-up for this verdict (R13), by compare-and-set from an undecided state (R6).
+   * Closes the rows that expect **no** follow-up for this verdict, neither by themselves nor because the service has
+   * registered one (R13), by compare-and-set from an undecided state (R6).
    * `answers` must name every delivery at most once.
    * @returns the keys of the rows it closed; the others are for the caller to look at one by one
    */
@@ -62,8 +68,11 @@ export interface OutboxStore<Tx = unknown> {
   close(tx: Tx, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined>;
   /** Keeps a verdict whose follow-up could not run here (`answered`), by the same compare-and-set. @returns false: no row */
   keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number; error: string }): Promise<boolean>;
-  /** `answered`, still leased by this token → final, inside the follow-up's transaction. @returns false: nothing may run */
-  closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<boolean>;
+  /**
+   * `answered`, still leased by this token → final, inside the follow-up's transaction.
+   * @returns what the row expects, or undefined: nothing may run
+   */
+  closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined>;
 
   /** Receipt *deferred*: pending or sent, same attempt → pending, due after `waitMs` or at the deadline. */
   defer(
@@ -125,6 +134,14 @@ export interface NewMessage {
   readonly lease: { readonly token: string; readonly leaseMs: number } | undefined;
 }
 
+/** A follow-up that some process of the service has. */
+export interface RegisteredFollowUp {
+  readonly type: string;
+  readonly verdict: Verdict;
+  /** `PurchasesService.refund`, for people. */
+  readonly where: string;
+}
+
 export interface AddedMessage {
   readonly id: string;
   readonly recordedAt: string;
@@ -158,6 +175,7 @@ export interface AnsweredDelivery extends DeliveryKey {
 }
 
 export interface ClosedDelivery extends DeliveryKey {
+  /** What the row says and what the service has registered, together. */
   readonly followUp: FollowUp;
   readonly attempt: number;
   readonly message: RecordedMessage;
@@ -168,6 +186,7 @@ export interface DeliveryRecord extends DeliveryKey {
   readonly key: string | undefined;
   readonly state: DeliveryState;
   readonly attempts: number;
+  /** What the row says and what the service has registered by now, together. */
   readonly followUp: FollowUp;
   readonly verdict: Verdict | undefined;
   readonly reason: Reason | undefined;

@@ -94,14 +94,14 @@ export class FollowUpRunner implements FollowUps {
 
   /** The due follow-up of an *answered* row: closes the row first; if somebody else has closed it, nothing runs. */
   async finish(delivery: ClaimedDelivery): Promise<Settlement | undefined> {
-    const { messageId, attempt, leaseToken, followUp } = delivery;
+    const { messageId, attempt, leaseToken } = delivery;
     const answer = delivery.answer!;
     try {
       await retryingConflicts(() =>
         this.transactions.run(
           async (transaction) => {
-            if (!(await this.store.closeAnswered(transaction, delivery, leaseToken))) return;
-            if (expects(followUp, answer.verdict)) await this.run(transaction, delivery, answer);
+            const followUp = await this.store.closeAnswered(transaction, delivery, leaseToken);
+            if (followUp && expects(followUp, answer.verdict)) await this.run(transaction, delivery, answer);
           },
           { propagation: 'new' },
         ),

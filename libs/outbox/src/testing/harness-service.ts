@@ -297,5 +297,6 @@ function registryOf(behaviours: readonly Behaviour[], handlerTimeoutMs: number):
     handler: (type) => handlers.get(type),
     handlers: () => [...handlers.values()],
     followUp: (type, verdict) => followUps.get(`${verdict} ${type}`),
+    followUps: () => [...followUps.values()],
   };
 }

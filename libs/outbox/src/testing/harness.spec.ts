@@ -341,6 +341,52 @@ describe('a follow-up', () => {
   });
 });
 
+describe('a follow-up that the recorder does not have', () => {
+  const refunds = compensate(OrderRequested, async (_, context) => count(context, 'refunded'));
+  const rejecting = async () => {
+    const { system, users } = await shop(() => {
+      throw new MessageRejected('OUT_OF_STOCK');
+    });
+    return { system, users };
+  };
+
+  it('runs all the same, once some process of the service has had it: recorder and closer need not (R13)', async () => {
+    const { system, users } = await rejecting();
+    users.crash();
+    await users.start([]); // a worker: another deployment of the same service
+    const { id } = await users.add(OrderRequested, order);
+    await system.advance('10m');
+    expect((await users.status(id)).deliveries).toMatchObject([
+      { state: 'answered', followUp: 'both', lastError: expect.stringContaining('NO_HANDLER') },
+    ]);
+    users.crash();
+    await users.start([refunds]);
+    await system.drain();
+    expect([await stateOf(users, id), counts(users)]).toEqual([['compensated'], { refunded: 1 }]);
+  });
+
+  it('runs for what was recorded before the first process with it ever started', async () => {
+    const system = new OutboxHarness();
+    const orders = await system.service(
+      'order-service',
+      [
+        handle(OrderRequested, async () => {
+          throw new MessageRejected('OUT_OF_STOCK');
+        }),
+      ],
+      QUICK,
+    );
+    orders.crash();
+    const users = await system.service('user-service', [], QUICK);
+    const { id } = await users.add(OrderRequested, order);
+    users.crash();
+    await users.start([refunds]);
+    await orders.start();
+    await system.drain();
+    expect([await stateOf(users, id), counts(users)]).toEqual([['compensated'], { refunded: 1 }]);
+  });
+});
+
 describe('giving up', () => {
   it('asks the consumer: what it has not begun it rejects as cancelled, and the late copy does nothing', async () => {
     const { system, users, orders } = await shop();

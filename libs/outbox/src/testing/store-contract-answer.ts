@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import type { FollowUp } from '../message/contract';
-import type { DeliveryKey, ReceivedAnswer } from '../message/delivery';
+import { type DeliveryKey, expects, type ReceivedAnswer } from '../message/delivery';
 import { contentHash } from '../message/payload';
 import {
   ACCEPTED,
@@ -122,6 +122,54 @@ export const answerCases = [
     }
   }),
 
+  behaviour('what the service has registered is expected too, whoever recorded the row and when', async (s) => {
+    for (const declared of ['none', 'accepted', 'rejected', 'both'] as const) {
+      for (const known of ['none', 'accepted', 'rejected', 'both'] as const) {
+        const type = `registered.${declared}.${known}`;
+        const pending = (): Promise<DeliveryKey> =>
+          s.pending({ type, deliveries: [{ consumer: CONSUMER, followUp: declared }] });
+        const early = await pending();
+        const verdicts = (['accepted', 'rejected'] as const).filter((verdict) => expects(known, verdict));
+        const followUps = verdicts.map((verdict) => ({ type, verdict, where: 'Purchases.settle' }));
+        await s.outbox.registerFollowUps(newMessage().source, followUps);
+        await s.outbox.registerFollowUps(newMessage().source, followUps); // every process does, at every start
+        const late = await pending();
+        for (const answer of [ACCEPTED, REJECTED]) {
+          const expected = expects(declared, answer.verdict) || expects(known, answer.verdict);
+          for (const key of answer === ACCEPTED ? [early, late] : [await pending()]) {
+            const at = `${declared} on the row, ${known} registered, ${answer.verdict}`;
+            assert.equal(expects((await s.record(key)).followUp, answer.verdict), expected, at);
+            assert.deepEqual(await s.outbox.closeMany([{ ...key, answer }]), expected ? [] : [key], at);
+            if (!expected) continue;
+            const closed = await s.transaction((tx) => s.outbox.close(tx, key, answer));
+            assert.equal(expects(closed!.followUp, answer.verdict), true, at);
+          }
+        }
+      }
+    }
+  }),
+
+  behaviour('what is registered after an answer was kept is expected when it ends', async (s) => {
+    const type = 'registered.late';
+    const key = await s.pending({ type });
+    await s.outbox.keepAnswer(key, REJECTED, { ...LATER, waitMs: 0 });
+    const { leaseToken } = await s.claimOnly(key);
+    await s.outbox.registerFollowUps(newMessage().source, [{ type, verdict: 'rejected', where: 'Purchases.refund' }]);
+    assert.equal(await s.transaction((tx) => s.outbox.closeAnswered(tx, key, leaseToken)), 'rejected');
+  }),
+
+  behaviour('what is registered for another service, type or verdict is not expected', async (s) => {
+    const type = 'registered.elsewhere';
+    const { source } = newMessage();
+    await s.outbox.registerFollowUps('somebody-else', [{ type, verdict: 'rejected', where: 'Their.refund' }]);
+    await s.outbox.registerFollowUps(source, [
+      { type: `${type}.too`, verdict: 'rejected', where: 'Purchases.refund' },
+      { type, verdict: 'accepted', where: 'Purchases.complete' },
+    ]);
+    const key = await s.pending({ type });
+    assert.deepEqual(await s.outbox.closeMany([{ ...key, answer: REJECTED }]), [key]);
+  }),
+
   behaviour('closeMany refuses two answers for one delivery', async (s) => {
     const key = await s.pending();
     const twins = [
@@ -229,11 +277,11 @@ export const answerCases = [
       const key = await s.pending();
       await s.outbox.keepAnswer(key, answer, { ...LATER, waitMs: 0 });
       const { leaseToken } = await s.claimOnly(key);
-      const closeAnswered = (token: string): Promise<boolean> =>
+      const closeAnswered = (token: string): Promise<FollowUp | undefined> =>
         s.transaction((tx) => s.outbox.closeAnswered(tx, key, token));
-      assert.equal(await closeAnswered(randomUUID()), false);
-      assert.equal(await closeAnswered(leaseToken), true);
-      assert.equal(await closeAnswered(leaseToken), false);
+      assert.equal(await closeAnswered(randomUUID()), undefined);
+      assert.equal(await closeAnswered(leaseToken), 'none');
+      assert.equal(await closeAnswered(leaseToken), undefined);
       const record = await s.record(key);
       assert.deepEqual(
         [record.state, record.verdict, record.reason, record.result, record.nextAt],
@@ -241,14 +289,14 @@ export const answerCases = [
       );
     }
     const pending = await s.leased('pending');
-    assert.equal(await s.transaction((tx) => s.outbox.closeAnswered(tx, pending, pending.leaseToken)), false);
+    assert.equal(await s.transaction((tx) => s.outbox.closeAnswered(tx, pending, pending.leaseToken)), undefined);
   }),
 
   behaviour('a rolled-back follow-up leaves the answer leased as it was', async (s) => {
     const delivery = await s.leased('answered');
     const failed = new Error('the compensation failed');
     const work = s.transaction(async (tx) => {
-      assert.equal(await s.outbox.closeAnswered(tx, delivery, delivery.leaseToken), true);
+      assert.equal(await s.outbox.closeAnswered(tx, delivery, delivery.leaseToken), 'none');
       throw failed;
     });
     await failsWith(work, failed);

@@ -1,3 +1,4 @@
+import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
 import type { Reason } from '../../message/receipt';
 import type {
@@ -16,6 +17,7 @@ import type {
   NewMessage,
   OutboxStats,
   OutboxStore,
+  RegisteredFollowUp,
   SettleRow,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
@@ -42,6 +44,11 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return tx.statement(() => recording.add(this.t, tx, messages));
   }
 
+  async registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void> {
+    if (followUps.length === 0) return;
+    await this.alone((tx) => recording.registerFollowUps(this.t, tx, source, followUps));
+  }
+
   stillThere(tx: MemoryTransaction, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
     return tx.statement(() => recording.stillThere(this.t, tx, leaseToken, messageIds));
   }
@@ -66,7 +73,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => deciding.keepAnswer(this.t, tx, key, answer, later));
   }
 
-  closeAnswered(tx: MemoryTransaction, key: DeliveryKey, leaseToken: string): Promise<boolean> {
+  closeAnswered(tx: MemoryTransaction, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined> {
     return tx.statement(() => deciding.closeAnswered(this.t, tx, key, leaseToken));
   }
 

@@ -1,5 +1,13 @@
 import type { FollowUp } from '../../message/contract';
-import { type DeliveryKey, type DeliveryState, isFinal, type RecordedMessage } from '../../message/delivery';
+import {
+  type DeliveryKey,
+  type DeliveryState,
+  expects,
+  followUpOf,
+  isFinal,
+  type RecordedMessage,
+} from '../../message/delivery';
+import type { RegisteredFollowUp } from '../../ports/store';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
 import type { MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
@@ -46,15 +54,25 @@ export class OutboxTables {
   readonly message: MemoryTable<MessageRow>;
   readonly delivery: MemoryTable<DeliveryRow>;
   readonly inbox: MemoryTable<InboxMessageRow>;
+  readonly followUp: MemoryTable<RegisteredFollowUp>;
 
   constructor(private readonly database: MemoryDatabase) {
     this.message = database.table<MessageRow>('outbox_message');
     this.delivery = database.table<DeliveryRow>('outbox_delivery', checkDelivery);
     this.inbox = database.table<InboxMessageRow>('inbox_message', checkInbox);
+    this.followUp = database.table<RegisteredFollowUp>('outbox_follow_up');
   }
 
   now(): number {
     return this.database.now();
+  }
+
+  /** What the row says and what its service has registered (R13). */
+  followUpOf(tx: MemoryTransaction, { messageId, followUp }: DeliveryRow): FollowUp {
+    const { source, type } = this.message.get(tx, messageId)!;
+    const expected = (verdict: Verdict): boolean =>
+      expects(followUp, verdict) || this.followUp.get(tx, followUpKeyOf(source, { type, verdict })) !== undefined;
+    return followUpOf(expected('accepted'), expected('rejected'));
   }
 
   /** `where key in (…) order by key for no key update skip locked` */
@@ -88,6 +106,10 @@ export class OutboxTables {
 /** Message ids have one length, so the text sorts by id, then by consumer. */
 export function keyOf({ messageId, consumer }: DeliveryKey): string {
   return `${messageId} ${consumer}`;
+}
+
+export function followUpKeyOf(source: string, { type, verdict }: Omit<RegisteredFollowUp, 'where'>): string {
+  return `${source} ${type} ${verdict}`;
 }
 
 export function inboxKeyOf({ messageId, consumer }: DeliveryKey): string {

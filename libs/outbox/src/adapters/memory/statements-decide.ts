@@ -1,3 +1,4 @@
+import type { FollowUp } from '../../message/contract';
 import {
   type DeliveryKey,
   type DeliveryState,
@@ -24,7 +25,7 @@ export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: reado
   const closed: DeliveryKey[] = [];
   for (const row of t.lockFree(tx, answers)) {
     const answer = wanted.get(keyOf(row))!;
-    if (!isUndecided(row) || expects(row.followUp, answer.verdict) || !isAbout(t, tx, row, answer)) continue;
+    if (!isUndecided(row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
     t.update(tx, row, closedBy(answer, now));
     closed.push({ messageId: row.messageId, consumer: row.consumer });
   }
@@ -44,7 +45,7 @@ export async function close(
   return {
     messageId: row.messageId,
     consumer: row.consumer,
-    followUp: row.followUp,
+    followUp: t.followUpOf(tx, row),
     attempt: row.attempts,
     message: { ...message, recordedAt: iso(createdAt) },
   };
@@ -76,12 +77,12 @@ export async function closeAnswered(
   tx: MemoryTransaction,
   key: DeliveryKey,
   leaseToken: string,
-): Promise<boolean> {
+): Promise<FollowUp | undefined> {
   const row = await t.lockOne(tx, key);
-  if (row?.state !== 'answered' || row.leaseToken !== leaseToken) return false;
+  if (row?.state !== 'answered' || row.leaseToken !== leaseToken) return undefined;
   const { verdict, reason, result } = row;
   t.update(tx, row, closedBy({ verdict: verdict!, reason, result }, t.now()));
-  return true;
+  return t.followUpOf(tx, row);
 }
 
 export async function defer(

@@ -141,6 +141,7 @@ function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): Del
   const optional = (time: number | undefined): string | undefined => (time === undefined ? undefined : iso(time));
   return {
     ...rest,
+    followUp: t.followUpOf(tx, row),
     type,
     key,
     recordedAt: iso(createdAt),

@@ -1,6 +1,6 @@
 import { MessageAlreadyRecordedError } from '../../errors';
-import type { AddedMessage, NewMessage } from '../../ports/store';
-import { iso, keyOf, type OutboxTables } from './memory-tables';
+import type { AddedMessage, NewMessage, RegisteredFollowUp } from '../../ports/store';
+import { followUpKeyOf, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 
 /** A message's life begins: the statements in the recording transaction. */
@@ -55,6 +55,16 @@ async function addDeliveries(
       settledAt: undefined,
     }));
   }
+}
+
+export async function registerFollowUps(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  source: string,
+  followUps: readonly RegisteredFollowUp[],
+): Promise<void> {
+  for (const { type, verdict, where } of followUps)
+    await t.followUp.insert(tx, followUpKeyOf(source, { type, verdict }), () => ({ type, verdict, where }));
 }
 
 export function stillThere(

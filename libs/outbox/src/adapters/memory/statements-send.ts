@@ -68,7 +68,7 @@ function leased(
 }
 
 function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
-  const { messageId, consumer, attempts, followUp, deadlineAt, verdict, reason, result } = row;
+  const { messageId, consumer, attempts, deadlineAt, verdict, reason, result } = row;
   const { consumers: _, createdAt, ...message } = t.message.get(tx, messageId)!;
   return {
     messageId,
@@ -76,7 +76,6 @@ function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): Clai
     state: row.state as OpenState,
     attempt: attempts,
     leaseToken: row.leaseToken!,
-    followUp,
     deadlineAt: deadlineAt === undefined ? undefined : iso(deadlineAt),
     answer: verdict && { verdict, reason, result },
     message: { ...message, recordedAt: iso(createdAt) },

@@ -58,6 +58,7 @@ describe('group commit', () => {
       handler: () => handler,
       handlers: () => [handler],
       followUp: () => undefined,
+      followUps: () => [],
     };
     return new Inbox(
       { service: 'order-service', horizonMs: 7 * DAY, lockTimeoutMs: 5_000 },

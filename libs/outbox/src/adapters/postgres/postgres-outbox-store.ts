@@ -1,5 +1,6 @@
 import type { EntityManager, QueryFailedError } from 'typeorm';
 import { MessageAlreadyRecordedError } from '../../errors';
+import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
@@ -14,6 +15,7 @@ import type {
   NewMessage,
   OutboxStats,
   OutboxStore,
+  RegisteredFollowUp,
   SettleRow,
 } from '../../ports/store';
 import { type Database, type Result, sqlState } from './database';
@@ -56,6 +58,12 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     } catch (error) {
       throw this.alreadyRecorded(error, messages) ?? error;
     }
+  }
+
+  async registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void> {
+    if (followUps.length === 0) return;
+    const columns = (['type', 'verdict', 'where'] as const).map((column) => followUps.map((each) => each[column]));
+    await this.database.run(this.sql.registerFollowUps, [source, ...columns]);
   }
 
   async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
@@ -110,8 +118,10 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return wrote(await this.database.run(this.sql.keepAnswer, values));
   }
 
-  async closeAnswered(tx: EntityManager, key: DeliveryKey, leaseToken: string): Promise<boolean> {
-    return wrote(await this.database.runIn(tx, this.sql.closeAnswered, [key.messageId, key.consumer, leaseToken]));
+  async closeAnswered(tx: EntityManager, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined> {
+    const values = [key.messageId, key.consumer, leaseToken];
+    const { rows } = await this.database.runIn(tx, this.sql.closeAnswered, values);
+    return rows[0]?.follow_up as FollowUp | undefined;
   }
 
   async defer(

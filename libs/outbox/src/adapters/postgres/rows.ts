@@ -36,7 +36,6 @@ export function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
     state: row.state as OpenState,
     attempt: Number(row.attempts),
     leaseToken,
-    followUp: row.follow_up as FollowUp,
     deadlineAt: row.deadline_at ?? undefined,
     answer: answerOf(row),
     message: messageOf(row),

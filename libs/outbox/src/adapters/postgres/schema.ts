@@ -94,6 +94,15 @@ export function createStatements(t: Tables): string[] {
     `create index if not exists ${t.named('outbox_delivery_prunable')}
   on ${t.delivery} (settled_at)
   where settled_at is not null`,
+    // What the service knows: the follow-ups that some process of it has or had (R13).
+    `create table if not exists ${t.followUp} (
+  source varchar(255) not null,
+  type varchar(255) not null,
+  verdict varchar(8) not null,
+  handler text not null,
+  registered_at timestamptz not null default clock_timestamp(),
+  constraint ${t.named('outbox_follow_up_pkey')} primary key (source, type, verdict)
+)`,
     `create table if not exists ${t.inbox} (
   consumer varchar(255) collate "C" not null,
   message_id uuid not null,
@@ -120,5 +129,5 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  return [t.version, t.inbox, t.delivery, t.message].map((table) => `drop table if exists ${table}`);
+  return [t.version, t.inbox, t.followUp, t.delivery, t.message].map((table) => `drop table if exists ${table}`);
 }

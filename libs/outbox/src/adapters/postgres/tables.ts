@@ -14,6 +14,7 @@ export interface Tables {
   readonly message: string;
   readonly delivery: string;
   readonly inbox: string;
+  readonly followUp: string;
   readonly version: string;
   /** The quoted name of an index or constraint, e.g. `named('outbox_delivery_pkey')`. Never qualified. */
   named(name: string): string;
@@ -39,6 +40,7 @@ export function tables({ schema, prefix }: TableOptions = {}): Tables {
     message: table('outbox_message'),
     delivery: table('outbox_delivery'),
     inbox: table('inbox_message'),
+    followUp: table('outbox_follow_up'),
     version: table('outbox_schema'),
     named,
     bare,

@@ -1,6 +1,16 @@
 import { UNDECIDED_STATES } from '../../../message/delivery';
 import type { Tables } from '../tables';
-import { bounded, contentHash, isAbout, messageColumns, ms, statement, words } from './text';
+import {
+  bounded,
+  contentHash,
+  expectsFollowUp,
+  followUpOf,
+  isAbout,
+  messageColumns,
+  ms,
+  statement,
+  words,
+} from './text';
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
@@ -27,7 +37,7 @@ locked as materialized (
   where d.message_id = any (array(select message_id from answer))
     and d.state in (${words(UNDECIDED_STATES)})
     and d.verdict is null
-    and d.follow_up not in ('both', a.verdict)
+    and not ${expectsFollowUp(t, 'd', 'a.verdict')}
     and ${isAbout(t, 'd.message_id', 'a.payload_hash')}
   order by d.message_id, d.consumer
   for no key update of d skip locked
@@ -66,7 +76,7 @@ with closed as (
     and ${isAbout(t, '$1', '$6')}
   returning message_id, consumer, attempts, follow_up
 )
-select c.message_id, c.consumer, c.attempts, c.follow_up, ${messageColumns('m')}
+select c.message_id, c.consumer, c.attempts, ${followUpOf(t, 'c', 'm')} as follow_up, ${messageColumns('m')}
 from closed c
 join ${t.message} m on m.id = c.message_id`,
     ),
@@ -96,15 +106,21 @@ where message_id = $1
       t,
       'outbox.close-answered',
       `
-update ${t.delivery}
-set state = ${finalState('verdict')},
-    lease_token = null,
-    next_at = null,
-    settled_at = clock_timestamp()
-where message_id = $1
-  and consumer = $2
-  and state = 'answered'
-  and lease_token = $3`,
+with closed as (
+  update ${t.delivery}
+  set state = ${finalState('verdict')},
+      lease_token = null,
+      next_at = null,
+      settled_at = clock_timestamp()
+  where message_id = $1
+    and consumer = $2
+    and state = 'answered'
+    and lease_token = $3
+  returning message_id, follow_up
+)
+select ${followUpOf(t, 'c', 'm')} as follow_up
+from closed c
+join ${t.message} m on m.id = c.message_id`,
     ),
 
     defer: statement(

@@ -1,10 +1,10 @@
 import { EVERYBODY } from '../../../message/delivery';
 import type { Tables } from '../tables';
-import { bounded, iso, ms, statement } from './text';
+import { bounded, followUpOf, iso, ms, statement } from './text';
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
-  const selectRecords = `select d.message_id, d.consumer, m.type, m.aggregateid as key, d.state, d.attempts, d.follow_up, d.verdict,
+  const selectRecords = `select d.message_id, d.consumer, m.type, m.aggregateid as key, d.state, d.attempts, ${followUpOf(t, 'd', 'm')} as follow_up, d.verdict,
   d.reason::text as reason, d.result::text as result, d.last_error, ${iso('m.created_at')} as recorded_at,
   ${iso('d.next_at')} as next_at, ${iso('d.deadline_at')} as deadline_at, ${iso('d.sent_at')} as sent_at, ${iso('d.settled_at')} as settled_at
 from ${t.delivery} d

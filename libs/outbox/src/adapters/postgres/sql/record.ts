@@ -51,6 +51,18 @@ order by position`,
       'all',
     ),
 
+    /** What is there stays, with its time: rows closed before it are those that nobody followed up. */
+    registerFollowUps: statement(
+      t,
+      'outbox.register-follow-ups',
+      `
+insert into ${t.followUp} (source, type, verdict, handler)
+select $1, type, verdict, handler
+from unnest($2::text[], $3::text[], $4::text[]) as known (type, verdict, handler)
+order by type, verdict
+on conflict do nothing`,
+    ),
+
     stillThere: statement(
       t,
       'outbox.still-there',

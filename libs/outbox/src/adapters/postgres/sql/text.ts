@@ -1,4 +1,4 @@
-import { MAX_ERROR_TEXT } from '../../../message/receipt';
+import { MAX_ERROR_TEXT, type Verdict } from '../../../message/receipt';
 import type { Statement } from '../database';
 import type { Tables } from '../tables';
 
@@ -36,6 +36,25 @@ export function contentHash(t: Tables, id: string): string {
 /** True unless the answer names other content than what was recorded. */
 export function isAbout(t: Tables, id: string, hash: string): string {
   return `(${hash}::text is null or ${hash} = ${contentHash(t, id)})`;
+}
+
+/**
+ * What a row says and what its service has registered (R13), asked when the row is closed: neither who recorded it nor who
+ * closes it needs to have the handler. Rows that are written by hand need not know of it.
+ */
+export function followUpOf(t: Tables, d: string, m: string): string {
+  const expected = (verdict: Verdict): string =>
+    `(${d}.follow_up in ('both', '${verdict}') or ${registered(t, m, `'${verdict}'`)})::int`;
+  return `(array['none', 'accepted', 'rejected', 'both'])[1 + ${expected('accepted')} + 2 * ${expected('rejected')}]`;
+}
+
+/** True if the row with this message expects a follow-up for the verdict. One look-up by key per row, in any plan. */
+export function expectsFollowUp(t: Tables, d: string, verdict: string): string {
+  return `(${d}.follow_up in ('both', ${verdict}) or (select ${registered(t, 'm', verdict)} from ${t.message} m where m.id = ${d}.message_id))`;
+}
+
+function registered(t: Tables, m: string, verdict: string): string {
+  return `exists (select from ${t.followUp} f where f.source = ${m}.aggregatetype and f.type = ${m}.type and f.verdict = ${verdict})`;
 }
 
 /** Names a statement, also in its text. */
