@@ -160,8 +160,12 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     id: 'R13',
     title: 'The row knows its follow-up',
-    says: 'A process that lacks the expected handler stores *answered* and leaves the rest to one that has it.',
-    removals: [{ id: 'R13', without: ['rowKnowsFollowUp'], breaks: 'I4' }],
+    says: 'A process registers its follow-ups with the service before it records. A row is closed without one only if neither it nor the service expects one. A process that lacks the expected handler stores *answered* and leaves the rest to one that has it.',
+    removals: [
+      { id: 'R13a', without: ['rowKnowsFollowUp'], breaks: 'I4' },
+      { id: 'R13b', without: ['serviceKnowsFollowUp'], breaks: 'I4' },
+      { id: 'R13c', without: ['registeredFirst'], breaks: 'I4' },
+    ],
   },
   {
     id: 'R14',

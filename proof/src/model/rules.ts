@@ -36,6 +36,9 @@ export const RULES = {
   sentIsResent: 'A sent row is resent until a verdict comes.',
   failureIsNoVerdict: 'A technical failure is no verdict.',
   failureIsAnswered: 'A technical failure is answered *deferred*.',
+  serviceKnowsFollowUp:
+    'What a row expects is asked of the service when the row is closed, not of the process that recorded it.',
+  registeredFirst: 'A process registers its follow-ups before it records.',
   rowKnowsFollowUp: 'An instance without the expected handler stores *answered* and does not close the row.',
   // R14 the order of the inbox’s questions
   inboxBeforeHandler: 'The inbox is asked before handler and payload.',

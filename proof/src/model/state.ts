@@ -31,6 +31,8 @@ export const FIELDS = {
   /** Is `next_at` set, so that somebody will look at the row again by itself? */
   nextAt: [false, true],
   verdict: ['none', 'accepted', 'rejected'],
+  /** Does the row or its service know of the follow-up? Moves only where a recorder may be ignorant, or early. */
+  followUpKnown: [true, false],
   /** A deadline passed or `cancel(id)` was called. */
   cancelAsked: [false, true],
   /** The attempts are used up for good; moves only where a retry does not reset them. */
@@ -76,7 +78,14 @@ export type Relay = 'recorder' | 'relayA' | 'relayB';
 /** Nothing has happened yet. */
 export const INITIAL: State = {
   ...{ relayA: 'idle', relayB: 'idle', lease: 'none', recorder: 'idle' },
-  ...{ delivery: 'none', nextAt: false, verdict: 'none', cancelAsked: false, attemptsSpent: false },
+  ...{
+    delivery: 'none',
+    nextAt: false,
+    verdict: 'none',
+    followUpKnown: true,
+    cancelAsked: false,
+    attemptsSpent: false,
+  },
   ...{ request: false, cancel: false, receiptAccepted: false, receiptRejected: false },
   ...{ receiptDeferred: false, receiptUnprocessable: false, receiptExpired: false },
   ...{ inbox: 'none', consumer: 'idle', handlerRemoved: false, applier: 'idle', age: 'young', copyRecorded: 'young' },

@@ -42,6 +42,10 @@ function verdictSteps(turn: Turn, copy: Copy, verdict: Verdict): void {
   } else if (state.applier === 'idle') {
     step('fault', `${receipt}: ${handler} throws, everything rolls back.`, { applier: verdict });
   }
+  if (!state.followUpKnown) {
+    const what = `at an instance that knows of no ${handler}, which closes the row: ${closed.delivery}`;
+    take(turn, copy, 'exchange', `The receipt *${verdict}* arrives ${what}`, closed);
+  }
   if (rules.rowKnowsFollowUp) {
     const what = `at an instance without ${handler}: the row is answered`;
     take(turn, copy, 'fault', `The receipt *${verdict}* arrives ${what}`, is.answered(rules, verdict));

@@ -17,6 +17,9 @@ export function recordSteps({ state, rules, world, step }: Turn): void {
       step('producer', 'The business change commits; the message row is still to be inserted.', change);
     }
   }
+  if (!rules.registeredFirst && !state.followUpKnown) {
+    step('producer', 'The recorder registers its follow-ups.', { followUpKnown: true });
+  }
   if (state.delivery !== 'recording') return;
   if (!rules.businessAndRowTogether) {
     step('producer', 'The message row is inserted.', COMMITTED);
@@ -33,6 +36,15 @@ export function recordSteps({ state, rules, world, step }: Turn): void {
     step('fault', 'COMMIT succeeds, but nothing is handed off: its answer is lost, or the buffer is full.', COMMITTED);
   } else {
     step('producer', 'COMMIT is acknowledged; the row is due.', COMMITTED);
+  }
+  const unknown: Change = { followUpKnown: false };
+  if (!rules.serviceKnowsFollowUp) {
+    const sentence = 'COMMIT is acknowledged; the recorder has no follow-ups, so the row expects none.';
+    step('fault', sentence, COMMITTED, unknown);
+  }
+  if (!rules.registeredFirst) {
+    const sentence = 'COMMIT is acknowledged; the recorder has not registered its follow-ups yet.';
+    step('fault', sentence, COMMITTED, unknown);
   }
   step('fault', 'The transaction rolls back.', ROLLED_BACK);
   if (!rules.handOffKnowsCommit) {
