@@ -1,20 +1,36 @@
 import { SchemaMismatchError } from '../../errors';
 import type { Database, Statement } from './database';
 import { SCHEMA_VERSION } from './schema';
-import type { Tables } from './tables';
+import { type TableOptions, type Tables, tables } from './tables';
 
 const HOW_TO_MIGRATE =
   "Put ...OUTBOX_MIGRATIONS (or outboxMigrations({ schema, prefix })) into the DataSource's `migrations` and run " +
   '`npx typeorm migration:run -d <data-source>`, or apply the text of outboxSchemaSql() with psql.';
 
+/**
+ * The tables, qualified by the schema they are in: asked once, of the library's own session. The application's sessions
+ * may look elsewhere, with a `search_path` per tenant for example; what is recorded there must be where the relay looks.
+ * @throws SchemaMismatchError if they are not found; the next call looks again
+ */
+export function located(database: Database, options: TableOptions): () => Promise<Tables> {
+  let known: Promise<Tables> | undefined;
+  const locate = async (): Promise<Tables> => {
+    const t = tables(options);
+    const { rows } = await database.run(WHERE_IS, [t.version]);
+    if (rows[0] === undefined) {
+      throw new SchemaMismatchError(`The table ${t.version} does not exist in this database. ${HOW_TO_MIGRATE}`);
+    }
+    return tables(options, rows[0].schema!);
+  };
+  return () =>
+    (known ??= locate().catch((error: unknown) => {
+      known = undefined;
+      throw error;
+    }));
+}
+
 /** @throws SchemaMismatchError that says which command to run */
 export async function checkSchema(database: Database, t: Tables): Promise<void> {
-  const { rows: found } = await database.run(plain('outbox.schema-exists', 'select to_regclass($1)::text as found'), [
-    t.version,
-  ]);
-  if (found[0]?.found == null) {
-    throw new SchemaMismatchError(`The table ${t.version} does not exist in this database. ${HOW_TO_MIGRATE}`);
-  }
   const { rows } = await database.run(
     plain('outbox.schema-version', `select coalesce(max(version), 0) as version from ${t.version}`),
     [],
@@ -33,6 +49,11 @@ export async function checkSchema(database: Database, t: Tables): Promise<void> 
     );
   }
 }
+
+const WHERE_IS = plain(
+  'outbox.where-is',
+  'select nspname as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)',
+);
 
 export async function checkDurability(database: Database): Promise<string[]> {
   const { rows } = await database.run(

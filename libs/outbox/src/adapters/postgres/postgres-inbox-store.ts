@@ -30,13 +30,14 @@ interface Limits {
  * row, by the insert itself (R14).
  */
 export class PostgresInboxStore implements InboxStore<EntityManager> {
-  private readonly sql: InboxSql;
+  private readonly sql: () => Promise<InboxSql>;
 
   constructor(
     private readonly database: Database,
-    tables: Tables,
+    tables: () => Promise<Tables>,
   ) {
-    this.sql = inboxSql(tables);
+    let sql: InboxSql | undefined;
+    this.sql = async () => (sql ??= inboxSql(await tables()));
   }
 
   async begin(tx: EntityManager, message: InboxMessage, limits: Limits): Promise<InboxBegin> {
@@ -48,10 +49,10 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       patience(limits),
       jsonText(PAST_DEADLINE),
     ];
-    const { rows } = await unlessTwin(message.messageId, this.database.runIn(tx, this.sql.begin, values));
+    const { rows } = await unlessTwin(message.messageId, this.database.runIn(tx, (await this.sql()).begin, values));
     const inserted = rows[0];
     if (inserted?.verdict == null) {
-      return refused(message, await this.database.runIn(tx, this.sql.look, lookValues(message, limits)));
+      return refused(message, await this.database.runIn(tx, (await this.sql()).look, lookValues(message, limits)));
     }
     const row = inboxRowOf(inserted);
     return row.verdict === 'accepted' ? { kind: 'first', receivedAt: row.receivedAt } : { kind: 'past-deadline', row };
@@ -73,14 +74,17 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       messages.map(({ deadlineAt }) => deadlineAt),
       patience(limits),
     ];
-    const { rows } = await unlessTwin(`one of ${messages.length}`, this.database.runIn(tx, this.sql.beginMany, values));
+    const { rows } = await unlessTwin(
+      `one of ${messages.length}`,
+      this.database.runIn(tx, (await this.sql()).beginMany, values),
+    );
     return rows
       .filter(({ message_id }) => message_id !== null)
       .map(({ message_id, received_at }) => ({ messageId: message_id!, receivedAt: received_at! }));
   }
 
   async keepResult(tx: EntityManager, { consumer, messageId }: DeliveryKey, result: unknown): Promise<void> {
-    await this.database.runIn(tx, this.sql.keepResult, [consumer, messageId, jsonText(result)]);
+    await this.database.runIn(tx, (await this.sql()).keepResult, [consumer, messageId, jsonText(result)]);
   }
 
   async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {
@@ -91,18 +95,18 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       patience(limits),
       jsonText(reason),
     ];
-    const { rows } = await unlessTwin(message.messageId, this.database.run(this.sql.reject, values));
+    const { rows } = await unlessTwin(message.messageId, this.database.run((await this.sql()).reject, values));
     return rows[0]
       ? { kind: 'stored', row: inboxRowOf(rows[0]) }
-      : refused(message, await this.database.run(this.sql.look, lookValues(message, limits)));
+      : refused(message, await this.database.run((await this.sql()).look, lookValues(message, limits)));
   }
 
   async look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
-    return standingOf(await this.database.run(this.sql.look, lookValues(message, limits)));
+    return standingOf(await this.database.run((await this.sql()).look, lookValues(message, limits)));
   }
 
   async pruneInbox(olderThanMs: number, limit: number): Promise<number> {
-    return (await this.database.run(this.sql.prune, [olderThanMs, limit])).count;
+    return (await this.database.run((await this.sql()).prune, [olderThanMs, limit])).count;
   }
 }
 

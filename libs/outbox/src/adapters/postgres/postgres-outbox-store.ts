@@ -30,16 +30,18 @@ const MAX_PAGE = 1000;
 
 /** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
 export class PostgresOutboxStore implements OutboxStore<EntityManager> {
-  private readonly sql: OutboxSql;
+  private readonly sql: () => Promise<OutboxSql>;
   /** The statement inserts into both tables; which one notices first is PostgreSQL's choice. */
   private readonly keys: readonly (string | undefined)[];
 
   constructor(
     protected readonly database: Database,
-    tables: Tables,
+    tables: () => Promise<Tables>,
+    names: Tables,
   ) {
-    this.sql = outboxSql(tables);
-    this.keys = [tables.bare('outbox_message_pkey'), tables.bare('outbox_delivery_pkey')];
+    let sql: OutboxSql | undefined;
+    this.sql = async () => (sql ??= outboxSql(await tables()));
+    this.keys = [names.bare('outbox_message_pkey'), names.bare('outbox_delivery_pkey')];
   }
 
   async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
@@ -48,8 +50,8 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       const [only, ...others] = messages;
       const { rows } =
         others.length === 0
-          ? await this.database.runIn(tx, this.sql.addOne, addOneValues(only!))
-          : await this.database.runIn(tx, this.sql.addMany, addManyValues(messages));
+          ? await this.database.runIn(tx, (await this.sql()).addOne, addOneValues(only!))
+          : await this.database.runIn(tx, (await this.sql()).addMany, addManyValues(messages));
       return rows.map((row) => ({
         id: row.id!,
         recordedAt: row.recorded_at!,
@@ -63,17 +65,17 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   async registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void> {
     if (followUps.length === 0) return;
     const columns = (['type', 'verdict', 'where'] as const).map((column) => followUps.map((each) => each[column]));
-    await this.database.run(this.sql.registerFollowUps, [source, ...columns]);
+    await this.database.run((await this.sql()).registerFollowUps, [source, ...columns]);
   }
 
   async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
-    const { rows } = await this.database.runIn(tx, this.sql.stillThere, [leaseToken, messageIds]);
+    const { rows } = await this.database.runIn(tx, (await this.sql()).stillThere, [leaseToken, messageIds]);
     return rows.map((row) => row.message_id!);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
     const { limit, leaseToken, leaseMs, except, maxFollowUpAttempts, giveUpAfterMs } = request;
-    const { rows } = await this.database.run(this.sql.claim, [
+    const { rows } = await this.database.run((await this.sql()).claim, [
       except,
       limit,
       maxFollowUpAttempts,
@@ -93,19 +95,19 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
 
   async settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]> {
     if (settlements.length === 0) return [];
-    const { rows } = await this.database.run(this.sql.settle, settleValues(settlements));
+    const { rows } = await this.database.run((await this.sql()).settle, settleValues(settlements));
     return rows.map(keyOf);
   }
 
   async closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]> {
     if (answers.length === 0) return [];
     refuseTwins(answers);
-    const { rows } = await this.database.run(this.sql.closeMany, closeManyValues(answers));
+    const { rows } = await this.database.run((await this.sql()).closeMany, closeManyValues(answers));
     return rows.map(keyOf);
   }
 
   async close(tx: EntityManager, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {
-    const { rows } = await this.database.runIn(tx, this.sql.close, answerValues(key, answer));
+    const { rows } = await this.database.runIn(tx, (await this.sql()).close, answerValues(key, answer));
     return rows[0] && closedOf(rows[0]);
   }
 
@@ -115,12 +117,12 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     later: { waitMs: number; error: string },
   ): Promise<boolean> {
     const values = [...answerValues(key, answer), later.waitMs, errorText(later.error)];
-    return wrote(await this.database.run(this.sql.keepAnswer, values));
+    return wrote(await this.database.run((await this.sql()).keepAnswer, values));
   }
 
   async closeAnswered(tx: EntityManager, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined> {
     const values = [key.messageId, key.consumer, leaseToken];
-    const { rows } = await this.database.runIn(tx, this.sql.closeAnswered, values);
+    const { rows } = await this.database.runIn(tx, (await this.sql()).closeAnswered, values);
     return rows[0]?.follow_up as FollowUp | undefined;
   }
 
@@ -130,7 +132,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     { waitMs, error, payloadHash }: { waitMs: number; error: string; payloadHash?: string },
   ): Promise<boolean> {
     const values = [key.messageId, key.consumer, attempt, waitMs, errorText(error), payloadHash];
-    return wrote(await this.database.run(this.sql.defer, values));
+    return wrote(await this.database.run((await this.sql()).defer, values));
   }
 
   async park(
@@ -140,29 +142,29 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   ): Promise<boolean> {
     const sameAttempt = attempt === 'any' ? null : attempt;
     const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`), payloadHash];
-    return wrote(await this.database.run(this.sql.park, values));
+    return wrote(await this.database.run((await this.sql()).park, values));
   }
 
   async noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void> {
     const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
-    await this.database.run(this.sql.noteLateVerdict, [...answerValues(key, answer), errorText(note)]);
+    await this.database.run((await this.sql()).noteLateVerdict, [...answerValues(key, answer), errorText(note)]);
   }
 
   async find(messageId: string, tx?: EntityManager): Promise<DeliveryRecord[]> {
     const { rows } = tx
-      ? await this.database.runIn(tx, this.sql.find, [messageId])
-      : await this.database.run(this.sql.find, [messageId]);
+      ? await this.database.runIn(tx, (await this.sql()).find, [messageId])
+      : await this.database.run((await this.sql()).find, [messageId]);
     return rows.map(recordOf);
   }
 
   async contentHash(messageId: string): Promise<string | undefined> {
-    const { rows } = await this.database.run(this.sql.contentHash, [messageId]);
+    const { rows } = await this.database.run((await this.sql()).contentHash, [messageId]);
     return rows[0]!.content_hash ?? undefined;
   }
 
   async list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {
     const { state, type, consumer, code, after, limit } = filter;
-    const { rows } = await this.database.run(this.sql.list, [
+    const { rows } = await this.database.run((await this.sql()).list, [
       state,
       type,
       consumer,
@@ -175,17 +177,17 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async ageMs(recordedAt: string): Promise<number> {
-    const { rows } = await this.database.run(this.sql.ageMs, [recordedAt]);
+    const { rows } = await this.database.run((await this.sql()).ageMs, [recordedAt]);
     return Number(rows[0]!.age_ms);
   }
 
   async oldestDueMs(): Promise<number> {
-    const { rows } = await this.database.run(this.sql.oldestDue, []);
+    const { rows } = await this.database.run((await this.sql()).oldestDue, []);
     return Number(rows[0]!.oldest_due_ms);
   }
 
   async stats(): Promise<OutboxStats> {
-    const { rows } = await this.database.run(this.sql.stats, []);
+    const { rows } = await this.database.run((await this.sql()).stats, []);
     const counted = Object.fromEntries(rows.map((row) => [row.state!, Number(row.rows)]));
     return {
       open: { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0, ...counted },
@@ -200,13 +202,13 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   ): Promise<DeliveryKey[]> {
     const values = [messageId, to, errorText(`CANCEL_REQUESTED: ${reason}`)];
     const { rows } = tx
-      ? await this.database.runIn(tx, this.sql.cancel, values)
-      : await this.database.run(this.sql.cancel, values);
+      ? await this.database.runIn(tx, (await this.sql()).cancel, values)
+      : await this.database.run((await this.sql()).cancel, values);
     return rows.map(keyOf);
   }
 
   async retry(messageId: string, { to, deadlineMs }: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]> {
-    return (await this.database.run(this.sql.retry, [messageId, to, deadlineMs])).rows.map(keyOf);
+    return (await this.database.run((await this.sql()).retry, [messageId, to, deadlineMs])).rows.map(keyOf);
   }
 
   async discard(
@@ -214,11 +216,11 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     { to, reason, force }: { to?: string; reason: string; force: boolean },
   ): Promise<DeliveryKey[]> {
     const values = [messageId, to, errorText(`DISCARDED: ${reason}`), force];
-    return (await this.database.run(this.sql.discard, values)).rows.map(keyOf);
+    return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
   }
 
   async prune(olderThanMs: number, limit: number): Promise<number> {
-    return (await this.database.run(this.sql.prune, [olderThanMs, limit])).count;
+    return (await this.database.run((await this.sql()).prune, [olderThanMs, limit])).count;
   }
 
   private alreadyRecorded(error: unknown, messages: readonly NewMessage[]): MessageAlreadyRecordedError | undefined {

@@ -6,8 +6,8 @@ import type { InboxBegin, InboxLook, InboxMessage, InboxReject, InboxStore } fro
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
 import { PostgresOutboxStore } from './postgres-outbox-store';
-import { checkDurability, checkSchema } from './boot-checks';
-import { type TableOptions, tables } from './tables';
+import { checkDurability, checkSchema, located } from './boot-checks';
+import { type TableOptions, type Tables, tables } from './tables';
 
 export interface PostgresStoreOptions extends TableOptions {
   /** For statements outside of the application's transactions; see `poolFrom`. The store does not end it. */
@@ -19,18 +19,21 @@ export interface PostgresStoreOptions extends TableOptions {
 /** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
 export class PostgresStore extends PostgresOutboxStore implements InboxStore<EntityManager> {
   private readonly inbox: PostgresInboxStore;
+  private readonly inPlace: () => Promise<Tables>;
 
   /** @throws InvalidOptionsError if schema or prefix are not on the allow-list */
-  constructor(private readonly options: PostgresStoreOptions) {
+  constructor(options: PostgresStoreOptions) {
     const names = tables(options);
     const database = new Database(options.pool, options.namedStatements ?? true);
-    super(database, names);
-    this.inbox = new PostgresInboxStore(database, names);
+    const inPlace = located(database, options);
+    super(database, inPlace, names);
+    this.inPlace = inPlace;
+    this.inbox = new PostgresInboxStore(database, inPlace);
   }
 
   /** @throws SchemaMismatchError if the tables are missing, older or newer than this version of the library needs */
-  checkSchema(): Promise<void> {
-    return checkSchema(this.database, tables(this.options));
+  async checkSchema(): Promise<void> {
+    await checkSchema(this.database, await this.inPlace());
   }
 
   /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */

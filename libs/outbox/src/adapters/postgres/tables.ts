@@ -9,7 +9,7 @@ export interface TableOptions {
   prefix?: string;
 }
 
-/** The tables, ready to be put into SQL: quoted, and qualified if a schema was given. */
+/** The tables, ready to be put into SQL: quoted, and qualified if their schema is known. */
 export interface Tables {
   readonly message: string;
   readonly delivery: string;
@@ -28,14 +28,18 @@ const ALLOWED = /^[A-Za-z_][A-Za-z0-9_]{0,48}$/;
 /** PostgreSQL cuts longer identifiers, silently. */
 const MAX_IDENTIFIER = 63;
 
-/** @throws InvalidOptionsError if a name is not on the allow-list; these two options are the only text put into SQL */
-export function tables({ schema, prefix }: TableOptions = {}): Tables {
+/**
+ * @param home the schema in which PostgreSQL found the tables, where none was given; its name may be anything
+ * @throws InvalidOptionsError if a name is not on the allow-list; these two options and `home` are the only text put into SQL
+ */
+export function tables({ schema, prefix }: TableOptions = {}, home = schema): Tables {
   const problems = [problem('schema', schema), problem('prefix', prefix)].filter((found) => found !== undefined);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
 
   const bare = (name: string): string => shortened(`${prefix ?? ''}${name}`);
   const named = (name: string): string => `"${bare(name)}"`;
-  const table = (name: string): string => (schema === undefined ? named(name) : `"${schema}".${named(name)}`);
+  const table = (name: string): string =>
+    home === undefined ? named(name) : `"${home.replaceAll('"', '""')}".${named(name)}`;
   return {
     message: table('outbox_message'),
     delivery: table('outbox_delivery'),
