@@ -1,3 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { Guard } from './guard';
 import { uniqueName } from './names';
 import { freePort } from './ports';
@@ -18,7 +21,11 @@ export async function dockerAnswers(): Promise<boolean> {
 
 /** A broker in a container of its own, reachable on loopback only. */
 export async function startRabbitContainer(options: { onProgress?: (line: string) => void }): Promise<RabbitServer> {
-  const container = new RabbitContainer(uniqueName('tallystick'), await freePort());
+  const container = new RabbitContainer(
+    uniqueName('tallystick'),
+    await freePort(),
+    await mkdtemp(join(tmpdir(), 'tallystick-rabbitmq-')),
+  );
   options.onProgress?.(`RabbitMQ: running ${IMAGE} (the first time it is downloaded)`);
   try {
     await container.create();
@@ -37,10 +44,13 @@ class RabbitContainer extends RabbitControl implements RabbitServer {
   constructor(
     private readonly name: string,
     private readonly published: number,
+    /** Visible inside under the same path. */
+    private readonly folder: string,
   ) {
     super(`amqp://guest:guest@127.0.0.1:${published}`, {
       file: 'docker',
-      args: ['exec', '--interactive', name, 'rabbitmqctl'],
+      args: ['exec', name, 'rabbitmqctl'],
+      folder,
     });
     this.origin = `the container ${name} of ${IMAGE}`;
     this.guard = new Guard(['docker', 'rm', '--force', '--volumes', name]);
@@ -48,7 +58,8 @@ class RabbitContainer extends RabbitControl implements RabbitServer {
 
   async create(): Promise<void> {
     const address = `127.0.0.1:${this.published}:5672`;
-    await execFile('docker', ['run', '--detach', '--name', this.name, '--publish', address, IMAGE]);
+    const volume = `${this.folder}:${this.folder}:ro`;
+    await execFile('docker', ['run', '--detach', '--name', this.name, '--publish', address, '--volume', volume, IMAGE]);
     await this.ready();
   }
 
@@ -64,6 +75,7 @@ class RabbitContainer extends RabbitControl implements RabbitServer {
   async stop(): Promise<void> {
     this.guard.release();
     await execFile('docker', ['rm', '--force', '--volumes', this.name]);
+    await rm(this.folder, { recursive: true, force: true });
   }
 
   private ready(): Promise<void> {

@@ -1,4 +1,7 @@
 import { randomBytes } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { connect } from 'amqplib';
 import { uniqueName } from './names';
 import { execFile } from './processes';
@@ -10,7 +13,12 @@ export interface CtlCommand {
   readonly args: readonly string[];
   /** Added to the environment. */
   readonly env?: Readonly<Record<string, string>>;
+  /** A folder that exists here, and that its rabbitmqctl can read. @default the temporary folder */
+  readonly folder?: string;
 }
+
+/** Longest time one rabbitmqctl may take: against a broker that is stuck it waits without end. */
+const CTL_TIMEOUT_MS = 90_000;
 
 export interface RabbitUser {
   readonly name: string;
@@ -105,21 +113,41 @@ export class RabbitControl {
     return url.href;
   }
 
-  /** One boot of an Erlang machine, where `add_vhost`, `add_user` and `set_permissions` take one each. */
+  /**
+   * One boot of an Erlang machine, where `add_vhost`, `add_user` and `set_permissions` take one each. By a file: from its
+   * standard input, rabbitmqctl of 4.0 on Erlang 27 never reads to the end, and that of 4.3 on Erlang 29 ends with an error.
+   */
   private async define(definitions: object): Promise<void> {
-    await this.runCtl(['import_definitions'], JSON.stringify(definitions));
+    const file = join(this.command?.folder ?? tmpdir(), `${uniqueName('definitions')}.json`);
+    try {
+      await writeFile(file, JSON.stringify(definitions), { mode: 0o600, flag: 'wx' }); // passwords are in it
+      await this.runCtl(['import_definitions', file]);
+    } finally {
+      await rm(file, { force: true });
+    }
   }
 
-  private async runCtl(args: string[], input = ''): Promise<string> {
+  private async runCtl(args: string[]): Promise<string> {
     if (!this.command) {
       throw new Error(
         `The broker on port ${this.port} was given to us: rabbitmqctl ${args[0]} needs a broker that this package started.`,
       );
     }
     const { file, args: prefix, env } = this.command;
-    const running = execFile(file, [...prefix, '--quiet', ...args], { env: { ...process.env, ...env } });
-    running.child.stdin!.end(input);
-    return (await running).stdout.trim();
+    const running = execFile(file, [...prefix, '--quiet', ...args], {
+      env: { ...process.env, ...env },
+      timeout: CTL_TIMEOUT_MS,
+      killSignal: 'SIGKILL',
+    });
+    running.child.stdin!.on('error', () => {}).end();
+    try {
+      return (await running).stdout.trim();
+    } catch (error) {
+      if (!(error as { killed?: boolean }).killed) throw error;
+      throw new Error(`rabbitmqctl ${args[0]} did not end within ${CTL_TIMEOUT_MS / 1000} s and was killed.`, {
+        cause: error,
+      });
+    }
   }
 }
 

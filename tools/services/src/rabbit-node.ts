@@ -74,6 +74,7 @@ class PrivateNode extends RabbitControl implements RabbitServer {
       file: join(dirname(script), 'rabbitmqctl'),
       args: [],
       env: environment,
+      folder: directory,
     });
     this.environment = environment;
     this.origin = `a private node of ${script} in ${directory}`;

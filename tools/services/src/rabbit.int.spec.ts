@@ -1,5 +1,6 @@
 import { connect } from 'amqplib';
 import { existsSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
 import {
   Cleanup,
   connectTestRabbit,
@@ -100,6 +101,7 @@ async function take(url: string, queue: string): Promise<string | undefined> {
     await expect(channel.assertQueue('mine')).rejects.toThrow('ACCESS_REFUSED');
     await refused;
     await connection.close();
+    expect((await readdir(directoryOf(server))).filter((name) => name.startsWith('definitions'))).toEqual([]);
   });
 
   it('leaves no process, port or directory behind', async () => {
