@@ -107,8 +107,16 @@ export class OutboxRuntime<Tx = EntityManager> {
       monitor,
     );
     buffer.onWake = () => this.runner.wake();
-    this.outbox = new Outbox(options, store, transactions, buffer, verdicts, clock, random, monitor, () =>
-      this.prepare(),
+    this.outbox = new Outbox(
+      { ...options, maxBodyBytes: () => transport.maxBodyBytes },
+      store,
+      transactions,
+      buffer,
+      verdicts,
+      clock,
+      random,
+      monitor,
+      () => this.prepare(),
     );
     this.inbox = new Inbox(
       { service: options.service, horizonMs: options.horizonMs, lockTimeoutMs: INBOX_LOCK_TIMEOUT_MS },

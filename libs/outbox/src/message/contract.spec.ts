@@ -84,6 +84,14 @@ describe('a payload', () => {
     });
   });
 
+  it('is refused at add when the broker would not take it', async () => {
+    const bytes = JSON.stringify(order).length;
+    await expect(writePayload(contract as never, order, 1000, bytes)).resolves.toBeDefined();
+    await expect(writePayload(contract as never, order, 1000, bytes - 1)).rejects.toThrow(
+      `is larger than the broker takes (${bytes - 1})`,
+    );
+  });
+
   it.each([['circular'], ['array'], ['too large'], ['BigInt']])('is refused when it is %s', async (what) => {
     const circular: Record<string, unknown> = {};
     circular.self = circular;

@@ -9,8 +9,14 @@ import { readJson } from './json';
  * Checks a message against its contract and writes it as the JSON text that is stored and sent, byte for byte.
  * @param data an instance of the contract or a plain literal
  * @throws InvalidMessageError if it breaks the contract, is no JSON object or is larger than `maxBytes`
+ * @param carried what the transport can carry, in bytes
  */
-export async function writePayload(contract: MessageContract, data: object, maxBytes: number): Promise<string> {
+export async function writePayload(
+  contract: MessageContract,
+  data: object,
+  maxBytes: number,
+  carried = Infinity,
+): Promise<string> {
   let text: string | undefined;
   try {
     text = JSON.stringify(data);
@@ -26,6 +32,12 @@ export async function writePayload(contract: MessageContract, data: object, maxB
   if (bytes > maxBytes) {
     throw new InvalidMessageError(
       `A '${contract.type}' message of ${bytes} bytes is larger than maxPayloadBytes (${maxBytes}). Store the content elsewhere and send its id.`,
+      [],
+    );
+  }
+  if (bytes > carried) {
+    throw new InvalidMessageError(
+      `A '${contract.type}' message of ${bytes} bytes is larger than the broker takes (${carried}). Store the content elsewhere and send its id.`,
       [],
     );
   }

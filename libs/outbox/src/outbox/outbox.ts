@@ -45,6 +45,8 @@ export interface OutboxSettings {
   readonly maxPayloadBytes: number;
   readonly giveUpAfterMs: number;
   readonly horizonMs: number;
+  /** What the transport can carry, in bytes, as far as it is known. */
+  maxBodyBytes?(): number | undefined;
 }
 
 const MAX_HEADER_BYTES = 4 * 1024;
@@ -220,7 +222,7 @@ export class Outbox<Tx = EntityManager> {
       type: contract.type,
       source: settings.service,
       key,
-      payload: await writePayload(contract, data, settings.maxPayloadBytes),
+      payload: await writePayload(contract, data, settings.maxPayloadBytes, settings.maxBodyBytes?.()),
       headers: {
         ...conversationHeaders(),
         ...checkedHeaders(options.headers),

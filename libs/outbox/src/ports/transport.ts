@@ -22,6 +22,9 @@ export interface Transport {
   /** Longest time a `publish` takes to resolve, in milliseconds. The lease must outlast it (R16). */
   readonly publishTimeoutMs: number;
 
+  /** Largest body it can carry, in bytes, as far as it is known by now. */
+  readonly maxBodyBytes?: number;
+
   /** Connects and serves. Resolves when it is serving, or when the peer is unreachable and it keeps trying. */
   start(endpoint: Endpoint): Promise<void>;
   /** Never rejects. `to` is the receiving service, or undefined for an announcement. */

@@ -53,6 +53,29 @@ describe('while the broker itself fails', () => {
     };
   }
 
+  it('learns the largest message from the one it could not take, and does not try again', async () => {
+    await broker.evaluate(
+      'persistent_term:put(max_message_size, 100000), application:set_env(rabbit, max_message_size, 100000)',
+    );
+    try {
+      await start();
+      const large = request({ payload: JSON.stringify({ text: 'x'.repeat(200_000) }) });
+      expect(await producer.publish(large, 'order-service')).toMatchObject({ kind: 'unknown' });
+      await until('it is connected again', () => producer.ready);
+
+      expect(producer.maxBodyBytes).toBe(100_000);
+      expect(await producer.publish(large, 'order-service')).toMatchObject({
+        kind: 'refused',
+        error: expect.stringContaining('at most 100000'),
+      });
+      expect(await producer.publish(request(), 'order-service')).toEqual({ kind: 'confirmed' });
+    } finally {
+      await broker.evaluate(
+        'persistent_term:put(max_message_size, 134217728), application:set_env(rabbit, max_message_size, 134217728)',
+      );
+    }
+  });
+
   async function loadSurvives(fault: () => Promise<void>): Promise<void> {
     await start();
     const { confirmed, stop } = load();

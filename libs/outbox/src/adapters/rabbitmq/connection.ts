@@ -43,6 +43,14 @@ export async function connect(access: BrokerAccess, name: string): Promise<Chann
   throw problem;
 }
 
+/** `4` for RabbitMQ 4.0.5, as it says itself when it lets us in; undefined for another product. */
+export function rabbitMajor({ connection }: ChannelModel): number | undefined {
+  const { serverProperties = {} } = connection as unknown as { serverProperties?: Record<string, unknown> };
+  const { product, version } = serverProperties;
+  const major = product === 'RabbitMQ' ? Number.parseInt(String(version), 10) : NaN;
+  return Number.isNaN(major) ? undefined : major;
+}
+
 /** Without it a host name that resolves to two addresses answers with an AggregateError, whose own message is empty. */
 function messageOf(error: unknown): string {
   return error instanceof AggregateError ? error.errors.map(messageOf).join(', ') : errorText(error);

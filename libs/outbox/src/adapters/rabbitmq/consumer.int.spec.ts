@@ -39,7 +39,11 @@ describe('one consumer', () => {
     const createChannel = connection.createChannel.bind(connection);
     connection.createChannel = async () => {
       const channel = await createChannel();
-      channels.push(channel);
+      const consume = channel.consume.bind(channel);
+      channel.consume = (...given) => {
+        channels.push(channel); // the others only declare
+        return consume(...given);
+      };
       return channel;
     };
   }
@@ -53,6 +57,7 @@ describe('one consumer', () => {
       concurrency: 2,
       idleMs: 60_000,
       patienceMs: 30_000,
+      onLimited: () => {},
       onMessage: ({ content }: ConsumeMessage) =>
         new Promise<void>((resolve, reject) =>
           inHand.push({

@@ -22,6 +22,8 @@ export interface ConsumerOptions {
   /** Handles one message to its end; it is then acknowledged. A rejection puts it back, after a pause. */
   onMessage(message: ConsumeMessage): Promise<void>;
   onTrouble(problem: unknown): void;
+  /** Told of a queue whose delivery limit can lose a message. */
+  onLimited(queue: string): void;
 }
 
 /** After a cancel or a channel error; a queue deleted and declared again within less never tells its consumer. */
@@ -87,9 +89,10 @@ export class Consumer {
   }
 
   private async open(connection: ChannelModel, signal: AbortSignal): Promise<Session> {
-    const { clock, patienceMs } = this.options;
+    const { clock, patienceMs, queue, exchanges, quarantine, onLimited } = this.options;
     await unlessAborted(wait(clock, patienceMs, this.finished()), signal);
     signal.throwIfAborted();
+    await declare(connection, exchanges, [queue, quarantine], clock, onLimited);
     const channel = await connection.createChannel();
     const channelGone = gone(channel);
     void channelGone.then(() => this.endPauses());
@@ -110,14 +113,16 @@ export class Consumer {
   }
 
   private async subscribe(channel: Channel): Promise<{ over: Promise<string | undefined>; stopWatching(): void }> {
-    const { clock, queue, exchanges, quarantine, concurrency } = this.options;
-    await declare(channel, exchanges, [queue, quarantine]);
+    const { clock, queue, concurrency } = this.options;
     await channel.prefetch(concurrency);
     let end: (why: string | undefined) => void = () => {};
     const over = new Promise<string | undefined>((resolve) => (end = resolve));
     const { consumerTag } = await channel.consume(queue.name, (message) => {
       if (message) this.take(channel, message);
-      else end('the broker cancelled the subscription: was the queue deleted?');
+      else
+        end(
+          'the broker cancelled the subscription: was the queue deleted? RabbitMQ 4.3 does it too when a handler outlasts its consumer_timeout',
+        );
     });
     this.subscription = { channel, consumerTag };
     this.lastDelivery = clock.monotonic();

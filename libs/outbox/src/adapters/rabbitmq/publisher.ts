@@ -1,6 +1,7 @@
+import type { ChannelModel } from 'amqplib';
 import type { PublishOutcome } from '../../message/delivery';
 import type { Clock } from '../../ports/clock';
-import { type BrokerAccess, closeConnection, connect, gone } from './connection';
+import { type BrokerAccess, closeConnection, connect, gone, rabbitMajor } from './connection';
 import type { Session } from './keep-open';
 import { PublishingSession } from './publishing-session';
 import { declare, type Exchange, type Queue } from './topology';
@@ -18,6 +19,14 @@ export interface PublisherOptions {
   onReady(ready: boolean): void;
 }
 
+/** `PRECONDITION_FAILED - message size 2000000 is larger than configured max size 1000000`, or `… than max size …` */
+const TOO_LARGE = /message size \d+ is larger than (?:configured )?max size (\d+)/;
+
+/** RabbitMQ's default, which it does not tell: less since 4.0. */
+function maxBodyBytesOf(connection: ChannelModel): number {
+  return ((rabbitMajor(connection) ?? 4) >= 4 ? 16 : 128) * 1024 * 1024;
+}
+
 /**
  * The publishing half. Its connection is its own: acknowledgements must not wait behind publishes that the broker does
  * not read. While there is no session, or the broker refuses to read, a publish is *unavailable* at once: nothing is
@@ -26,6 +35,8 @@ export interface PublisherOptions {
 export class Publisher {
   private session: PublishingSession | undefined;
   private wasReady = false;
+  /** The limit of a broker whose operator changed it, known since one message was too large. */
+  private learned = Infinity;
   private readonly waiting = new Set<() => void>();
 
   constructor(private readonly options: PublisherOptions) {}
@@ -46,6 +57,11 @@ export class Publisher {
     return this.session?.inFlight ?? 0;
   }
 
+  /** Largest body the broker takes; undefined before the first connection. */
+  get maxBodyBytes(): number | undefined {
+    return this.session && Math.min(this.session.maxBodyBytes, this.learned);
+  }
+
   async open(access: BrokerAccess): Promise<Session> {
     const { clock, name, timeoutMs, exchanges, queues } = this.options;
     const connection = await connect(access, name);
@@ -53,12 +69,14 @@ export class Publisher {
     try {
       const channel = await connection.createConfirmChannel();
       const over = gone(channel).then((why) => why ?? connectionGone);
-      await declare(channel, exchanges, queues);
+      await declare(connection, exchanges, queues, clock);
       this.session = new PublishingSession(connection, channel, over, {
         clock,
         timeoutMs,
+        maxBodyBytes: Math.min(maxBodyBytesOf(connection), this.learned),
         onChange: () => this.notify(),
       });
+      void over.then((why) => this.learn(why));
       this.notify();
       return this.session;
     } catch (error) {
@@ -85,6 +103,11 @@ export class Publisher {
     this.waiting.add(resume);
     await wait(this.options.clock, timeoutMs, ready);
     this.waiting.delete(resume);
+  }
+
+  private learn(why: string | undefined): void {
+    const limit = TOO_LARGE.exec(why ?? '')?.[1];
+    if (limit !== undefined) this.learned = Number(limit);
   }
 
   private notify(): void {

@@ -4,6 +4,8 @@ import { VirtualClock } from '../memory/virtual-clock';
 import { PublishingSession } from './publishing-session';
 import type { Outgoing } from './wire';
 
+const MIB = 1024 * 1024;
+
 type Confirm = (error: Error | null) => void;
 
 /** amqplib's confirm channel, as far as a session uses it. */
@@ -29,6 +31,7 @@ describe('PublishingSession', () => {
   let connection: EventEmitter & { close(): Promise<void> };
   let lose: (why?: string) => void;
   let session: PublishingSession;
+  const onChange = jest.fn();
 
   beforeEach(() => {
     clock = new VirtualClock();
@@ -38,7 +41,7 @@ describe('PublishingSession', () => {
       connection as unknown as ChannelModel,
       channel as unknown as ConfirmChannel,
       new Promise((resolve) => (lose = resolve)),
-      { clock, timeoutMs: 10_000, onChange: () => {} },
+      { clock, timeoutMs: 10_000, maxBodyBytes: 16 * MIB, onChange },
     );
   });
 
@@ -47,6 +50,27 @@ describe('PublishingSession', () => {
     routingKey: 'order-service.order.requested',
     body: Buffer.from('{}'),
     properties: { messageId: id, headers: { cloudEvents_attempt: attempt } },
+  });
+
+  it('takes no more while 32 MiB are in flight, whatever the client library says, and says when there is room', async () => {
+    const large = (id: string): Outgoing => ({ ...message(id), body: Buffer.alloc(16 * MIB) });
+    const outcomes = ['a', 'b'].map((id) => session.publish(large(id)));
+    expect(session.ready).toBe(false);
+    expect(await session.publish(message('c'))).toEqual({ kind: 'unavailable' });
+    expect(channel.published).toHaveLength(2);
+    onChange.mockClear();
+
+    channel.published[0]!.confirm(null);
+    expect(await outcomes[0]).toEqual({ kind: 'confirmed' });
+    expect(session.ready).toBe(true);
+    expect(onChange).toHaveBeenCalledTimes(1);
+  });
+
+  it('refuses a body that the broker would close the channel for', async () => {
+    const outcome = await session.publish({ ...message('a'), body: Buffer.alloc(16 * MIB + 1) });
+    expect(outcome).toEqual({ kind: 'refused', error: expect.stringContaining('16777217 bytes') });
+    expect(channel.published).toEqual([]);
+    expect(session.ready).toBe(true);
   });
 
   it('always asks for an unroutable message to be returned', () => {

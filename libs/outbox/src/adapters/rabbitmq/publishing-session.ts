@@ -8,6 +8,12 @@ import { declare, type Queue } from './topology';
 import { quietly, wait } from './waiting';
 import { ATTEMPT_HEADER, type Outgoing, publishProblem } from './wire';
 
+/**
+ * Bodies in flight. While the broker does not read, because of a memory alarm it has yet to tell, amqplib takes everything
+ * and keeps it: 200 MB of messages of 1 MiB were seen. One message is always let through.
+ */
+const MAX_BYTES_IN_FLIGHT = 32 * 1024 * 1024;
+
 /** A publish whose confirm is still to come. */
 interface InFlight {
   readonly outgoing: Outgoing;
@@ -31,6 +37,7 @@ export class PublishingSession implements Session {
   private blocked = false;
   /** Kept by us: when a channel closes, amqplib forgets callbacks that stand behind a confirm out of order. */
   private readonly flying = new Set<InFlight>();
+  private flyingBytes = 0;
   private watching = false;
   private onLanded: () => void = () => {};
 
@@ -38,7 +45,12 @@ export class PublishingSession implements Session {
     private readonly connection: ChannelModel,
     private readonly channel: ConfirmChannel,
     gone: Promise<string | undefined>,
-    private readonly options: { readonly clock: Clock; readonly timeoutMs: number; onChange(): void },
+    private readonly options: {
+      readonly clock: Clock;
+      readonly timeoutMs: number;
+      readonly maxBodyBytes: number;
+      onChange(): void;
+    },
   ) {
     this.over = new Promise((resolve) => {
       this.end = (why) => {
@@ -54,9 +66,13 @@ export class PublishingSession implements Session {
     void gone.then((why) => this.end(why));
   }
 
-  /** Would a publish be sent at once? Not while the broker refuses to read (memory or disk alarm). */
+  /** Would a publish be sent at once? Not while the broker refuses to read (memory or disk alarm), or too much is in flight. */
   get ready(): boolean {
-    return this.open && !this.blocked;
+    return this.open && !this.blocked && this.flyingBytes < MAX_BYTES_IN_FLIGHT;
+  }
+
+  get maxBodyBytes(): number {
+    return this.options.maxBodyBytes;
   }
 
   get isOpen(): boolean {
@@ -74,7 +90,7 @@ export class PublishingSession implements Session {
   /** Never rejects. *Confirmed* means: safe at the broker, and in at least one queue. */
   publish(outgoing: Outgoing): Promise<PublishOutcome> {
     if (!this.ready) return Promise.resolve({ kind: 'unavailable' });
-    const problem = publishProblem(outgoing);
+    const problem = publishProblem(outgoing, this.options.maxBodyBytes);
     if (problem !== undefined) return Promise.resolve({ kind: 'refused', error: problem });
 
     const { exchange, routingKey, body, properties } = outgoing;
@@ -95,9 +111,9 @@ export class PublishingSession implements Session {
     });
   }
 
-  /** Creates what is missing; a mismatch ends the session. */
+  /** Creates what is missing. */
   async declare(queue: Queue): Promise<void> {
-    await quietly(() => declare(this.channel, [], [queue]));
+    await quietly(() => declare(this.connection, [], [queue], this.options.clock));
   }
 
   async close(): Promise<void> {
@@ -112,14 +128,22 @@ export class PublishingSession implements Session {
     const expires = this.options.clock.monotonic() + this.options.timeoutMs;
     const inFlight = { outgoing, expires, resolve, returned: false };
     this.flying.add(inFlight);
+    this.weigh(outgoing.body.length);
     this.watch();
     return inFlight;
   }
 
   private land(inFlight: InFlight, outcome: PublishOutcome): void {
     if (!this.flying.delete(inFlight)) return;
+    this.weigh(-inFlight.outgoing.body.length);
     if (this.flying.size === 0) this.onLanded();
     inFlight.resolve(outcome);
+  }
+
+  private weigh(bytes: number): void {
+    const wasReady = this.ready;
+    this.flyingBytes += bytes;
+    if (this.ready !== wasReady) this.options.onChange();
   }
 
   /** All have the same time, so the one that took off first is the next to expire: one timer is enough. */

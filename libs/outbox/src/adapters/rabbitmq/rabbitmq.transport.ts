@@ -46,6 +46,7 @@ export class RabbitMqTransport implements Transport {
   private publishing: KeepOpen | undefined;
   private consuming: KeepOpen | undefined;
   private consumers: Consumer[] = [];
+  private readonly limitsSaid = new Set<string>();
   private consumingConnected = false;
   /** The first attempts of all consumers on the present connection. */
   private subscribing: Promise<unknown[]> = Promise.resolve([]);
@@ -70,6 +71,10 @@ export class RabbitMqTransport implements Transport {
 
   get ready(): boolean {
     return this.publisher.ready;
+  }
+
+  get maxBodyBytes(): number | undefined {
+    return this.publisher.maxBodyBytes;
   }
 
   /** @throws TopologyMismatchError if the broker is up and holds something else under one of our names */
@@ -145,6 +150,7 @@ export class RabbitMqTransport implements Transport {
         patienceMs: HANDLER_PATIENCE_MS,
         onMessage: (message) => receiver.onMessage(message, expected),
         onTrouble: (problem) => this.trouble(`queue '${queue.name}'`, problem),
+        onLimited: (name) => this.limited(name),
       });
     return [
       ...endpoint.subscriptions.map((subscription) =>
@@ -183,6 +189,17 @@ export class RabbitMqTransport implements Transport {
       pauseMs: RECONNECT_PAUSE_MS,
       onTrouble: (problem) => this.trouble(`${what} connection`, problem),
     });
+  }
+
+  /** Said once: over AMQP nobody can see whether a policy has lifted the limit. */
+  private limited(queue: string): void {
+    if (this.limitsSaid.has(queue)) return;
+    this.limitsSaid.add(queue);
+    this.trouble(
+      `queue '${queue}'`,
+      'it was declared with a delivery limit, or before the broker was 4.0: a message that comes back too often (20 times by default) is ' +
+        `lost. Set a policy, unless you have: rabbitmqctl set_policy --apply-to quorum_queues keep '^${queue.replaceAll('.', '\\.')}$' '{"delivery-limit": -1}'`,
+    );
   }
 
   private trouble(where: string, problem: unknown): void {

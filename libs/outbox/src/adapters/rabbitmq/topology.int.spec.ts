@@ -1,8 +1,10 @@
 import { testBroker, until } from '@tallystick/services';
+import { connect, type GetMessage } from 'amqplib';
 import { TopologyMismatchError } from '../../errors';
 import { levelOf } from '../../message/events';
 import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
 import { ContractEndpoint, requests } from '../../testing/transport-contract-scenario';
+import { rabbitMajor } from './connection';
 
 const QUEUE = 'order-service.order.requested';
 const EXCHANGES = ['requests', 'announcements', 'receipts', 'quarantine'];
@@ -48,6 +50,56 @@ describe('what is declared at the broker', () => {
       await channel.assertExchange('outbox.announcements', 'topic', { durable: true });
     });
   });
+
+  it.each(['user.registered', 'quarantine'])(
+    'keeps what nobody would send again, in the queue %s, however often it came back or its process died',
+    async (name) => {
+      const transport = await fixture.connect('order-service', orders());
+      await transport.close();
+      const queue = `order-service.${name}`;
+      await fixture.admin(async (channel) => void channel.sendToQueue(queue, Buffer.from('precious')));
+      await until('it is there', async () => (await fixture.waiting(queue)) === 1);
+
+      for (let turn = 0; turn < 25; turn++) {
+        await fixture.admin(async (channel) => {
+          // a queue answers no while the message comes back from the one before
+          let message: GetMessage | false = false;
+          await until('it comes again', async () => (message = await channel.get(queue)) !== false);
+          if (turn % 2) channel.reject(message as unknown as GetMessage, true);
+        });
+      }
+
+      await until('it is there still', async () => (await fixture.waiting(queue)) === 1);
+      expect(await fixture.take(queue)).toMatchObject({ content: Buffer.from('precious') });
+    },
+  );
+
+  it('takes an announcement queue with another delivery limit as it is, and says so where it can lose something', async () => {
+    const declared = [{}, { 'x-delivery-limit': 50 }];
+    for (const [index, limit] of declared.entries()) {
+      const queue = `order-service.${['user.registered', 'quarantine'][index]}`;
+      await fixture.admin(async (channel) => {
+        await channel.assertQueue(queue, { durable: true, arguments: { 'x-queue-type': 'quorum', ...limit } });
+        channel.sendToQueue(queue, Buffer.from(`announcement ${index}`));
+      });
+    }
+
+    const transport = await fixture.connect('order-service', new ContractEndpoint('order-service', [requests(5)]));
+    expect(transport.describe().consumers).toEqual({ expected: 3, actual: 3 });
+    const again = await fixture.connect('user-service', new ContractEndpoint('user-service', []));
+    expect(again.ready).toBe(true);
+
+    expect(await fixture.take('order-service.quarantine')).toMatchObject({ content: Buffer.from('announcement 1') });
+    const limited = fixture.troubles().filter((text) => text.includes('delivery-limit'));
+    expect(limited).toEqual((await isVersion4()) ? [expect.stringContaining("queue 'order-service.quarantine'")] : []);
+  });
+
+  async function isVersion4(): Promise<boolean> {
+    const connection = await connect(fixture.url);
+    const major = rabbitMajor(connection);
+    await connection.close();
+    return major! >= 4;
+  }
 
   it('stops the boot if a queue exists with other arguments; names the argument; leaves the queue as it is', async () => {
     await fixture.admin(async (channel) => {

@@ -1,6 +1,8 @@
-import type { Channel } from 'amqplib';
+import type { Channel, ChannelModel } from 'amqplib';
 import { TopologyMismatchError } from '../../errors';
+import type { Clock } from '../../ports/clock';
 import type { Subscription } from '../../ports/transport';
+import { closeChannel, gone, rabbitMajor } from './connection';
 
 /** Names on the broker (design §4). The README's table of exchanges and queues says the same. */
 export class Topology {
@@ -39,7 +41,7 @@ export class Topology {
     const name = `${this.service}.${type}`;
     return kind === 'request'
       ? { name, binding: { exchange: this.requests, key: requestKey(this.service, type) } }
-      : { name, binding: { exchange: this.announcements, key: type } };
+      : { name, binding: { exchange: this.announcements, key: type }, irreplaceable: true };
   }
 
   /** Cancels need no handler and overtake the backlog: a queue of their own. */
@@ -59,7 +61,11 @@ export class Topology {
    * may write there may write into every queue, and so forge receipts.
    */
   quarantine(): Queue {
-    return { name: `${this.service}.quarantine`, binding: { exchange: this.quarantines, key: this.service } };
+    return {
+      name: `${this.service}.quarantine`,
+      binding: { exchange: this.quarantines, key: this.service },
+      irreplaceable: true,
+    };
   }
 }
 
@@ -71,6 +77,8 @@ export interface Exchange {
 export interface Queue {
   readonly name: string;
   readonly binding: Binding;
+  /** Nobody asks again for what gets lost in it: announcements, and what was put aside for a person. */
+  readonly irreplaceable?: boolean;
 }
 
 export interface Binding {
@@ -87,27 +95,71 @@ function cancelKey(consumer: string): string {
 }
 
 /** Everything survives a restart of the broker; queues survive the loss of one of its nodes. */
-const QUEUE_OPTIONS = { durable: true, arguments: { 'x-queue-type': 'quorum' } };
+const QUORUM = { 'x-queue-type': 'quorum' };
+/**
+ * Since 4.0 a quorum queue drops a message that came back 20 times, and counts every copy that was in the hands of a process
+ * that died. Never asked for before 4.0: there -1 is accepted, and drops a message the first time.
+ */
+const UNLIMITED = { ...QUORUM, 'x-delivery-limit': -1 };
+const UNLIMITED_SINCE = 4;
 
 /**
- * Creates what is missing. What exists with other arguments stays as it is: nothing is ever deleted or declared by force,
- * for there may be messages in it.
- * @throws TopologyMismatchError; the channel is then closed
+ * Creates what is missing, over a channel of its own. What exists with other arguments stays as it is: nothing is ever
+ * deleted or declared by force, for there may be messages in it. A queue that exists with another delivery limit is used:
+ * it may have been declared before the broker was upgraded, or by a service that is connected to a node of another version.
+ * @param onLimited told of such a queue, if this broker's limit is one that loses messages
+ * @throws TopologyMismatchError
  */
 export async function declare(
-  channel: Channel,
+  connection: ChannelModel,
   exchanges: readonly Exchange[],
   queues: readonly Queue[],
+  clock: Clock,
+  onLimited: (queue: string) => void = () => {},
 ): Promise<void> {
+  const unlimited = (rabbitMajor(connection) ?? 0) >= UNLIMITED_SINCE;
+  let channel = await openChannel(connection);
   try {
     for (const { name, type } of exchanges) await channel.assertExchange(name, type, { durable: true });
-    for (const { name, binding } of queues) {
-      await channel.assertQueue(name, QUEUE_OPTIONS);
+    for (const { name, binding, irreplaceable } of queues) {
+      const ways = irreplaceable ? WAYS.slice(unlimited ? 0 : 1) : [asQuorum];
+      for (const [index, assert] of ways.entries()) {
+        try {
+          await assert(channel, name);
+          if (unlimited && index > 0) onLimited(name);
+          break;
+        } catch (error) {
+          if (!isOtherLimit(error) || index === ways.length - 1) throw error;
+          channel = await openChannel(connection); // the broker closed the other one
+        }
+      }
       await channel.bindQueue(name, binding.exchange, binding.key);
     }
   } catch (error) {
     throw mismatch(error) ?? error;
+  } finally {
+    await closeChannel(channel, clock);
   }
+}
+
+const asQuorum = (channel: Channel, name: string): Promise<unknown> =>
+  channel.assertQueue(name, { durable: true, arguments: QUORUM });
+
+/** Tried in turn while the only difference is the delivery limit. The last takes the queue with whatever limit a person gave it. */
+const WAYS: readonly ((channel: Channel, name: string) => Promise<unknown>)[] = [
+  (channel, name) => channel.assertQueue(name, { durable: true, arguments: UNLIMITED }),
+  asQuorum,
+  (channel, name) => channel.checkQueue(name),
+];
+
+async function openChannel(connection: ChannelModel): Promise<Channel> {
+  const channel = await connection.createChannel();
+  void gone(channel);
+  return channel;
+}
+
+function isOtherLimit(error: unknown): boolean {
+  return error instanceof Error && INEQUIVALENT.exec(error.message)?.[1] === 'x-delivery-limit';
 }
 
 /** `inequivalent arg 'x-queue-type' for queue 'a.b' in vhost '/': received 'quorum' but current is 'classic'` */

@@ -56,7 +56,12 @@ export const ROUTING_HEADERS = ['CC', 'BCC'];
  * afterwards it is too late: an envelope that ends the connection takes everything else in flight with it, again and
  * again, for its row stays due.
  */
-export function publishProblem({ exchange, routingKey, properties }: Outgoing): string | undefined {
+export function publishProblem(
+  { exchange, routingKey, properties, body }: Outgoing,
+  maxBodyBytes = Infinity,
+): string | undefined {
+  if (body.length > maxBodyBytes)
+    return `the body takes ${body.length} bytes, the broker takes at most ${maxBodyBytes}`;
   if (isTooLong(exchange)) return tooLong('exchange');
   if (isTooLong(routingKey)) return tooLong('routingKey');
   for (const name of SHORT_STRINGS) {
