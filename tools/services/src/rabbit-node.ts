@@ -139,6 +139,7 @@ class PrivateNode extends RabbitControl implements RabbitServer {
 function nodeEnvironment(directory: string, ports: Ports): Record<string, string> {
   return {
     HOME: directory, // holds the cookie
+    ERL_CRASH_DUMP: join(directory, 'erl_crash.dump'), // otherwise where the tests were started
     RABBITMQ_NODENAME: `tallystick-${randomBytes(4).toString('hex')}@localhost`,
     RABBITMQ_NODE_IP_ADDRESS: '127.0.0.1',
     RABBITMQ_NODE_PORT: String(ports.amqp),

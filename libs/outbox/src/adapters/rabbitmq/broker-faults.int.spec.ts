@@ -1,5 +1,5 @@
 import { type RabbitServer, startRabbit, until } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, idOf, request, requests } from '../../testing/transport-contract-scenario';
 import type { RabbitMqTransport } from './rabbitmq.transport';
 

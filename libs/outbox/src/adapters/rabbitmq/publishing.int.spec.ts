@@ -1,5 +1,5 @@
 import { TcpProxy, testBroker, until } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, request, requests } from '../../testing/transport-contract-scenario';
 
 const QUEUE = 'order-service.order.requested';

@@ -1,5 +1,5 @@
 import { TcpProxy, testBroker } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { transportContract } from '../../testing/transport-contract';
 
 describe('RabbitMQ keeps the contract of a transport:', () => {

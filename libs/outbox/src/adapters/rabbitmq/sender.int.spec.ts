@@ -1,7 +1,7 @@
 import { connectTestRabbit, testBroker, until } from '@tallystick/services';
 import { connect } from 'amqplib';
 import { encode, type Envelope, type MessageEnvelope } from '../../message/envelope';
-import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import {
   answerTo,
   cancellation,

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Cleanup, freePort, rabbitInstalled, startRabbit, until } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, request, requests } from '../../testing/transport-contract-scenario';
 import type { RabbitMqOptions } from './rabbitmq.options';
 

@@ -2,7 +2,7 @@ import { testBroker, until } from '@tallystick/services';
 import { connect, type GetMessage } from 'amqplib';
 import { TopologyMismatchError } from '../../errors';
 import { levelOf } from '../../message/events';
-import { RabbitMqFixture } from '../../testing/rabbitmq-fixture';
+import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, requests } from '../../testing/transport-contract-scenario';
 import { rabbitMajor } from './connection';
 
