@@ -18,14 +18,13 @@ interface Flags {
   readonly messages?: number;
   readonly faults?: number;
   readonly size?: 'small' | 'full';
-  readonly accept?: boolean;
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function report(part: Part | 'all', flags: Flags): Promise<void> {
-  const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full', accept = false } = flags;
-  const asked: Asked = { seed, seeds, messages, faults, size, accept };
+  const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full' } = flags;
+  const asked: Asked = { seed, seeds, messages, faults, size };
   const summary = await prove(part, asked, say);
   for (const line of [...describeParts(summary), ...troubles(summary)]) say(line);
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -33,17 +32,7 @@ async function report(part: Part | 'all', flags: Flags): Promise<void> {
 }
 
 /** What a person has to look at, in sentences. */
-function troubles({
-  ok,
-  model,
-  simulate,
-  controls,
-  crash,
-  soak,
-  soakControls,
-  adversary,
-  broken,
-}: ProofSummary): string[] {
+function troubles({ ok, model, simulate, controls, crash, soak, soakControls, broken }: ProofSummary): string[] {
   if (ok) return ['Everything held.'];
   return [
     'Something did not hold:',
@@ -61,7 +50,6 @@ function troubles({
     ...(soakControls?.controls ?? [])
       .filter(({ caught }) => !caught)
       .map(({ rule, without }) => `not caught by a soak: ${rule} ${without}`),
-    ...(adversary?.grown ?? []).map((hole) => `adversary: ${hole}`),
     ...broken.map(({ part, error }) => `${part} came to no result: ${error}`),
   ];
 }
@@ -129,13 +117,6 @@ program
   .addOption(seed)
   .addOption(json)
   .action((flags: Flags) => report('soak-controls', flags));
-
-program
-  .command('adversary')
-  .description('users of the broker attack other people’s purchases, with each defence off and on')
-  .option('--accept', 'commit what they achieved, and write the table of SECURITY.md')
-  .addOption(json)
-  .action((flags: Flags) => report('adversary', flags));
 
 program
   .command('all')

@@ -2,7 +2,6 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { proveAdversary } from './adversary';
 import { runControls } from './controls';
 import { runCrashMatrix } from './crash';
 import { type ModelSize, renderProtocolPage, runModel } from './model';
@@ -10,7 +9,7 @@ import { simulate } from './simulate';
 import { runSoak, runSoakControls } from './soak';
 import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
 
-export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'soak-controls' | 'adversary';
+export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'soak-controls';
 
 export interface Asked {
   readonly seed: number;
@@ -18,8 +17,6 @@ export interface Asked {
   readonly messages: number;
   readonly faults: number;
   readonly size: ModelSize;
-  /** Commits what the adversary achieved. */
-  readonly accept: boolean;
 }
 
 type Say = (line: string) => void;
@@ -49,7 +46,6 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
     soak: await runSoak({ seed, messages, faults, onProgress }),
   }),
   'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
-  adversary: async ({ accept }, onProgress) => ({ adversary: await proveAdversary({ accept, onProgress }) }),
 };
 
 /** Runs one part or all of them, one after another, and goes on when one of them finds something. */

@@ -1,4 +1,3 @@
-import type { AdversarySummary } from './adversary';
 import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
@@ -30,7 +29,6 @@ export interface ProofSummary {
   readonly crash?: CrashSummary;
   readonly soak?: SoakSummary;
   readonly soakControls?: SoakControlsSummary;
-  readonly adversary?: AdversarySummary;
   /** Parts that came to no result. */
   readonly broken: readonly BrokenPart[];
 }
@@ -40,10 +38,7 @@ export interface BrokenPart {
   readonly error: string;
 }
 
-export type Parts = Pick<
-  ProofSummary,
-  'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'soakControls' | 'adversary'
->;
+export type Parts = Pick<ProofSummary, 'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'soakControls'>;
 
 export function modelInShort(summary: ModelSummary): ModelResultInShort {
   const parts = [
@@ -69,7 +64,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
 }
 
 /** One line per part, for people and for docs/guarantees.md. */
-export function describeParts({ model, simulate, controls, crash, soak, soakControls, adversary }: Parts): string[] {
+export function describeParts({ model, simulate, controls, crash, soak, soakControls }: Parts): string[] {
   const lines: string[] = [];
   if (model) {
     lines.push(
@@ -115,12 +110,6 @@ export function describeParts({ model, simulate, controls, crash, soak, soakCont
     lines.push(
       `**soak controls**: ${caught.length} of ${soakControls.controls.length} running systems that lack a rule were ` +
         `caught (${evidence})`,
-    );
-  }
-  if (adversary) {
-    lines.push(
-      `**adversary**: ${adversary.attacks} attacks by ${adversary.adversaries} kinds of broker user with each defence off ` +
-        `and on; ${adversary.grown.length} achieved what SECURITY.md does not say (${seconds(adversary.seconds)})`,
     );
   }
   return lines;

@@ -194,10 +194,12 @@ export class OutboxRuntime<Tx = EntityManager> {
       subscriptions: handlers.handlers().map(({ type, kind, concurrency }) => ({ type, kind, concurrency })),
       onEnvelope: (envelope) => this.inbox.receive(envelope),
       onReceipt: (envelope, returns) => this.receipts.apply(envelope, returns),
-      onMalformed: ({ problem, untrusted }) => {
+      onMalformed: ({ problem, claims, untrusted }) => {
         this.malformed++;
         monitor.record(
-          untrusted ? { event: 'receipt.untrusted', ...untrusted, problem } : { event: 'inbox.malformed', problem },
+          untrusted
+            ? { event: 'receipt.untrusted', ...untrusted, problem }
+            : { event: 'inbox.malformed', ...claims, problem },
         );
       },
       onReady: (ready) => {

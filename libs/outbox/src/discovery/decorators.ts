@@ -32,8 +32,7 @@ export interface Declared {
   readonly options: MessageHandlerOptions;
 }
 
-/** Known to every copy of the library in the process: a package of contracts may bring its own. */
-const DECLARED = Symbol.for('tallystick.handlers');
+const DECLARED = Symbol('tallystick.handlers');
 const NAMES: Record<Role, string> = { handler: '@MessageHandler', accepted: '@OnAccepted', rejected: '@Compensate' };
 
 // Generic in the method (G), so that a handler may take fewer parameters than it is offered.

@@ -2,8 +2,9 @@ import { MessageRejected } from '../errors';
 import { isConflict, retryingConflicts } from '../flow/conflict';
 import { inConversation } from '../flow/conversation';
 import { withTimeout } from '../flow/time-out';
-import { boundedReason, type MessageEnvelope } from '../message/envelope';
-import { MAX_RECEIPT_PART, type Reason } from '../message/receipt';
+import type { RecordedMessage } from '../message/delivery';
+import type { MessageEnvelope } from '../message/envelope';
+import { boundedReason, type Reason, travellingPart } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import type { BoundHandler, MessageContext } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -52,7 +53,8 @@ export class Execution {
       );
     } catch (error) {
       if (error instanceof TwinInProgressError) return { kind: 'twin' };
-      if (error instanceof MessageRejected) return this.reject(executable.message, reasonOf(error));
+      if (error instanceof MessageRejected)
+        return this.reject(executable.message, this.reasonOf(executable.envelope, error));
       return { kind: 'deferred', error };
     }
   }
@@ -114,7 +116,7 @@ export class Execution {
         handler.handle(payload, contextOf(envelope, this.settings.service, transaction, signal)),
       ),
     );
-    const result = this.travelling(envelope, returned);
+    const result = this.travelling(envelope.message, returned);
     if (result !== undefined) await this.store.keepResult(transaction, message, result);
     const { payloadHash, source } = message;
     const row: InboxRow = { verdict: 'accepted', reason: undefined, result, payloadHash, source, receivedAt };
@@ -122,24 +124,26 @@ export class Execution {
   }
 
   /** What a handler returned, if it can travel in a receipt. If not, its work counts all the same. */
-  private travelling({ message }: MessageEnvelope, result: unknown): unknown {
-    let problem: string;
-    try {
-      const text = JSON.stringify(result) as string | undefined;
-      if (text === undefined || text.length <= MAX_RECEIPT_PART)
-        return text === undefined ? undefined : JSON.parse(text);
-      problem = `the result is larger than ${MAX_RECEIPT_PART} characters of JSON`;
-    } catch {
-      problem = 'the result cannot be written as JSON';
-    }
-    this.monitor.record({
-      event: 'inbox.result-dropped',
-      messageId: message.id,
-      consumer: this.settings.service,
-      type: message.type,
-      problem,
-    });
+  private travelling(message: RecordedMessage, result: unknown): unknown {
+    const part = travellingPart(result);
+    if (part.problem === undefined) return part.value;
+    this.replaced('inbox.result-dropped', message, `the result ${part.problem}`);
     return undefined;
+  }
+
+  /** Why a handler rejected, as it can travel: whatever was wrong with the reason, the rejection counts. */
+  private reasonOf({ message }: MessageEnvelope, { reason, details, message: sentence }: MessageRejected): Reason {
+    const bounded = boundedReason({ code: reason, message: sentence, details });
+    if (bounded.problem !== undefined) this.replaced('inbox.reason-replaced', message, bounded.problem);
+    return bounded.reason;
+  }
+
+  private replaced(
+    event: 'inbox.result-dropped' | 'inbox.reason-replaced',
+    { id, type }: RecordedMessage,
+    problem: string,
+  ): void {
+    this.monitor.record({ event, messageId: id, consumer: this.settings.service, type, problem });
   }
 
   /**
@@ -174,8 +178,4 @@ function contextOf(
 ): MessageContext {
   const { id, type, source, key, recordedAt, headers } = message;
   return { messageId: id, type, source, consumer, key, attempt, recordedAt, headers, manager, signal };
-}
-
-function reasonOf({ reason, details, message }: MessageRejected): Reason {
-  return boundedReason({ code: reason, message, ...(details !== undefined && { details }) });
 }

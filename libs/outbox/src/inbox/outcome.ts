@@ -1,7 +1,7 @@
-import { boundedReason, CANCEL_TYPE, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
+import { CANCEL_TYPE, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
 import type { OutboxEvent } from '../message/events';
 import { contentHash } from '../message/payload';
-import { errorText, type Receipt, type UnprocessableCode } from '../message/receipt';
+import { boundedReason, errorText, type Receipt, type UnprocessableCode } from '../message/receipt';
 import type { InboxMessage, InboxRow, OutOfTime } from '../ports/store';
 
 /** What came of a message here, before it is known whom to tell. */
@@ -53,11 +53,11 @@ export function receiptOf(
     }
     // Nothing was recorded here, so the message's own time and content stand in.
     case 'unprocessable': {
-      const reason = boundedReason({ code: outcome.code, message: outcome.problem });
+      const { reason } = boundedReason({ code: outcome.code, message: outcome.problem });
       return { ...answer, recordedAt, ...contentOf(envelope), verdict: 'unprocessable', reason };
     }
     case 'deferred': {
-      const reason = boundedReason({ code: 'FAILED', message: errorText(outcome.error) });
+      const { reason } = boundedReason({ code: 'FAILED', message: errorText(outcome.error) });
       return { ...answer, recordedAt, ...contentOf(envelope), verdict: 'deferred', reason };
     }
     default:

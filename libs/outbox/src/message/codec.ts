@@ -5,6 +5,7 @@ import {
   encode,
   type Envelope,
   handedHeaders,
+  malformed,
   type MalformedEnvelope,
   type MessageEnvelope,
   type ReceiptEnvelope,
@@ -62,17 +63,18 @@ export function expectedAt(
 /** Without signatures: whoever may publish to the broker is believed. */
 export const PLAIN: Codec = {
   encode,
-  decode: (wire, to, expected) => only(decode(wire, to), expected),
+  decode: (wire, to, expected) => only(wire, decode(wire, to), expected),
 };
 
 /** What was expected, or why it is not that. */
 function only<Way extends keyof Brought>(
+  wire: UntrustedWireEnvelope,
   envelope: Envelope | MalformedEnvelope,
   { kind, elsewhere = [] }: Expected<Way>,
 ): Brought[Way] | MalformedEnvelope {
   if (envelope.kind === 'malformed') return envelope;
   const problem = surprise(envelope, kind, elsewhere);
-  return problem === undefined ? (envelope as Brought[Way]) : { kind: 'malformed', problem };
+  return problem === undefined ? (envelope as Brought[Way]) : malformed(problem, wire);
 }
 
 function surprise(envelope: Envelope, way: keyof Brought, elsewhere: readonly string[]): string | undefined {

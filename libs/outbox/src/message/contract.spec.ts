@@ -1,9 +1,9 @@
-import { IsInt, IsUUID, Min, ValidateNested } from 'class-validator';
-import { Type } from 'class-transformer';
+import { IsDate, IsInt, IsUUID, Min, ValidateNested } from 'class-validator';
+import { Exclude, Type } from 'class-transformer';
 import { InvalidMessageError, UnknownMessageError } from '../errors';
 import { contractOf, OutboxMessage } from './contract';
 import { toMs } from './duration';
-import { payloadHash, readPayload, writePayload } from './payload';
+import { payloadHash, readPayload, restorePayload, writePayload } from './payload';
 
 class Line {
   @IsInt() @Min(1) quantity!: number;
@@ -16,6 +16,20 @@ class OrderRequested {
 }
 @OutboxMessage({ type: 'user.registered', listeners: 'optional' })
 class UserRegistered {}
+class Item {
+  n!: number;
+  @Exclude() token?: string;
+}
+@OutboxMessage({ type: 'card.charged' })
+class CardCharged {
+  id!: string;
+  @Exclude({ toPlainOnly: true }) card?: string;
+  @Type(() => Item) items!: Item[];
+}
+@OutboxMessage({ type: 'dated' })
+class Dated {
+  @IsDate() at!: Date;
+}
 
 const uuid = '018f0000-0000-7000-8000-000000000001';
 const order = { purchaseId: uuid, userId: uuid, line: { quantity: 2 } };
@@ -107,6 +121,44 @@ describe('a payload', () => {
 
   it('of a contract without constraints is any object', async () => {
     await expect(writePayload(contractOf(UserRegistered) as never, {}, 1000)).resolves.toBe('{}');
+  });
+
+  it.each([
+    ['NaN', { n: NaN }, "'n' is NaN"],
+    ['Infinity', { a: { n: Infinity } }, "'n' is Infinity"],
+    ['a Map', { tags: new Map([['a', 1]]) }, "'tags' is a Map"],
+    ['a Set', { tags: new Set([1]) }, "'tags' is a Set"],
+    ['a function', { f: () => 1 }, "'f' is a function"],
+    ['a symbol', { s: Symbol('x') }, "'s' is a symbol"],
+    ['a hole in an array', { list: [1, undefined] }, "'1' is undefined in an array"],
+    ['an invalid Date', { at: new Date('never') }, "'at' is an invalid Date"],
+    ['a forbidden key', { meta: JSON.parse('{"__proto__":{"a":1}}') as object }, 'forbidden key'],
+    ['65 levels', JSON.parse('{"a":'.repeat(65) + '1' + '}'.repeat(65)) as object, 'nested deeper'],
+    ['a field called constructor', { meta: JSON.parse('{"constructor":"ACME Ltd"}') as object }, 'a field has a name'],
+  ])('is refused when it holds %s, which would not arrive as it is', async (_, data, problem) => {
+    const refused = writePayload(contractOf(UserRegistered) as never, data, 1000);
+    await expect(refused).rejects.toThrow(InvalidMessageError);
+    await expect(refused).rejects.toThrow(problem);
+  });
+
+  it('leaves out what class-transformer is told to leave out, of an instance and of a literal', async () => {
+    const card = contractOf(CardCharged) as never;
+    const data = { id: 'x', card: '4111', items: [{ n: 1, token: 'secret' }] };
+    const text = '{"id":"x","items":[{"n":1}]}';
+    await expect(writePayload(card, data, 1000)).resolves.toBe(text);
+    await expect(writePayload(card, Object.assign(new CardCharged(), data), 1000)).resolves.toBe(text);
+  });
+
+  it('says what a date needs to arrive as one', async () => {
+    const refused = writePayload(contractOf(Dated) as never, { at: new Date(0) }, 1000);
+    await expect(refused).rejects.toThrow('@Type(() => Date)');
+  });
+
+  it('of a recorded message is restored for its follow-up, whatever the contract has become meanwhile', () => {
+    expect(restorePayload(OrderRequested, '{"quantity":0}')).toBeInstanceOf(OrderRequested);
+    expect(restorePayload(OrderRequested, '{"meta":{"constructor":"ACME"}}')).toEqual({
+      meta: { constructor: 'ACME' },
+    });
   });
 
   it('is the same message only with the same type and the same bytes', () => {

@@ -40,8 +40,7 @@ export interface MessageContract<M extends object = object> {
   keyOf(message: M): string | undefined;
 }
 
-/** Known to every copy of the library in the process: a package of contracts may bring its own. */
-const CONTRACT = Symbol.for('tallystick.contract');
+const CONTRACT = Symbol('tallystick.contract');
 
 /**
  * Declares a class to be a message contract. The class describes the payload with class-validator; the string `type` is

@@ -1,6 +1,18 @@
 import type { DeliveryKey, RecordedMessage } from './delivery';
-import { readJson } from './json';
-import { clip, MAX_ERROR_TEXT, MAX_RECEIPT_PART, type Reason, type Receipt } from './receipt';
+import {
+  attemptProblem,
+  type Field,
+  hashProblem,
+  headerNameProblem,
+  headerValueProblem,
+  instantProblem,
+  serviceProblem,
+  shortTextProblem,
+  typeProblem,
+  uuidProblem,
+} from './fields';
+import { looseJson } from './json';
+import { boundedReason, clip, type Receipt, travellingPart } from './receipt';
 
 /** A message on its way to one receiver (or, as an announcement, to everybody). */
 export interface MessageEnvelope {
@@ -38,9 +50,30 @@ export type Envelope = MessageEnvelope | CancelEnvelope | ReceiptEnvelope;
 /** Something arrived that is none of ours. Kept for a person, never guessed at. */
 export interface MalformedEnvelope {
   readonly kind: 'malformed';
+  /** Bounded, and free of what was wrong: a stranger's text does not belong into a log. */
   readonly problem: string;
+  /** What it says of itself, as far as that could be read. Nobody has checked it. */
+  readonly claims?: { readonly messageId?: string; readonly source?: string };
   /** It is well-formed, but not from whom it claims to be. */
   readonly untrusted?: DeliveryKey;
+}
+
+/** Longest text about something malformed. */
+const MAX_PROBLEM = 300;
+
+/** Nothing of it is handled; whoever looks into it finds it by what it claims to be. */
+export function malformed(problem: string, wire?: UntrustedWireEnvelope): MalformedEnvelope {
+  const { cloudEvents_id: id, cloudEvents_source: source } = wire?.headers ?? {};
+  const messageId = [id, wire?.correlationId].find((value) => uuidProblem(value) === undefined) as string | undefined;
+  const claims = {
+    ...(messageId !== undefined && { messageId }),
+    ...(serviceProblem(source) === undefined && { source: source as string }),
+  };
+  return {
+    kind: 'malformed',
+    problem: clip(problem, MAX_PROBLEM),
+    ...(Object.keys(claims).length > 0 && { claims }),
+  };
 }
 
 /** An envelope that is not from whom it claims to be. @param to the service that received it */
@@ -147,7 +180,7 @@ export function decode(wire: UntrustedWireEnvelope, to: string): Envelope | Malf
   try {
     return read(wire, to);
   } catch (error) {
-    return { kind: 'malformed', problem: error instanceof Error ? error.message : String(error) };
+    return malformed(error instanceof Error ? error.message : String(error), wire);
   }
 }
 
@@ -187,146 +220,128 @@ function wire(parts: Parts): WireEnvelope {
   return { messageId: id, type, appId: source, correlationId, replyTo, timestamp, headers, body };
 }
 
-const SHA_256 = /^[0-9a-f]{64}$/;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const INSTANT = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,6})?(Z|[+-]\d{2}:\d{2})$/;
+/** @throws Error that names the field and what is wrong with it */
+function checked<T>(name: string, value: unknown, problem: Field): T {
+  const found = problem(value);
+  if (found !== undefined) throw new Error(`${name} ${found}`);
+  return value as T;
+}
+
+function optional<T>(name: string, value: unknown, problem: Field): T | undefined {
+  return value === undefined || value === null ? undefined : checked<T>(name, value, problem);
+}
 
 function read(wire: UntrustedWireEnvelope, to: string): Envelope {
   const headers = wire.headers ?? {};
-  const text = (name: string, value: unknown): string => {
-    if (typeof value !== 'string' || value === '' || value.length > 255)
-      throw new Error(`${name} is missing or no short text`);
-    return value;
-  };
-  const optional = (name: string, value: unknown): string | undefined =>
-    value === undefined || value === null ? undefined : text(name, value);
-  const instant = (name: string, value: unknown): string => {
-    const found = text(name, value);
-    if (!INSTANT.test(found) || Number.isNaN(Date.parse(found))) throw new Error(`${name} is no RFC 3339 time`);
-    return found;
-  };
-  const uuid = (name: string, value: unknown): string => {
-    const found = text(name, value);
-    if (!UUID.test(found)) throw new Error(`${name} is no UUID`);
-    return found.toLowerCase();
-  };
+  if (headers.cloudEvents_specversion !== '1.0') throw new Error('header cloudEvents_specversion is not 1.0');
+  const source = checked<string>('source', headers.cloudEvents_source, serviceProblem);
+  const recordedAt = checked<string>('time', headers.cloudEvents_time, instantProblem);
+  const attempt = checked<number>('header cloudEvents_attempt', headers.cloudEvents_attempt, attemptProblem);
+  const replyTo = optional<string>('reply_to', wire.replyTo, serviceProblem);
 
-  if (headers.cloudEvents_specversion !== '1.0') throw new Error(`header cloudEvents_specversion is not 1.0`);
-  const type = text('type', headers.cloudEvents_type);
-  const source = text('source', headers.cloudEvents_source);
-  const time = instant('time', headers.cloudEvents_time);
-  const attempt = headers.cloudEvents_attempt;
-  if (!Number.isSafeInteger(attempt) || (attempt as number) < 0)
-    throw new Error('header cloudEvents_attempt is no whole number');
-  const replyTo = optional('reply_to', wire.replyTo);
-
-  if (type === RECEIPT_TYPE) {
-    const messageId = uuid('correlation_id', headers[CORRELATION_HEADER] ?? wire.correlationId);
-    const receipt = readReceipt(wire.body, messageId, attempt as number);
+  if (headers.cloudEvents_type === RECEIPT_TYPE) {
+    const about = headers[CORRELATION_HEADER] ?? wire.correlationId;
+    const messageId = checked<string>('correlation_id', about, uuidProblem).toLowerCase();
+    const receipt = readReceipt(wire.body, messageId, attempt);
     if (receipt.consumer !== source) throw new Error(`a receipt of ${receipt.consumer} came from ${source}`);
     return { kind: 'receipt', to, receipt };
   }
-  const id = uuid('id', headers.cloudEvents_id);
-  if (type === CANCEL_TYPE) {
-    return {
-      kind: 'cancel',
-      messageId: id,
-      source,
-      recordedAt: time,
-      attempt: attempt as number,
-      replyTo: text('reply_to', replyTo),
-    };
+  const id = checked<string>('id', headers.cloudEvents_id, uuidProblem).toLowerCase();
+  if (headers.cloudEvents_type === CANCEL_TYPE) {
+    const asker = checked<string>('reply_to', replyTo, serviceProblem);
+    return { kind: 'cancel', messageId: id, source, recordedAt, attempt, replyTo: asker };
   }
-  const deadlineAt = headers.cloudEvents_expirytime;
   return {
     kind: 'message',
     message: {
       id,
-      type,
+      type: checked('type', headers.cloudEvents_type, typeProblem),
       source,
-      key: optional('subject', headers.cloudEvents_subject),
+      key: optional('subject', headers.cloudEvents_subject, shortTextProblem),
       payload: wire.body,
-      headers: handedHeaders(headers),
-      recordedAt: time,
+      headers: boundedHeaders(headers),
+      recordedAt,
     },
-    attempt: attempt as number,
-    deadlineAt: deadlineAt === undefined ? undefined : instant('expirytime', deadlineAt),
+    attempt,
+    deadlineAt: optional('expirytime', headers.cloudEvents_expirytime, instantProblem),
     replyTo,
   };
+}
+
+/** More than any writer of ours sends; handlers record them with what they add. */
+const MAX_HANDED_BYTES = 16 * 1024;
+
+function boundedHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
+  const handed = handedHeaders(headers);
+  for (const name of [CORRELATION_HEADER, CAUSATION_HEADER]) optional(name, handed[name], shortTextProblem);
+  let bytes = 0;
+  for (const [name, value] of Object.entries(handed)) bytes += Buffer.byteLength(name) + Buffer.byteLength(value);
+  if (bytes > MAX_HANDED_BYTES) throw new Error(`the headers take ${bytes} bytes, at most ${MAX_HANDED_BYTES} may`);
+  return handed;
 }
 
 /** What a handler may see: the user's own headers, correlation and trace context; text only. */
 export function handedHeaders(headers: Readonly<Record<string, unknown>>): Record<string, string> {
   const kept = [CORRELATION_HEADER, CAUSATION_HEADER];
   const entries = Object.entries(headers).filter(
-    ([name, value]) => typeof value === 'string' && (kept.includes(name) || !isReservedHeader(name)),
+    ([name, value]) =>
+      headerValueProblem(value) === undefined &&
+      headerNameProblem(name) === undefined &&
+      (kept.includes(name) || !isReservedHeader(name)),
   );
   return Object.fromEntries(entries) as Record<string, string>;
 }
 
-/** The JSON of a receipt, as §4 has it. Parts that are too large are replaced, never cut in the middle. */
+/** The JSON of a receipt. Parts that cannot travel are replaced, never cut in the middle: the verdict gets home. */
 function receiptBody(receipt: Receipt): string {
   const { messageId: _, ...body } = receipt;
-  if ('reason' in body && body.reason) body.reason = boundedReason(body.reason);
-  if ('result' in body && JSON.stringify(body.result ?? null).length > MAX_RECEIPT_PART) delete body.result;
+  if ('reason' in body) body.reason = boundedReason(body.reason).reason;
+  if ('result' in body) {
+    const part = travellingPart(body.result);
+    if (part.problem === undefined) body.result = part.value;
+    else delete body.result;
+  }
   return JSON.stringify(body);
 }
 
-/** The reason in its bounds: texts clipped, oversized details left out and said so. */
-export function boundedReason(reason: Reason): Reason {
-  const details =
-    reason.details === undefined || JSON.stringify(reason.details).length <= MAX_RECEIPT_PART
-      ? reason.details
-      : { omitted: `larger than ${MAX_RECEIPT_PART} characters` };
-  return {
-    code: clip(reason.code, 255),
-    ...(reason.message !== undefined && { message: clip(reason.message, MAX_ERROR_TEXT) }),
-    ...(details !== undefined && { details }),
-  };
-}
-
+/**
+ * The verdict counts; reason and result are extras. If they hold what must not be read, the answer is read without them:
+ * its sender would send the same again, and again.
+ */
 function readReceipt(body: string, messageId: string, attempt: number): Receipt {
-  const value = readJson(body) as Record<string, unknown> | null;
+  const value = looseJson(body) as Record<string, unknown> | null;
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('the receipt is no object');
-  const { verdict, consumer, recordedAt, payloadHash, reason, result, retryAfterMs } = value;
-  if (typeof consumer !== 'string' || typeof recordedAt !== 'string' || Number.isNaN(Date.parse(recordedAt))) {
-    throw new Error('the receipt lacks consumer or recordedAt');
-  }
-  const about = payloadHash === undefined ? undefined : readHash(payloadHash);
-  const answer = { messageId, consumer, attempt, recordedAt, ...(about !== undefined && { payloadHash: about }) };
-  switch (verdict) {
-    case 'accepted':
+  const consumer = checked<string>('consumer of the receipt', value.consumer, serviceProblem);
+  const recordedAt = checked<string>('recordedAt of the receipt', value.recordedAt, instantProblem);
+  const payloadHash = optional<string>('payloadHash of the receipt', value.payloadHash, hashProblem);
+  const answer = { messageId, consumer, attempt, recordedAt, ...(payloadHash !== undefined && { payloadHash }) };
+  switch (value.verdict) {
+    case 'accepted': {
       // Nothing is accepted unseen.
-      return { ...answer, verdict, payloadHash: readHash(payloadHash), ...(result !== undefined && { result }) };
-    case 'rejected':
-    case 'unprocessable':
-      return { ...answer, verdict, reason: readReason(reason) };
-    case 'deferred':
+      const about = checked<string>('payloadHash of the receipt', payloadHash, hashProblem);
+      const result = travellingPart(value.result);
       return {
         ...answer,
-        verdict,
-        reason: readReason(reason),
+        verdict: 'accepted',
+        payloadHash: about,
+        ...(result.problem === undefined && result.value !== undefined && { result: result.value }),
+      };
+    }
+    case 'rejected':
+    case 'unprocessable':
+      return { ...answer, verdict: value.verdict, reason: boundedReason(value.reason).reason };
+    case 'deferred': {
+      const { retryAfterMs } = value;
+      return {
+        ...answer,
+        verdict: 'deferred',
+        reason: boundedReason(value.reason).reason,
         ...(typeof retryAfterMs === 'number' && retryAfterMs >= 0 && { retryAfterMs }),
       };
+    }
     default:
       throw new Error('the receipt has no known verdict');
   }
-}
-
-function readHash(value: unknown): string {
-  if (typeof value !== 'string' || !SHA_256.test(value))
-    throw new Error('the receipt does not say to what content it is');
-  return value;
-}
-
-function readReason(value: unknown): Reason {
-  const reason = value as Partial<Reason> | null | undefined;
-  if (typeof reason?.code !== 'string' || reason.code === '') throw new Error('the receipt lacks a reason code');
-  return boundedReason({
-    code: reason.code,
-    ...(typeof reason.message === 'string' && { message: reason.message }),
-    ...(reason.details !== undefined && { details: reason.details }),
-  });
 }
 
 /** `message → consumer`, for maps and logs. */

@@ -36,7 +36,8 @@ export type OutboxEvent =
   | ({ event: 'inbox.unprocessable'; type: string; code: string; problem: string } & Ids)
   | ({ event: 'inbox.collision'; source: string } & Ids)
   | ({ event: 'inbox.result-dropped'; type: string; problem: string } & Ids)
-  | { event: 'inbox.malformed'; problem: string }
+  | ({ event: 'inbox.reason-replaced'; type: string; problem: string } & Ids)
+  | { event: 'inbox.malformed'; problem: string; messageId?: string; source?: string }
   | ({ event: 'inbox.quarantined'; problem: string } & Ids)
   // the machinery
   | { event: 'relay.failed'; step: string; error: string }
@@ -57,6 +58,7 @@ const WARNING: readonly OutboxEventName[] = [
   'follow-up.failed',
   'inbox.deferred',
   'inbox.result-dropped',
+  'inbox.reason-replaced',
   'relay.failed',
   'transport.not-ready',
   'transport.trouble',

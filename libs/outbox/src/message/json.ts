@@ -20,6 +20,19 @@ export function readJson(text: string): unknown {
   }
 }
 
+/**
+ * Reads JSON that came from outside, whatever its keys and depth: for those parts only that are looked at one by one.
+ * @throws SyntaxError with the reason, never with the text
+ */
+export function looseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // eslint-disable-next-line preserve-caught-error -- V8 quotes the text in its message, and payloads never reach a log
+    throw new SyntaxError('is not valid JSON');
+  }
+}
+
 function depthOf(text: string): number {
   let depth = 0;
   let deepest = 0;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type ClassConstructor, plainToInstance } from 'class-transformer';
+import { type ClassConstructor, instanceToPlain, plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
 import { InvalidMessageError } from '../errors';
 import type { ContractClass, MessageContract } from './contract';
@@ -7,6 +7,10 @@ import { readJson } from './json';
 
 /**
  * Checks a message against its contract and writes it as the JSON text that is stored and sent, byte for byte.
+ *
+ * Written is what `JSON.stringify` makes of it, in the form that class-transformer's decorators on the contract ask for:
+ * a field with `@Exclude()` is left out. Refused is what would not arrive as it is: what JSON leaves out or changes without
+ * a word (NaN, a Map, a function), and what a receiver refuses to read.
  * @param data an instance of the contract or a plain literal
  * @throws InvalidMessageError if it breaks the contract, is no JSON object or is larger than `maxBytes`
  * @param carried what the transport can carry, in bytes
@@ -17,17 +21,7 @@ export async function writePayload(
   maxBytes: number,
   carried = Infinity,
 ): Promise<string> {
-  let text: string | undefined;
-  try {
-    text = JSON.stringify(data);
-  } catch (error) {
-    throw new InvalidMessageError(
-      `A '${contract.type}' message cannot be written as JSON: is it circular, or does it hold a BigInt?`,
-      [],
-      { cause: error },
-    );
-  }
-  if (!text?.startsWith('{')) throw new InvalidMessageError(`A '${contract.type}' message must be a JSON object.`, []);
+  const text = withoutExcluded(contract, plainText(contract, data));
   const bytes = Buffer.byteLength(text);
   if (bytes > maxBytes) {
     throw new InvalidMessageError(
@@ -42,7 +36,7 @@ export async function writePayload(
     );
   }
   // What the receiver will see is the text, so the text is what is checked: a Date becomes a string, undefined vanishes.
-  const { violations } = await check(contract.contract, JSON.parse(text));
+  const { violations } = await readable(contract, () => check(contract.contract, JSON.parse(text) as object));
   if (violations.length > 0) {
     throw new InvalidMessageError(
       `A '${contract.type}' message breaks its contract ${contract.contract.name}: ${violations.join('; ')}.`,
@@ -50,6 +44,77 @@ export async function writePayload(
     );
   }
   return text;
+}
+
+function plainText(contract: MessageContract, data: object): string {
+  const lost: string[] = [];
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(data, function (this: unknown, name, value: unknown) {
+      const problem = lostInJson((this as Record<string, unknown>)[name], value, Array.isArray(this));
+      if (problem !== undefined) lost.push(`${name === '' ? 'the message' : `'${name}'`} ${problem}`);
+      return value;
+    });
+  } catch (error) {
+    throw new InvalidMessageError(
+      `A '${contract.type}' message cannot be written as JSON: is it circular, or does it hold a BigInt?`,
+      [],
+      { cause: error },
+    );
+  }
+  if (lost.length > 0)
+    throw new InvalidMessageError(`A '${contract.type}' message cannot travel as it is: ${lost.join('; ')}.`, lost);
+  if (!text?.startsWith('{')) throw new InvalidMessageError(`A '${contract.type}' message must be a JSON object.`, []);
+  return text;
+}
+
+/** What JSON would write as something else, or not at all, without a word. @param given before its `toJSON` was asked */
+function lostInJson(given: unknown, value: unknown, inArray: boolean): string | undefined {
+  if (given instanceof Date && Number.isNaN(given.getTime())) return 'is an invalid Date, which JSON writes as null';
+  switch (typeof value) {
+    case 'number':
+      return Number.isFinite(value) ? undefined : `is ${value}, which JSON writes as null`;
+    case 'function':
+    case 'symbol':
+      return `is a ${typeof value}, which JSON leaves out`;
+    case 'undefined':
+      return inArray ? 'is undefined in an array, which JSON writes as null' : undefined;
+    case 'object':
+      for (const kind of [Map, Set, WeakMap, WeakSet, Promise])
+        if (value instanceof kind) return `is a ${kind.name}, which JSON writes as {}`;
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** class-transformer knows what does not belong into JSON. @throws InvalidMessageError if it cannot work with this object */
+function withoutExcluded(contract: MessageContract, text: string): string {
+  try {
+    const fields = Object.getOwnPropertyDescriptors(readJson(text));
+    return JSON.stringify(instanceToPlain(Object.create(contract.contract.prototype as object, fields)));
+  } catch (error) {
+    throw unreadable(contract, error);
+  }
+}
+
+async function readable<T>(contract: MessageContract, read: () => Promise<T>): Promise<T> {
+  try {
+    return await read();
+  } catch (error) {
+    throw unreadable(contract, error);
+  }
+}
+
+/** The receiver reads by the same means, and would fail as well: again and again. */
+function unreadable(contract: MessageContract, error: unknown): InvalidMessageError {
+  const why =
+    error instanceof SyntaxError ? error.message : 'a field has a name that means something else to JavaScript';
+  return new InvalidMessageError(
+    `A '${contract.type}' message could not be read by its receiver: ${why}. Send free-form data as text.`,
+    [why],
+    { cause: error },
+  );
 }
 
 /**
@@ -71,6 +136,19 @@ export async function readPayload(contract: ContractClass, text: string): Promis
   return instance;
 }
 
+/**
+ * A payload of our own row, for a follow-up. Not checked again: it was when it was recorded, by the contract of that day, and
+ * today's must not stand between a customer and the refund. If the class cannot be filled with it, it is handed over as it is.
+ */
+export function restorePayload(contract: ContractClass, text: string): object {
+  const value = JSON.parse(text) as object;
+  try {
+    return plainToInstance(contract as ClassConstructor<object>, value);
+  } catch {
+    return value;
+  }
+}
+
 /** What makes two messages with one id the same message: type and body bytes. */
 export function contentHash(type: string, payload: string): string {
   return payloadHash(type, payload).toString('hex');
@@ -89,8 +167,13 @@ async function check(contract: ContractClass, value: object): Promise<{ instance
 }
 
 function describe(error: ValidationError, path = ''): string[] {
-  const here = Object.values(error.constraints ?? {}).map((constraint) => `${path}${constraint}`);
+  const here = Object.entries(error.constraints ?? {}).map(([name, constraint]) => `${path}${constraint}${hint(name)}`);
   return [...here, ...(error.children ?? []).flatMap((child) => describe(child, `${path}${error.property}.`))];
+}
+
+/** In JSON a date is text, and only `@Type` makes it a Date again. */
+function hint(constraint: string): string {
+  return constraint === 'isDate' ? ' (beside @IsDate() write @Type(() => Date): it travels as text)' : '';
 }
 
 /** class-validator calls an object of a class without constraints invalid; for a contract it is simply an empty one. */

@@ -1,3 +1,5 @@
+import { readJson } from './json';
+
 /** The consumer's final answer. It is stored in the inbox, never changes, and is replayed to every duplicate. */
 export type Verdict = 'accepted' | 'rejected';
 
@@ -49,16 +51,76 @@ export function isVerdict(receipt: Receipt): receipt is VerdictReceipt {
   return receipt.verdict === 'accepted' || receipt.verdict === 'rejected';
 }
 
-/** Longest reason or result that travels in a receipt, in characters of JSON. */
+/** Longest result, or details of a reason, that travels in a receipt, in characters of JSON. */
 export const MAX_RECEIPT_PART = 8 * 1024;
 /** Longest error text stored with a delivery or sent in a receipt. */
 export const MAX_ERROR_TEXT = 2 * 1024;
+const MAX_CODE = 255;
+/** Stands where a handler rejected without a code that can travel. */
+export const UNSPECIFIED = 'UNSPECIFIED';
 
-/** The error as one line of bounded length, without stack. Never pass payloads through here. */
+/** A part of a receipt as its reader will see it, or why it cannot be read. Never throws. */
+export function travellingPart(
+  value: unknown,
+): { readonly value: unknown; readonly problem?: undefined } | { readonly problem: string } {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value) as string | undefined;
+  } catch {
+    return { problem: 'cannot be written as JSON: is it circular, or does it hold a BigInt?' };
+  }
+  if (text === undefined) return { value: undefined };
+  if (text.length > MAX_RECEIPT_PART) return { problem: `is larger than ${MAX_RECEIPT_PART} characters of JSON` };
+  try {
+    return { value: readJson(text) };
+  } catch (error) {
+    return { problem: (error as Error).message };
+  }
+}
+
+/**
+ * Any reason as one that travels, is stored and can be read again: what cannot is replaced by a stand-in that says so.
+ * Never throws, for a rejection must get home, whatever was wrong with its reason.
+ * @returns `problem` says what was replaced
+ */
+export function boundedReason(given: unknown): { readonly reason: Reason; readonly problem?: string } {
+  const { code, message, details } = (typeof given === 'object' && given !== null ? given : {}) as Partial<
+    Record<keyof Reason, unknown>
+  >;
+  const codeText = typeof code === 'string' ? clip(storable(code), MAX_CODE) : '';
+  const part = travellingPart(details);
+  const problems = [
+    ...(codeText === '' ? ['the reason is no text, or empty'] : []),
+    ...(part.problem === undefined ? [] : [`the details: ${part.problem}`]),
+  ];
+  const shown = part.problem === undefined ? part.value : { omitted: part.problem };
+  const reason: Reason = {
+    code: codeText || UNSPECIFIED,
+    ...(typeof message === 'string' && { message: clip(storable(message), MAX_ERROR_TEXT) }),
+    ...(shown !== undefined && { details: shown }),
+  };
+  return problems.length === 0 ? { reason } : { reason, problem: problems.join('; ') };
+}
+
+/** The error as one line of bounded length, without stack. Never pass payloads through here. Never throws. */
 export function errorText(error: unknown): string {
-  const text =
-    error instanceof Error ? (error.message ? `${error.name}: ${error.message}` : error.name) : String(error);
-  return clip(text.replaceAll('\u0000', ''), MAX_ERROR_TEXT);
+  return clip(storable(described(error)), MAX_ERROR_TEXT);
+}
+
+/** Anything can be thrown, also what cannot be made a text. */
+function described(error: unknown): string {
+  try {
+    if (!(error instanceof Error)) return String(error);
+    const { name, message } = error;
+    return message ? `${String(name)}: ${String(message)}` : String(name);
+  } catch {
+    return 'something was thrown that cannot be described';
+  }
+}
+
+/** Without what a column does not hold: NUL, and halves of surrogate pairs. */
+function storable(text: string): string {
+  return text.replaceAll('\u0000', '').replaceAll(/\p{Surrogate}/gu, '\uFFFD');
 }
 
 /** At most `limit` UTF-8 bytes, cut at a character. */

@@ -5,24 +5,60 @@ import type { Monitor } from '../ports/monitor';
 /** Called for every event a person should look at. May be asynchronous; its failure is logged and changes nothing. */
 export type OnAlarm = (event: OutboxEvent) => void | Promise<void>;
 
-/** Counts every event, logs those worth a line, and calls `onAlarm` for those that need a person. */
+/** What a stranger can bring about, as often as he likes: so many lines and alarms of each in a minute, the rest is counted. */
+const STRANGERS: readonly OutboxEventName[] = [
+  'inbox.malformed',
+  'inbox.quarantined',
+  'inbox.unprocessable',
+  'receipt.untrusted',
+  'receipt.refused',
+];
+const LINES_PER_MINUTE = 20;
+const MINUTE_MS = 60_000;
+
+/**
+ * Counts every event, logs those worth a line, and calls `onAlarm` for those that need a person. Of what strangers can
+ * cause it says the first ones of every minute, and with the next one how many were left unsaid.
+ */
 export class LoggingMonitor implements Monitor {
   private readonly logger = new Logger('Outbox');
   private readonly counts = new Map<OutboxEventName, number>();
+  private readonly minutes = new Map<OutboxEventName, { ends: number; said: number; unsaid: number }>();
 
-  constructor(private readonly onAlarm: OnAlarm | undefined) {}
+  /** @param now milliseconds of a clock that never jumps */
+  constructor(
+    private readonly onAlarm: OnAlarm | undefined,
+    private readonly now: () => number = () => performance.now(),
+  ) {}
 
   record(event: OutboxEvent): void {
     this.counts.set(event.event, (this.counts.get(event.event) ?? 0) + 1);
     const level = levelOf(event);
     if (level === 'count') return;
-    if (level === 'alarm') this.alarm(event);
+    if (level === 'alarm') this.alarmUnlessFlooded(event);
     else this.logger[level](line(event));
   }
 
   /** How often each event happened in this process. */
   counters(): Readonly<Partial<Record<OutboxEventName, number>>> {
     return Object.fromEntries(this.counts);
+  }
+
+  private alarmUnlessFlooded(event: OutboxEvent): void {
+    if (!STRANGERS.includes(event.event)) return this.alarm(event);
+    const now = this.now();
+    let minute = this.minutes.get(event.event);
+    if (!minute || now >= minute.ends) {
+      const unsaid = minute?.unsaid ?? 0;
+      if (unsaid > 0)
+        this.logger.warn(`${event.event}: ${unsaid} more since the last line, see OutboxMonitor.counters()`);
+      minute = { ends: now + MINUTE_MS, said: 0, unsaid: 0 };
+      this.minutes.set(event.event, minute);
+    }
+    if (minute.said < LINES_PER_MINUTE) {
+      minute.said++;
+      this.alarm(event);
+    } else minute.unsaid++;
   }
 
   private alarm(event: OutboxEvent): void {
@@ -38,9 +74,15 @@ function line({ event, ...fields }: OutboxEvent): string {
   const parts = Object.entries(fields).filter(([, value]) => value !== undefined);
   return [
     event,
-    ...parts.map(
-      ([name, value]) =>
-        `${name}=${typeof value === 'string' && /\s/.test(value) ? JSON.stringify(value) : String(value)}`,
-    ),
+    ...parts.map(([name, value]) => `${name}=${typeof value === 'string' ? quoted(value) : String(value)}`),
   ].join(' ');
+}
+
+/** What steers a terminal, or turns the direction of what it shows, is written out: error texts come from everywhere. */
+function quoted(text: string): string {
+  if (!/[\s\p{C}]/u.test(text)) return text;
+  return JSON.stringify(text).replaceAll(
+    /\p{C}/gu,
+    (char) => `\\u${char.codePointAt(0)!.toString(16).padStart(4, '0')}`,
+  );
 }

@@ -10,6 +10,7 @@ import { type ContractClass, contractOf, type MessageContract } from '../message
 import { type ClaimedDelivery, EVERYBODY, isFinal, LISTENERS_HEADER } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';
 import { isReservedHeader } from '../message/envelope';
+import { headerNameProblem, headerValueProblem, shortTextProblem, uuidProblem } from '../message/fields';
 import { writePayload } from '../message/payload';
 import type { Clock, Random } from '../ports/clock';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
@@ -50,7 +51,6 @@ export interface OutboxSettings {
 }
 
 const MAX_HEADER_BYTES = 4 * 1024;
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 
 /**
  * Records messages in the caller's transaction, and tells what became of them.
@@ -140,7 +140,7 @@ export class Outbox<Tx = EntityManager> {
 
   /** Where a message stands; undefined if it is unknown or was pruned. */
   async status(id: string): Promise<MessageStatus | undefined> {
-    const deliveries = UUID.test(id) ? await this.store.find(id) : [];
+    const deliveries = uuidProblem(id) === undefined ? await this.store.find(id) : [];
     return deliveries.length > 0 ? statusOf(id, deliveries) : undefined;
   }
 
@@ -176,7 +176,7 @@ export class Outbox<Tx = EntityManager> {
   }
 
   private async deliveriesOf(id: string, to: string | undefined, transaction?: Tx): Promise<DeliveryRecord[]> {
-    const all = UUID.test(id) ? await this.store.find(id, transaction) : [];
+    const all = uuidProblem(id) === undefined ? await this.store.find(id, transaction) : [];
     const found = to === undefined ? all : all.filter(({ consumer }) => consumer === to);
     if (found.length === 0) {
       throw new UnknownDeliveryError(
@@ -200,7 +200,8 @@ export class Outbox<Tx = EntityManager> {
   private async draft(contract: MessageContract, data: object, options: AddOptions<Tx>): Promise<Draft> {
     const { settings } = this;
     const id = options.id ?? this.random.id();
-    if (!UUID.test(id)) throw new InvalidMessageError(`The message id must be a UUID, not '${id.slice(0, 64)}'.`, []);
+    if (uuidProblem(id) !== undefined)
+      throw new InvalidMessageError(`The message id must be a UUID, not '${id.slice(0, 64)}'.`, []);
     const delayMs = options.delay === undefined ? 0 : toMs(options.delay);
     if (delayMs === undefined)
       throw new InvalidMessageError(
@@ -214,15 +215,17 @@ export class Outbox<Tx = EntityManager> {
         [],
       );
     }
+    const payload = await writePayload(contract, data, settings.maxPayloadBytes, settings.maxBodyBytes?.());
     const key = contract.keyOf(data);
-    if (key !== undefined && key.length > 255)
-      throw new InvalidMessageError(`The key of a '${contract.type}' message is longer than 255 characters.`, []);
+    const keyProblem = key === undefined ? undefined : shortTextProblem(key);
+    if (keyProblem !== undefined)
+      throw new InvalidMessageError(`The key of a '${contract.type}' message ${keyProblem}.`, [`key ${keyProblem}`]);
     return {
       id: id.toLowerCase(),
       type: contract.type,
       source: settings.service,
       key,
-      payload: await writePayload(contract, data, settings.maxPayloadBytes, settings.maxBodyBytes?.()),
+      payload,
       headers: {
         ...conversationHeaders(),
         ...checkedHeaders(options.headers),
@@ -289,7 +292,8 @@ function statusOf(id: string, deliveries: readonly DeliveryRecord[]): MessageSta
 
 function checkedHeaders(headers: Record<string, string> = {}): Record<string, string> {
   for (const [name, value] of Object.entries(headers)) {
-    if (typeof value !== 'string') throw new InvalidMessageError(`Header '${name}' must be a string.`, []);
+    const problem = headerNameProblem(name) ?? headerValueProblem(value);
+    if (problem !== undefined) throw new InvalidMessageError(`Header '${name.slice(0, 64)}' ${problem}.`, [problem]);
     if (isReservedHeader(name))
       throw new InvalidMessageError(
         `Header '${name}' is reserved: 'cloudEvents_', 'outbox_' and 'x-' belong to the library and the broker.`,

@@ -9,7 +9,7 @@ import {
   type StoredAnswer,
   type Waits,
 } from '../message/delivery';
-import { readPayload } from '../message/payload';
+import { restorePayload } from '../message/payload';
 import { errorText } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import type { HandlerRegistry } from '../ports/handlers';
@@ -81,7 +81,7 @@ export class FollowUpRunner implements FollowUps {
       result,
     };
     try {
-      const payload = await readPayload(followUp.contract, message.payload);
+      const payload = restorePayload(followUp.contract, message.payload);
       await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, (signal) =>
         inConversation(message, () => followUp.run(payload, { ...told, signal })),
       );

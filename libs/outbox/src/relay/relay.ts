@@ -64,7 +64,7 @@ export class Relay {
   async runOnce(): Promise<number> {
     const limit = Math.min(this.window.claimable(), this.rate.claimable(), CLAIM_LIMIT);
     if (!this.transport.ready || limit <= 0) return 0;
-    const { service: source, leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
+    const { leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
     const leaseToken = this.random.token();
     const publishBefore = this.clock.monotonic() + leaseMs - this.transport.publishTimeoutMs;
     const { deliveries, parked } = await this.store.claim({
@@ -74,7 +74,6 @@ export class Relay {
       except: this.window.full(),
       maxFollowUpAttempts,
       giveUpAfterMs,
-      source,
     });
     for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });
     for (const delivery of deliveries) {

@@ -99,6 +99,21 @@ describe('a request', () => {
     expect([counts(orders), counts(users)]).toEqual([{}, { 'refunded OUT_OF_STOCK': 1 }]);
   });
 
+  it.each([
+    ['an empty reason', '', undefined, 'UNSPECIFIED'],
+    ['a number for a reason', 7, undefined, 'UNSPECIFIED'],
+    ['details that no reader takes', 'NO', JSON.parse('{"__proto__":{"a":1}}'), 'NO'],
+    ['details that are no JSON', 'NO', { n: 1n }, 'NO'],
+  ])('that is rejected with %s is compensated once all the same', async (_, reason, details, told) => {
+    const { system, users, orders } = await shop(() => {
+      throw new MessageRejected(reason as string, details);
+    });
+    await users.add(OrderRequested, order);
+    await system.drain();
+    expect(counts(users)).toEqual({ [`refunded ${told}`]: 1 });
+    expect(eventsOf(orders)).toContain('inbox.reason-replaced');
+  });
+
   it('goes with its transaction: rolled back, it never existed', async () => {
     const { system, users, orders } = await shop();
     const work = users.transactions.run(async () => {
@@ -323,6 +338,19 @@ describe('a follow-up', () => {
     await users.operations.retry(id);
     await system.drain();
     expect([await stateOf(users, id), counts(users)]).toEqual([['completed'], { completed: 1 }]);
+  });
+
+  it('is not stopped by a contract that was tightened after its message was recorded', async () => {
+    const { system, orders, users } = await shop(() => {
+      throw new MessageRejected('NO');
+    });
+    orders.crash();
+    await users.add(OrderRequested, order);
+    users.crash();
+    await orders.start();
+    await users.start([compensate(StricterOrderRequested, (_, context) => count(context, 'refunded'))]);
+    await system.drain();
+    expect(counts(users)).toEqual({ refunded: 1 });
   });
 
   it('that this process lacks is left to one that has it (R13)', async () => {

@@ -1,7 +1,7 @@
 import type { AddressInfo, Server, Socket } from 'node:net';
 import type { ServerTCP } from '@nestjs/microservices';
 import type { Codec } from '../../message/codec';
-import type { CancelEnvelope, MalformedEnvelope, MessageEnvelope } from '../../message/envelope';
+import { type CancelEnvelope, malformed, type MalformedEnvelope, type MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import type { Endpoint, Reaction } from '../../ports/transport';
@@ -143,10 +143,6 @@ function toReply(reaction: Reaction, codec: Codec): Reply {
 function isLoopback(server: Server): boolean {
   const { address } = server.address() as AddressInfo;
   return address === '::1' || address.startsWith('127.');
-}
-
-function malformed(problem: string): MalformedEnvelope {
-  return { kind: 'malformed', problem };
 }
 
 /** A ServerTCP that reports instead of logging, and takes calls only: an event has no reply. */

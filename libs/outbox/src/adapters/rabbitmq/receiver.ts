@@ -1,7 +1,13 @@
 import type { ConsumeMessage } from 'amqplib';
 import type { PublishOutcome } from '../../message/delivery';
 import type { Codec, Expected } from '../../message/codec';
-import { type Envelope, type MalformedEnvelope, type ReceiptEnvelope, untrusted } from '../../message/envelope';
+import {
+  type Envelope,
+  malformed,
+  type MalformedEnvelope,
+  type ReceiptEnvelope,
+  untrusted,
+} from '../../message/envelope';
 import { errorText, type Receipt } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import type { Monitor } from '../../ports/monitor';
@@ -83,7 +89,7 @@ export class Receiver {
       const problem = senderProblem(envelope, message.properties.userId, this.settings.users);
       return problem === undefined ? envelope : untrusted(envelope, service, problem);
     } catch (error) {
-      return { kind: 'malformed', problem: errorText(error) };
+      return malformed(errorText(error));
     }
   }
 

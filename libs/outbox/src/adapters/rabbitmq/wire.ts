@@ -20,7 +20,7 @@ export function toProperties(wire: WireEnvelope, user: string | undefined): Opti
     appId: wire.appId,
     correlationId: wire.correlationId,
     replyTo: wire.replyTo,
-    timestamp: Number.isSafeInteger(wire.timestamp) ? wire.timestamp : undefined,
+    timestamp: isTimestamp(wire.timestamp) ? wire.timestamp : undefined,
     contentType: 'application/json',
     persistent: true,
     userId: user,
@@ -68,6 +68,8 @@ export function publishProblem(
     const value = properties[name];
     if (value !== undefined && isTooLong(value)) return tooLong(name);
   }
+  if (properties.timestamp !== undefined && !isTimestamp(properties.timestamp))
+    return 'timestamp is no whole number of seconds since 1970';
   const headers = (properties.headers ?? {}) as Record<string, unknown>;
   let total = 0;
   for (const name of Object.keys(headers)) {
@@ -75,10 +77,16 @@ export function publishProblem(
     if (ROUTING_HEADERS.includes(name)) return `a header may not be named '${name}': the broker would route by it`;
     const nameBytes = Buffer.byteLength(name);
     if (nameBytes > MAX_SHORT_STRING_BYTES) return tooLong('a header name');
-    if (typeof value !== 'string' && typeof value !== 'number') return `header '${name}' is neither text nor number`;
+    if (typeof value !== 'string' && !Number.isFinite(value))
+      return `header '${name}' is neither text nor a finite number`;
     total += nameBytes + Buffer.byteLength(String(value)) + 16; // 16: more than any length and type mark takes
   }
   return total > MAX_HEADER_BYTES ? `the headers take ${total} bytes, at most ${MAX_HEADER_BYTES} may` : undefined;
+}
+
+/** AMQP has 64 bits without a sign; amqplib throws at anything else, half way through the frame. */
+function isTimestamp(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isTooLong(text: string): boolean {

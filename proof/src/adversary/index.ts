@@ -1,1 +1,0 @@
-export { type AdversarySummary, proveAdversary } from './prove-adversary';
