@@ -32,6 +32,11 @@ export class FrameReader {
     return this.length !== undefined || this.digits !== '';
   }
 
+  /** Bytes of memory that the frame under way takes. */
+  get held(): number {
+    return this.kept.length;
+  }
+
   /** @throws BrokenFrameError as soon as no frame can come of it; the reader is of no use then */
   push(bytes: Uint8Array): string[] {
     const texts: string[] = [];
