@@ -18,7 +18,7 @@ const common = {
     '<rootDir>/bench',
     '<rootDir>/docs',
   ],
-  modulePathIgnorePatterns: ['/dist/'],
+  modulePathIgnorePatterns: ['/dist/', '/tools/package/starters/', '<rootDir>/examples/'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -164,6 +164,7 @@ describe('the TypeScript blocks of the documents', () => {
     const { options } = ts.convertCompilerOptionsFromJson(
       {
         ...base.compilerOptions,
+        isolatedModules: true, // as what `nest new` makes has it
         composite: false,
         declaration: false,
         declarationMap: false,
