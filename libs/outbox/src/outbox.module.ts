@@ -15,7 +15,7 @@ import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef, ModulesC
 import { getDataSourceToken, getRepositoryToken } from '@nestjs/typeorm';
 import type { Pool } from 'pg';
 import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
-import { PostgresStore, poolFrom } from './adapters/postgres';
+import { endPool, PostgresStore, poolFrom } from './adapters/postgres';
 import { SystemClock } from './adapters/system/system-clock';
 import { SystemRandom } from './adapters/system/system-random';
 import { HandlerExplorer } from './discovery/handler-explorer';
@@ -251,7 +251,7 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
 
   async onApplicationShutdown(): Promise<void> {
     if (this.started) await this.runtime.stop();
-    await this.pool.end();
+    await endPool(this.pool);
   }
 
   private async boot(): Promise<void> {

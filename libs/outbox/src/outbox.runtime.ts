@@ -60,6 +60,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   private malformed = 0;
   private prepared = false;
   private preparing: Promise<void> | undefined;
+  private stopConsumingTook = 0;
 
   constructor(private readonly parts: RuntimeParts<Tx>) {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
@@ -140,6 +141,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     );
     this.operations = new OutboxOperations(store, buffer, (id, asked) => this.outbox.cancel(id, asked));
     this.health = new OutboxHealth(store, transport, () => ({
+      claimOverdueMs: this.relay.claimOverdueMs,
       refused: this.malformed + this.receipts.refused,
       returned: this.receipts.returned,
     }));
@@ -177,14 +179,28 @@ export class OutboxRuntime<Tx = EntityManager> {
 
   /** Takes no more envelopes; lets handlers in progress end. */
   async stopConsuming(): Promise<void> {
-    await this.parts.transport.stopConsuming(this.parts.options.shutdownTimeoutMs);
+    const { clock, options, transport } = this.parts;
+    const began = clock.monotonic();
+    await transport.stopConsuming(options.shutdownTimeoutMs);
+    this.stopConsumingTook = clock.monotonic() - began;
   }
 
-  /** Claims nothing more, finishes what is in flight, gives back leases, closes connections. */
+  /**
+   * Claims nothing more, finishes what is in flight, gives back leases, closes connections. What is not finished in time is
+   * left to its lease, as if the process had died: somebody else repeats it.
+   */
   async stop(): Promise<void> {
+    const { clock, options, transport } = this.parts;
+    const leftMs = Math.max(options.shutdownTimeoutMs - this.stopConsumingTook, transport.publishTimeoutMs);
+    let cancel = (): void => {};
+    const over = new Promise<void>((resolve) => (cancel = clock.schedule(leftMs, resolve)));
+    await Promise.race([this.finish(), over]).finally(() => cancel());
+    await transport.close();
+  }
+
+  private async finish(): Promise<void> {
     await this.pruner.stop();
     await this.runner.stop();
-    await this.parts.transport.close();
   }
 
   private endpoint(): Endpoint {

@@ -72,6 +72,14 @@ export class TcpProxy {
     this.conditionsChanged();
   }
 
+  /**
+   * Forgets the connections there are without a word, as a router does, or a machine that lost its power: nothing passes on
+   * them any more, and neither side is told. New ones work.
+   */
+  forget(): void {
+    for (const link of this.links) link.forget();
+  }
+
   /** Passes on what was held back, and goes on. */
   thaw(): void {
     this.frozen.up = this.frozen.down = false;
@@ -135,6 +143,7 @@ class Link {
   /** The end of what the client sent, in which the beginning of a tripwire's bytes may be. */
   private recent = Buffer.alloc(0);
   private mute = false;
+  private forgotten = false;
 
   constructor(
     private readonly client: Socket,
@@ -146,14 +155,14 @@ class Link {
       client,
       server,
       delay,
-      () => conditions.isFrozen('up'),
+      () => this.forgotten || conditions.isFrozen('up'),
       (bytes) => this.passUp(bytes),
     );
     this.down = new Lane(
       server,
       client,
       delay,
-      () => this.mute || conditions.isFrozen('down'),
+      () => this.mute || this.forgotten || conditions.isFrozen('down'),
       (bytes) => client.write(bytes),
     );
     for (const socket of [client, server]) {
@@ -166,6 +175,11 @@ class Link {
   cut(): void {
     this.client.resetAndDestroy();
     this.server.resetAndDestroy();
+  }
+
+  forget(): void {
+    this.forgotten = true;
+    this.conditionsChanged();
   }
 
   conditionsChanged(): void {

@@ -14,6 +14,15 @@ const DATA = ['22', '23'];
 const UNAVAILABLE = ['08', '53', '55', '57', '58', '40', '28', '3D'];
 const READ_ONLY = '25006';
 
+/**
+ * The session is no good any more, whatever the statement: read-only since a failover; ended by the server; lost; a plan
+ * that was made for other columns; a prepared statement that somebody else discarded, or made.
+ */
+const SESSION_FAULTS = [READ_ONLY, '0A000', '26000', '42P05'];
+const SESSION_ENDED = ['57P', '08'];
+/** Of these the server says that it did nothing. Not so if the connection is lost, or the server crashes (57P02). */
+const REFUSED = [...SESSION_FAULTS, '57P01'];
+
 /** The driver and the pool speak of connections without a code. */
 const CONNECTION = /\b(connect(ion|ed)?|pool|time-?out|timed out|client was closed)\b/i;
 
@@ -26,6 +35,17 @@ export function failureOf(error: unknown): Failure {
   // ECONNREFUSED, ENOTFOUND, …: of the operating system
   if (/^E[A-Z_]+$/.test(code)) return 'unavailable';
   return error instanceof Error && CONNECTION.test(error.message) ? 'unavailable' : 'other';
+}
+
+/** On a new connection the same might succeed. */
+export function isSessionFault(error: unknown): boolean {
+  const code = codeOf(error);
+  return SESSION_FAULTS.includes(code) || SESSION_ENDED.some((prefix) => code.startsWith(prefix));
+}
+
+/** A fault of the session that the server noticed before it did anything: what was asked may be asked again, whatever it is. */
+export function isRefusedBySession(error: unknown): boolean {
+  return REFUSED.includes(codeOf(error));
 }
 
 /** The SQLSTATE or the system's code, however the driver's error is wrapped; '' if there is none. */

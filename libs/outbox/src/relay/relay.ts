@@ -33,6 +33,7 @@ const CLAIM_LIMIT = 500;
  */
 export class Relay {
   private readonly window: Window;
+  private claimingSince: number | undefined;
 
   constructor(
     private readonly settings: RelaySettings,
@@ -56,6 +57,11 @@ export class Relay {
     return this.window.inFlight;
   }
 
+  /** For how long claims have been asked for without one that returned. */
+  get claimOverdueMs(): number {
+    return this.claimingSince === undefined ? 0 : Math.round(this.clock.monotonic() - this.claimingSince);
+  }
+
   /**
    * One sweep: claims what is due, as far as window and rate have room, and starts publishing it.
    * @returns how many rows it took; 0 also while the transport is not ready, when nothing is claimed
@@ -67,6 +73,7 @@ export class Relay {
     const { leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
     const leaseToken = this.random.token();
     const publishBefore = this.clock.monotonic() + leaseMs - this.transport.publishTimeoutMs;
+    this.claimingSince ??= this.clock.monotonic();
     const { deliveries, parked } = await this.store.claim({
       limit,
       leaseToken,
@@ -75,6 +82,7 @@ export class Relay {
       maxFollowUpAttempts,
       giveUpAfterMs,
     });
+    this.claimingSince = undefined;
     for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });
     for (const delivery of deliveries) {
       if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);

@@ -1,7 +1,8 @@
 import type { ClientBase, Pool, QueryConfig } from 'pg';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
-import { survivingErrors } from './pool';
+import { isRefusedBySession } from '../../flow/failure';
+import { Connections } from './pool';
 
 /** A statement of the library. */
 export interface Statement {
@@ -56,22 +57,32 @@ const DEFAULT_ISOLATION: Statement = {
  * `QueryFailedError`, with PostgreSQL's `code`. Parameters are never logged nor kept: they hold payloads.
  */
 export class Database {
+  private readonly own: Connections;
   private defaultIsolation: Promise<string> | undefined;
 
   constructor(
-    private readonly pool: Pool,
+    readonly pool: Pool,
     /** False behind a transaction pooler that loses them. */
     private readonly namedStatements: boolean,
+    answerTimeoutMs?: number,
   ) {
-    survivingErrors(pool);
+    this.own = new Connections(pool, answerTimeoutMs);
   }
 
-  /** Not logged: an idle relay asks every second. */
+  /**
+   * Ends in bounded time: with an answer, or with an error. What a session refused is asked again, once, on a new one. What
+   * was never answered is not, since it may have happened: to those who ask it is a failed attempt, and each is safe to
+   * repeat (docs/guarantees.md, F18a).
+   *
+   * Not logged: an idle relay asks every second.
+   */
   async run(statement: Statement, values: readonly unknown[]): Promise<Result> {
     const prepared = statement.prepared !== 'none';
-    if ((await this.isolationByDefault()) === 'read committed')
-      return this.send(this.pool, statement, values, prepared);
-    return this.readingCommitted((client) => this.send(client, statement, values, prepared));
+    const readsCommitted = (await this.isolationByDefault()) === 'read committed';
+    return this.onOwn(statement, (client) => {
+      const send = (): Promise<Result> => this.send(client, statement, values, prepared);
+      return readsCommitted ? send() : readingCommitted(client, send);
+    });
   }
 
   /** @throws TransactionRequiredError if `tx` is not the manager of an open transaction */
@@ -95,9 +106,9 @@ export class Database {
 
   /** Asked once: it belongs to the role and the database, so it is the same on every connection. */
   private async isolationByDefault(): Promise<string> {
-    this.defaultIsolation ??= this.send(this.pool, DEFAULT_ISOLATION, [], false).then(
-      ({ rows }) => rows[0]!.isolation!,
-    );
+    this.defaultIsolation ??= this.onOwn(DEFAULT_ISOLATION, (client) =>
+      this.send(client, DEFAULT_ISOLATION, [], false),
+    ).then(({ rows }) => rows[0]!.isolation!);
     try {
       return await this.defaultIsolation;
     } catch (error) {
@@ -106,23 +117,17 @@ export class Database {
     }
   }
 
-  private async readingCommitted<T>(work: (client: ClientBase) => Promise<T>): Promise<T> {
-    const client = await this.pool.connect();
+  private async onOwn(statement: Statement, work: (client: ClientBase) => Promise<Result>): Promise<Result> {
     try {
-      await client.query('begin isolation level read committed');
-      const result = await work(client);
-      await client.query('commit');
-      return result;
+      return await this.own.use(statement.name, work);
     } catch (error) {
-      await client.query('rollback').catch(() => {}); // a broken connection is not put back: the pool sees to it
-      throw error;
-    } finally {
-      client.release();
+      if (!isRefusedBySession(error)) throw error;
+      return this.own.use(statement.name, work);
     }
   }
 
   private async send(
-    to: Pool | ClientBase,
+    to: ClientBase,
     statement: Statement,
     values: readonly unknown[],
     prepared: boolean,
@@ -142,6 +147,14 @@ export class Database {
       throw failure;
     }
   }
+}
+
+/** On a client of the own pool, which takes none back that failed. */
+async function readingCommitted<T>(client: ClientBase, work: () => Promise<T>): Promise<T> {
+  await client.query('begin isolation level read committed');
+  const result = await work();
+  await client.query('commit');
+  return result;
 }
 
 /** The SQLSTATE of a failed statement. */

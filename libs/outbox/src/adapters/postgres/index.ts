@@ -1,5 +1,5 @@
 export { type MigrationClass, OUTBOX_MIGRATIONS, outboxMigrations } from './migrations';
-export { poolFrom } from './pool';
+export { endPool, poolFrom } from './pool';
 export { PostgresStore, type PostgresStoreOptions } from './postgres-store';
 export { outboxSchemaSql } from './schema';
 export type { TableOptions } from './tables';

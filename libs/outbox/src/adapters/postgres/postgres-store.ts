@@ -14,6 +14,8 @@ export interface PostgresStoreOptions extends TableOptions {
   pool: Pool;
   /** Prepare by name what the library adds to the application's transactions. @default true */
   namedStatements?: boolean;
+  /** How long a statement on the pool may go unanswered. @default 20 s */
+  answerTimeoutMs?: number;
 }
 
 /** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
@@ -24,7 +26,7 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
   /** @throws InvalidOptionsError if schema or prefix are not on the allow-list */
   constructor(options: PostgresStoreOptions) {
     const names = tables(options);
-    const database = new Database(options.pool, options.namedStatements ?? true);
+    const database = new Database(options.pool, options.namedStatements ?? true, options.answerTimeoutMs);
     const inPlace = located(database, options);
     super(database, inPlace, names);
     this.inPlace = inPlace;
