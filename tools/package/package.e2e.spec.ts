@@ -127,4 +127,14 @@ describe('a new application', () => {
     const types = ['--types', 'jest,node', '--skipLibCheck', '--experimentalDecorators', '--noEmit'];
     await run('npx', ['tsc', ...flags, ...types, 'src/purchase.spec.ts'], { cwd: app });
   });
+
+  it('with TypeORM 0.3 does not boot, and is told what it needs', async () => {
+    const app = join(folder, 'nest-11');
+    const env = { DATABASE_URL: await testDatabase('starter'), SHOP: `127.0.0.1:${await freePort()}` };
+    await run('npm', ['install', 'typeorm@0.3.27', '--legacy-peer-deps', '--prefer-offline', '--no-audit'], {
+      cwd: app,
+    });
+    const boot = run(process.execPath, ['dist/main.js'], { cwd: app, env });
+    await expect(boot).rejects.toThrow('TypeORM 0.3.27 is installed; Tallystick needs 1.1 or later');
+  });
 });

@@ -6,6 +6,7 @@ import { AfterCommit, BeforeCommit, TransactionRecord, TransactionRecords } from
 import { TransactionScopes } from './transaction-scopes';
 import { TransactionSubscriber } from './transaction-subscriber';
 import type { IsolationLevel, TransactionOptions, TransactionsOptions } from './transactions.options';
+import { requireTypeOrm } from './typeorm-version';
 
 /**
  * The ambient transaction: `run` opens one, and whatever the work calls finds it, without handing a manager around.
@@ -33,6 +34,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   }
 
   onModuleInit(): void {
+    requireTypeOrm();
     this.listen();
     this.guard.warnIfThePoolWaitsForEver();
   }
