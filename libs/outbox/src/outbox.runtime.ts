@@ -1,3 +1,4 @@
+import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
 import { OutboxHealth } from './operations/health';
@@ -207,7 +208,10 @@ export class OutboxRuntime<Tx = EntityManager> {
     const { options, handlers, transport, monitor } = this.parts;
     return {
       service: options.service,
-      subscriptions: handlers.handlers().map(({ type, kind, concurrency }) => ({ type, kind, concurrency })),
+      subscriptions: handlers.handlers().map(({ type, kind, concurrency, timeoutMs }) => ({
+        ...{ type, kind, concurrency },
+        ...(kind === 'announcement' && { waiting: waitingRoom({ concurrency, timeoutMs }) }),
+      })),
       onEnvelope: (envelope) => this.inbox.receive(envelope),
       onReceipt: (envelope, returns) => this.receipts.apply(envelope, returns),
       onMalformed: ({ problem, claims, untrusted }) => {

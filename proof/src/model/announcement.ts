@@ -6,7 +6,7 @@ import { Model, Property } from './explorer';
 export const ANNOUNCEMENT_RULES = {
   inboxKey: 'The inbox has one row per consumer and message.',
   failureKeepsCopy:
-    'After a technical failure the subscriber retries in place and then moves the copy to its quarantine.',
+    'After a technical failure the subscriber keeps the copy, unacked, tries again, and then moves it to its quarantine.',
   quarantineBeforeAck: 'The copy is acked only after the quarantine confirmed it.',
   returnedIsNotDelivered: 'A publish that no queue took is not *delivered*.',
 } as const;

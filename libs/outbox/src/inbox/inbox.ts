@@ -7,6 +7,7 @@ import type { Monitor } from '../ports/monitor';
 import type { InboxMessage, InboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { Reaction } from '../ports/transport';
+import { Announcements } from './announcements';
 import { type Executable, Execution } from './execution';
 import { Grouping } from './grouping';
 import { eventOf, type Outcome, outOfTime, receiptOf, replay } from './outcome';
@@ -23,11 +24,6 @@ type Loaded =
   | { kind: 'loaded'; handler: BoundHandler; payload: object }
   | { kind: 'unprocessable'; code: UnprocessableCode; problem: string };
 
-/** An announcement is retried in place, unacknowledged: so often, */
-const ANNOUNCEMENT_PAUSES_MS = [1_000, 5_000, 30_000, 120_000];
-/** and no longer than this, however long its handler takes: well within half of RabbitMQ's consumer time-out (30 min). */
-const ANNOUNCEMENT_PATIENCE_MS = 600_000;
-
 /**
  * The consumer's half: every message gets one verdict, once. The questions are asked in this order (R14):
  *
@@ -42,6 +38,7 @@ const ANNOUNCEMENT_PATIENCE_MS = 600_000;
 export class Inbox {
   private readonly execution: Execution;
   private readonly groupings = new Map<BoundHandler, Grouping>();
+  private readonly announcements = new Map<BoundHandler, Announcements>();
 
   constructor(
     private readonly settings: InboxSettings,
@@ -64,16 +61,22 @@ export class Inbox {
 
   /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (design §3.3). */
   private async announced(envelope: MessageEnvelope): Promise<Reaction> {
-    const ends = this.clock.monotonic() + ANNOUNCEMENT_PATIENCE_MS;
-    for (const pauseMs of [...ANNOUNCEMENT_PAUSES_MS, Infinity]) {
+    const attempt = async (): Promise<Outcome> => {
       const outcome = await this.handle(envelope);
-      if (outcome.kind === 'unprocessable') return this.quarantine(envelope, `${outcome.code}: ${outcome.problem}`);
-      this.report(envelope, outcome);
-      if (outcome.kind !== 'deferred') break;
-      if (this.clock.monotonic() + pauseMs > ends) return this.quarantine(envelope, errorText(outcome.error));
-      await new Promise<void>((resolve) => this.clock.schedule(pauseMs * (0.5 + this.random.next()), resolve));
-    }
+      if (outcome.kind !== 'unprocessable') this.report(envelope, outcome);
+      return outcome;
+    };
+    const handler = this.handlers.handler(envelope.message.type);
+    const outcome = await (handler ? this.announcementsFor(handler).handle(attempt) : attempt());
+    if (outcome.kind === 'unprocessable') return this.quarantine(envelope, `${outcome.code}: ${outcome.problem}`);
+    if (outcome.kind === 'deferred') return this.quarantine(envelope, errorText(outcome.error));
     return { kind: 'silence' };
+  }
+
+  private announcementsFor(handler: BoundHandler): Announcements {
+    const announcements = this.announcements.get(handler) ?? new Announcements(handler, this.clock, this.random);
+    this.announcements.set(handler, announcements);
+    return announcements;
   }
 
   private quarantine({ message }: MessageEnvelope, problem: string): Reaction {

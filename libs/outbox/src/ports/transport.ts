@@ -55,6 +55,8 @@ export interface Subscription {
   readonly kind: 'request' | 'announcement';
   /** How many messages are handled at once. */
   readonly concurrency: number;
+  /** How many may wait in hand besides, unacknowledged, for their next try; none if undefined. */
+  readonly waiting?: number;
 }
 
 /** What becomes of an envelope after it was handled. In every case it is acknowledged. */

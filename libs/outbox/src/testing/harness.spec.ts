@@ -589,6 +589,22 @@ describe('an announcement', () => {
     expect(system.broker.quarantined('mail-service')).toHaveLength(1);
     expect(eventsOf(mail)).toContain('inbox.quarantined');
   });
+
+  it('that fails again and again does not stop the others', async () => {
+    const system = new OutboxHarness();
+    let failing = 0;
+    let handled = 0;
+    const work = async (): Promise<void> => {
+      if (failing++ < 8) throw new Error('template missing');
+      handled++;
+    };
+    await system.service('mail-service', [handle(UserRegistered, work)], QUICK);
+    const users = await system.service('user-service', [], QUICK);
+    for (let i = 0; i < 13; i++) await users.add(UserRegistered, {});
+    // before the first of them is tried again
+    await system.advance('400ms');
+    expect([failing, handled]).toEqual([13, 5]);
+  });
 });
 
 describe('waitForVerdict', () => {

@@ -114,11 +114,11 @@ export class MemoryTransport implements Transport, MemoryConnection {
     this.broker.declare(cancels, { exchange: 'requests', routingKey: cancels });
     this.consume(cancels, { kind: 'cancel' }, CANCELS_AT_ONCE);
     for (const subscription of subscriptions) {
-      const { type, kind, concurrency } = subscription;
+      const { type, kind, concurrency, waiting = 0 } = subscription;
       const queue = `${service}.${type}`;
       const request = { exchange: 'requests', routingKey: queue } as const;
       this.broker.declare(queue, kind === 'request' ? request : { exchange: 'announcements', routingKey: type });
-      this.consume(queue, expectedAt(subscription, subscriptions), concurrency);
+      this.consume(queue, expectedAt(subscription, subscriptions), concurrency + waiting);
     }
   }
 

@@ -54,7 +54,7 @@ describe('one consumer', () => {
       queue: QUEUE,
       exchanges: [],
       quarantine: { name: 'work.quarantine', binding: { exchange: 'amq.direct', key: 'work.quarantine' } },
-      concurrency: 2,
+      prefetch: 2,
       idleMs: 60_000,
       patienceMs: 30_000,
       onLimited: () => {},
@@ -97,7 +97,7 @@ describe('one consumer', () => {
   });
 
   it('never acknowledges a message through another channel than its own', async () => {
-    await serve({ concurrency: 1, patienceMs: 0 }); // so impatient that old and new handlers overlap
+    await serve({ prefetch: 1, patienceMs: 0 }); // so impatient that old and new handlers overlap
     send('a');
     await handling(1);
     channels[0]!.ack({ fields: { deliveryTag: 999 } } as ConsumeMessage);

@@ -14,7 +14,7 @@ export interface ConsumerOptions {
   readonly exchanges: readonly Exchange[];
   readonly quarantine: Queue;
   /** How many messages are in hand at once. */
-  readonly concurrency: number;
+  readonly prefetch: number;
   /** Subscribe anew when nothing came for so long. */
   readonly idleMs: number;
   /** Longest time a new session waits for the handlers of the one before it. */
@@ -113,8 +113,8 @@ export class Consumer {
   }
 
   private async subscribe(channel: Channel): Promise<{ over: Promise<string | undefined>; stopWatching(): void }> {
-    const { clock, queue, concurrency } = this.options;
-    await channel.prefetch(concurrency);
+    const { clock, queue, prefetch } = this.options;
+    await channel.prefetch(prefetch);
     let end: (why: string | undefined) => void = () => {};
     const over = new Promise<string | undefined>((resolve) => (end = resolve));
     const { consumerTag } = await channel.consume(queue.name, (message) => {

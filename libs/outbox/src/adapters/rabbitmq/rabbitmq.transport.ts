@@ -138,14 +138,14 @@ export class RabbitMqTransport implements Transport {
     const { clock, random } = this.deps;
     const { topology } = this;
     const receiver = new Receiver(endpoint, this.publisher, topology, this.settings, this.deps);
-    const consumer = (queue: Queue, expected: Expected, concurrency: number): Consumer =>
+    const consumer = (queue: Queue, expected: Expected, prefetch: number): Consumer =>
       new Consumer({
         clock,
         random,
         queue,
         exchanges: topology.exchanges(),
         quarantine: topology.quarantine(),
-        concurrency,
+        prefetch,
         idleMs: this.settings.idleResubscribeMs,
         patienceMs: HANDLER_PATIENCE_MS,
         onMessage: (message) => receiver.onMessage(message, expected),
@@ -157,7 +157,7 @@ export class RabbitMqTransport implements Transport {
         consumer(
           topology.handlerQueue(subscription),
           expectedAt(subscription, endpoint.subscriptions),
-          subscription.concurrency,
+          subscription.concurrency + (subscription.waiting ?? 0),
         ),
       ),
       consumer(topology.cancelQueue(), { kind: 'cancel' }, CANCEL_CONCURRENCY),
