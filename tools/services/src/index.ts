@@ -6,7 +6,8 @@ export { type PostgresDatabaseServer, type PostgresOptions, type PostgresServer,
 export { findRabbit, type FindRabbitOptions, type RabbitServer, RabbitUnavailableError } from './rabbit';
 export { rabbitAnswers, type RabbitUser } from './rabbit-control';
 export { rabbitInstalled } from './rabbit-installation';
-export { type RabbitOptions, startRabbit } from './rabbit-node';
+export { RabbitCluster, startRabbitCluster } from './rabbit-cluster';
+export { type PrivateNode, type RabbitOptions, startRabbit } from './rabbit-node';
 export { type Direction, TcpProxy, type TripwireAction } from './tcp-proxy';
 export {
   connectTestPostgres,

@@ -24,14 +24,31 @@ export interface RabbitOptions {
  * however that ends.
  */
 export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitServer> {
+  return startPrivateNode(options);
+}
+
+/** What a node shares with the others of its cluster. */
+export interface Membership {
+  /** Erlang machines talk to each other if they know the same. */
+  readonly cookie: string;
+  /** The port of the port mapper that all of them register with. */
+  readonly epmd: number;
+  /** A node to join at the first start, by its Erlang name; undefined for the first one, which brings the port mapper. */
+  readonly joins: string | undefined;
+}
+
+/** As {@link startRabbit}; with a membership as one of several. */
+export async function startPrivateNode(options: RabbitOptions, membership?: Membership): Promise<PrivateNode> {
   const script = rabbitInstalled();
   if (!script)
     throw new Error('RabbitMQ is not installed here: no rabbitmq-server in the usual places (set RABBITMQ_HOME).');
+  const epmd = membership?.epmd ?? (await freePort());
   const node = new PrivateNode(
     script,
     await mkdtemp(join(tmpdir(), 'tallystick-rabbitmq-')),
-    { amqp: options.port ?? (await freePort()), distribution: await freePort(), epmd: await freePort() },
+    { amqp: options.port ?? (await freePort()), distribution: await freePort(), epmd },
     options.onProgress ?? (() => {}),
+    membership,
   );
   try {
     await node.prepare(options.settings ?? {});
@@ -54,7 +71,8 @@ interface Ports {
 /** A disk or memory that looks full blocks publishers without a word, which a test would take for a bug of ours. */
 const SETTINGS: Readonly<Record<string, string>> = { 'disk_free_limit.absolute': '1MB', 'log.file.level': 'info' };
 
-class PrivateNode extends RabbitControl implements RabbitServer {
+/** A node that nobody else knows of. */
+export class PrivateNode extends RabbitControl implements RabbitServer {
   readonly started = true;
   readonly origin: string;
   private readonly guard: Guard;
@@ -68,6 +86,7 @@ class PrivateNode extends RabbitControl implements RabbitServer {
     private readonly directory: string,
     private readonly ports: Ports,
     private readonly progress: (line: string) => void,
+    private readonly membership?: Membership,
   ) {
     const environment = nodeEnvironment(directory, ports);
     super(`amqp://guest:guest@127.0.0.1:${ports.amqp}`, {
@@ -81,15 +100,30 @@ class PrivateNode extends RabbitControl implements RabbitServer {
     this.guard = new Guard(['rm', '-rf', directory]);
   }
 
+  /** As Erlang knows it. */
+  get name(): string {
+    return this.environment.RABBITMQ_NODENAME!;
+  }
+
   get pid(): number | undefined {
     return this.server?.running ? this.machine : undefined;
   }
 
   async prepare(settings: Record<string, string>): Promise<void> {
-    const lines = Object.entries({ ...SETTINGS, ...settings }).map(([key, value]) => `${key} = ${value}\n`);
+    const { cookie, joins } = this.membership ?? {};
+    const discovery = joins && {
+      'cluster_formation.peer_discovery_backend': 'classic_config',
+      'cluster_formation.classic_config.nodes.1': joins,
+    };
+    const lines = Object.entries({ ...SETTINGS, ...discovery, ...settings }).map(
+      ([key, value]) => `${key} = ${value}\n`,
+    );
     await mkdir(join(this.directory, 'log'));
     await writeFile(this.environment.RABBITMQ_CONFIG_FILE!, lines.join(''));
     await writeFile(this.environment.RABBITMQ_ENABLED_PLUGINS_FILE!, '[].\n');
+
+    if (cookie !== undefined) await writeFile(join(this.directory, '.erlang.cookie'), cookie, { mode: 0o400 });
+    if (joins !== undefined) return;
 
     // A node that finds no port mapper starts one that outlives it. Ours is a child, and listens on loopback only.
     const args = ['-port', String(this.ports.epmd), '-address', '127.0.0.1'];
@@ -106,7 +140,7 @@ class PrivateNode extends RabbitControl implements RabbitServer {
       env: { ...process.env, ...this.environment },
     });
     this.server = server;
-    this.guard.watch('KILL', -server.pid, this.portMapper!.pid);
+    this.guard.watch('KILL', -server.pid, ...(this.portMapper ? [this.portMapper.pid] : []));
     await server.becomesReady(() => rabbitAnswers(this.url), 100);
     this.machine = Number(await readFile(this.environment.RABBITMQ_PID_FILE!, 'utf8'));
     this.progress(`RabbitMQ: ready on port ${this.port} (process ${this.pid})`);
