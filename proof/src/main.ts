@@ -32,7 +32,17 @@ async function report(part: Part | 'all', flags: Flags): Promise<void> {
 }
 
 /** What a person has to look at, in sentences. */
-function troubles({ ok, model, simulate, controls, crash, soak, soakControls, broken }: ProofSummary): string[] {
+function troubles({
+  ok,
+  model,
+  simulate,
+  controls,
+  crash,
+  soak,
+  cluster,
+  soakControls,
+  broken,
+}: ProofSummary): string[] {
   if (ok) return ['Everything held.'];
   return [
     'Something did not hold:',
@@ -47,6 +57,7 @@ function troubles({ ok, model, simulate, controls, crash, soak, soakControls, br
       ({ point, action, problems }) => `crash: ${point}, ${action}: ${problems.join(' · ')}`,
     ),
     ...(soak?.problems ?? []).map((problem) => `soak: ${problem}`),
+    ...(cluster?.problems ?? []).map((problem) => `cluster: ${problem}`),
     ...(soakControls?.controls ?? [])
       .filter(({ caught }) => !caught)
       .map(({ rule, without }) => `not caught by a soak: ${rule} ${without}`),
@@ -110,6 +121,15 @@ program
   .addOption(seed)
   .addOption(json)
   .action((flags: Flags) => report('soak', flags));
+
+program
+  .command('cluster')
+  .description('the soak against three brokers, one of which is killed, stopped or cut off; a quarter of the faults')
+  .addOption(messages)
+  .addOption(faults)
+  .addOption(seed)
+  .addOption(json)
+  .action((flags: Flags) => report('cluster', flags));
 
 program
   .command('soak-controls')

@@ -9,7 +9,7 @@ import { simulate } from './simulate';
 import { runSoak, runSoakControls } from './soak';
 import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
 
-export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'soak-controls';
+export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'cluster' | 'soak-controls';
 
 export interface Asked {
   readonly seed: number;
@@ -44,6 +44,10 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
   crash: async ({ seed }, onProgress) => ({ crash: await runCrashMatrix({ seed, scope: 'all', onProgress }) }),
   soak: async ({ seed, messages, faults }, onProgress) => ({
     soak: await runSoak({ seed, messages, faults, onProgress }),
+  }),
+  cluster: async ({ seed, messages, faults }, onProgress) => ({
+    // What happens to a broker takes longer than most faults of the soak.
+    cluster: await runSoak({ seed, messages, faults: Math.ceil(faults / 4), cluster: true, onProgress }),
   }),
   'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
 };

@@ -28,6 +28,8 @@ export interface ProofSummary {
   readonly controls?: ControlsSummary;
   readonly crash?: CrashSummary;
   readonly soak?: SoakSummary;
+  /** The soak against three brokers. */
+  readonly cluster?: SoakSummary;
   readonly soakControls?: SoakControlsSummary;
   /** Parts that came to no result. */
   readonly broken: readonly BrokenPart[];
@@ -38,7 +40,10 @@ export interface BrokenPart {
   readonly error: string;
 }
 
-export type Parts = Pick<ProofSummary, 'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'soakControls'>;
+export type Parts = Pick<
+  ProofSummary,
+  'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'cluster' | 'soakControls'
+>;
 
 export function modelInShort(summary: ModelSummary): ModelResultInShort {
   const parts = [
@@ -64,7 +69,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
 }
 
 /** One line per part, for people and for docs/guarantees.md. */
-export function describeParts({ model, simulate, controls, crash, soak, soakControls }: Parts): string[] {
+export function describeParts({ model, simulate, controls, crash, soak, cluster, soakControls }: Parts): string[] {
   const lines: string[] = [];
   if (model) {
     lines.push(
@@ -88,22 +93,8 @@ export function describeParts({ model, simulate, controls, crash, soak, soakCont
         `${crash.failures.length} runs that broke the promise (${seconds(crash.seconds)})`,
     );
   }
-  if (soak) {
-    const kinds = Object.entries(soak.faultsByKind).map(([kind, count]) => `${kind} ${count}`);
-    lines.push(
-      `**soak**: ${n(soak.messages)} messages, ${soak.faults} faults (${kinds.join(', ')}); lost ${soak.lost}, ` +
-        `duplicate effects ${soak.duplicateEffects}, duplicates suppressed ${n(soak.duplicatesSuppressed)}, ` +
-        `mismatched verdicts ${soak.mismatchedVerdicts}, money difference ${soak.moneyDifference}, ` +
-        `illegal transitions ${soak.illegalTransitions} of ${n(soak.transitions)}, open ${soak.open}; ` +
-        `${soak.messagesPerSecond} messages/s under faults, seed ${soak.seed} (${seconds(soak.seconds)})`,
-    );
-    if (soak.ok) {
-      lines.push(
-        `  With no failure in ${n(soak.messages)} messages, the probability of one is below 3/N = ` +
-          `${soak.probabilityBelow.toExponential(1)} per message, at 95 % confidence`,
-      );
-    }
-  }
+  if (soak) lines.push(...describeSoak('soak', soak));
+  if (cluster) lines.push(...describeSoak('cluster, three brokers', cluster));
   if (soakControls) {
     const caught = soakControls.controls.filter((each) => each.caught);
     const evidence = caught.map((each) => `${each.rule}: ${each.evidence}`).join('; ');
@@ -113,6 +104,20 @@ export function describeParts({ model, simulate, controls, crash, soak, soakCont
     );
   }
   return lines;
+}
+
+function describeSoak(name: string, soak: SoakSummary): string[] {
+  const kinds = Object.entries(soak.faultsByKind).map(([kind, count]) => `${kind} ${count}`);
+  const found =
+    `**${name}**: ${n(soak.messages)} messages, ${soak.faults} faults (${kinds.join(', ')}); lost ${soak.lost}, ` +
+    `duplicate effects ${soak.duplicateEffects}, duplicates suppressed ${n(soak.duplicatesSuppressed)}, ` +
+    `mismatched verdicts ${soak.mismatchedVerdicts}, money difference ${soak.moneyDifference}, ` +
+    `illegal transitions ${soak.illegalTransitions} of ${n(soak.transitions)}, open ${soak.open}; ` +
+    `${soak.messagesPerSecond} messages/s under faults, seed ${soak.seed} (${seconds(soak.seconds)})`;
+  const chance =
+    `  With no failure in ${n(soak.messages)} messages, the probability of one is below 3/N = ` +
+    `${soak.probabilityBelow.toExponential(1)} per message, at 95 % confidence`;
+  return soak.ok ? [found, chance] : [found];
 }
 
 const START = '<!-- measured:start -->';

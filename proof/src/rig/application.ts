@@ -9,7 +9,7 @@ import { rigSettings } from './settings';
 interface Surroundings {
   readonly RIG_PORT: string;
   readonly RIG_DATABASE_URL: string;
-  /** Absent: direct calls. */
+  /** Of a cluster all, with commas between them. Absent: direct calls. */
   readonly RIG_AMQP_URL?: string;
   /** Where the consumer takes direct calls. */
   readonly RIG_DIRECT_ADDRESS: string;
@@ -22,7 +22,7 @@ export const surroundings = process.env as unknown as Surroundings;
 export function outboxOf(service: string, directly: (address: string) => DirectOptions): DynamicModule[] {
   const { RIG_DATABASE_URL, RIG_AMQP_URL, RIG_DIRECT_ADDRESS, RIG_RELAY } = surroundings;
   const transport = RIG_AMQP_URL
-    ? rabbitMq({ ...rigSettings.rabbitMq, url: RIG_AMQP_URL })
+    ? rabbitMq({ ...rigSettings.rabbitMq, url: RIG_AMQP_URL.split(',') })
     : direct({ ...rigSettings.direct, ...directly(RIG_DIRECT_ADDRESS) });
   return [
     TypeOrmModule.forRoot({

@@ -9,7 +9,7 @@ import { createTables } from './tables';
 export interface RigOptions {
   /** Two databases are created there, and dropped again by `stop()`. */
   readonly postgres: PostgresDatabaseServer;
-  /** Of an empty virtual host; or `direct` for calls without a broker. */
+  /** Of an empty virtual host, several of a cluster with commas between them; or `direct` for calls without a broker. */
   readonly amqpUrl: string | { readonly producer: string; readonly consumer: string };
   /** Other ports for the processes to reach PostgreSQL through, e.g. a proxy's. */
   readonly databasePort?: { readonly producer?: number; readonly consumer?: number };

@@ -1,5 +1,6 @@
 import { setTimeout as lasts } from 'node:timers/promises';
 import type { SeededRandom } from '@tallystick/outbox/testing';
+import type { RabbitCluster } from '@tallystick/services';
 import type { RigProcess } from '../rig';
 import { LEASE_MS, type NetworkName, NETWORKS, onChannel, routeUnheard, type Stage } from './stage';
 
@@ -149,7 +150,58 @@ export const FAULTS = {
   },
 } satisfies Record<string, FaultKind>;
 
-export type FaultName = keyof typeof FAULTS;
+/** With three brokers instead of one. Nothing is done to the only copy of anything, so nothing needs to be written down first. */
+export const CLUSTER_FAULTS = {
+  'process killed': FAULTS['process killed'],
+  'backends terminated': FAULTS['backends terminated'],
+  'leader killed': {
+    lane: 'broker',
+    weight: 2,
+    async strike(stage, random) {
+      const { cluster, vhost } = clusterOf(stage);
+      const queue = random.pick(['rig-consumer.purchase.made', 'rig-producer.receipts'] as const);
+      const leader = (await cluster.leaderOf(queue, vhost)) ?? random.pick(cluster.nodes);
+      await leader.kill();
+      await lasts(random.below(2_000));
+      await leader.start();
+      await cluster.whole();
+    },
+  },
+  /** Clients and nodes wait for it, until their heartbeats and ticks are over. */
+  'broker paused': {
+    lane: 'broker',
+    weight: 1,
+    async strike(stage, random) {
+      const { cluster } = clusterOf(stage);
+      const pid = random.pick(cluster.nodes).pid!;
+      process.kill(pid, 'SIGSTOP');
+      await lasts(2_000 + random.below(8_000));
+      process.kill(pid, 'SIGCONT');
+      await cluster.whole();
+    },
+  },
+  /** Its clients still reach it; it stops by itself, for it cannot know what the others decide. */
+  'minority cut off': {
+    lane: 'broker',
+    weight: 2,
+    async strike(stage, random) {
+      const { cluster } = clusterOf(stage);
+      const node = random.pick(cluster.nodes);
+      await cluster.isolate(node);
+      await lasts(2_000 + random.below(4_000));
+      await cluster.rejoin(node);
+      await cluster.whole();
+    },
+  },
+} satisfies Record<string, FaultKind>;
+
+function clusterOf({ cluster, amqpUrl: vhost }: Stage): { cluster: RabbitCluster; vhost: string } {
+  if (!cluster) throw new Error('This fault needs a cluster of brokers.');
+  return { cluster, vhost };
+}
+
+/** Kinds of fault by their names. */
+export type FaultKinds = Readonly<Record<string, FaultKind>>;
 
 function pickNetwork(random: SeededRandom): NetworkName {
   return random.pick(NETWORKS);

@@ -89,7 +89,7 @@ describe('the oracles of the soak', () => {
     [
       'a follow-up that nobody declared',
       'producer',
-      `update outbox_delivery set follow_up = 'none'`,
+      `update outbox_message set type = 'purchase.noted'`,
       { mismatchedVerdicts: 1 },
     ],
     ['money from nowhere', 'producer', 'update account set balance = 95', { moneyDifference: -5 }],

@@ -85,11 +85,12 @@ const ILLEGAL = `select count(*)::int as count from transition where (before, af
 const SUPPRESSED = `
   select ((select count(*) from arrival) - (select count(*) from inbox_message))::int as count`;
 
-/** Both sides of every delivery: the producer's as rows, the consumer's as rows with the same key. */
+/** Both sides of every delivery: the producer's as rows, the consumer's as rows with the same key. Nothing follows what was only noted. */
 const PRODUCER_SIDE = `
-  select d.message_id, d.state, d.verdict, d.follow_up <> 'none' as followed_up,
+  select d.message_id, d.state, d.verdict, m.type <> 'purchase.noted' as followed_up,
          (select string_agg(kind, ' ' order by kind) from movement where purchase_id = p.id) as moved
     from outbox_delivery d
+    join outbox_message m on m.id = d.message_id
     left join purchase p on p.message_id = d.message_id`;
 const CONSUMER_SIDE = `
   select coalesce(i.message_id, o.message_id) as message_id, i.verdict, o.message_id is not null as ordered

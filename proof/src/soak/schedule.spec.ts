@@ -5,12 +5,12 @@ import { Pace, planFaults } from './schedule';
 
 describe('a plan of faults', () => {
   it('follows from the seed alone', () => {
-    expect(planFaults(50, new SeededRandom(3))).toEqual(planFaults(50, new SeededRandom(3)));
-    expect(planFaults(50, new SeededRandom(4))).not.toEqual(planFaults(50, new SeededRandom(3)));
+    expect(planFaults(FAULTS, 50, new SeededRandom(3))).toEqual(planFaults(FAULTS, 50, new SeededRandom(3)));
+    expect(planFaults(FAULTS, 50, new SeededRandom(4))).not.toEqual(planFaults(FAULTS, 50, new SeededRandom(3)));
   });
 
   it('has every kind if there is room', () => {
-    const names = planFaults(Object.keys(FAULTS).length, new SeededRandom(1)).map(({ name }) => name);
+    const names = planFaults(FAULTS, Object.keys(FAULTS).length, new SeededRandom(1)).map(({ name }) => name);
     expect(names.sort()).toEqual(Object.keys(FAULTS).sort());
   });
 });

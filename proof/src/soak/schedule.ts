@@ -1,17 +1,17 @@
 import { SeededRandom } from '@tallystick/outbox/testing';
-import { type FaultKind, type FaultName, FAULTS, LANES } from './faults';
+import { type FaultKind, type FaultKinds, LANES } from './faults';
 import type { Stage } from './stage';
 
 export interface PlannedFault {
-  readonly name: FaultName;
+  readonly name: string;
   /** Its own, so that what one fault draws does not change the next. */
   readonly seed: number;
 }
 
 /** Which faults come in which order: every kind at least once if there is room, then by weight. The seed's choice alone. */
-export function planFaults(count: number, random: SeededRandom): PlannedFault[] {
-  const names = Object.keys(FAULTS) as FaultName[];
-  const urn = names.flatMap((name) => Array.from({ length: FAULTS[name].weight }, () => name));
+export function planFaults(kinds: FaultKinds, count: number, random: SeededRandom): PlannedFault[] {
+  const names = Object.keys(kinds);
+  const urn = names.flatMap((name) => Array.from({ length: kinds[name]!.weight }, () => name));
   const once = shuffled(names, random).slice(0, count);
   const more = Array.from({ length: count - once.length }, () => random.pick(urn));
   return shuffled([...once, ...more], random).map((name) => ({ name, seed: random.below(2 ** 32) }));
@@ -62,6 +62,7 @@ export class Pace {
 
 /** Lets the faults happen, lane by lane. @returns when all are over */
 export async function strikeAll(
+  kinds: FaultKinds,
   plan: readonly PlannedFault[],
   stage: Stage,
   wait: { until(condition: () => boolean): Promise<void> },
@@ -70,10 +71,10 @@ export async function strikeAll(
 ): Promise<void> {
   const inOrder = plan.map((fault, index) => ({ ...fault, index }));
   const lane = async (name: FaultKind['lane']): Promise<void> => {
-    for (const fault of inOrder.filter((each) => FAULTS[each.name].lane === name)) {
+    for (const fault of inOrder.filter((each) => kinds[each.name]!.lane === name)) {
       await wait.until(() => pace.mayStrike(fault.index));
       onFault(`fault ${fault.index + 1} of ${plan.length}: ${fault.name}`);
-      await (FAULTS[fault.name] as FaultKind).strike(stage, new SeededRandom(fault.seed));
+      await kinds[fault.name]!.strike(stage, new SeededRandom(fault.seed));
       pace.noteStruck();
     }
   };

@@ -3,6 +3,7 @@ import { Cleanup, until } from '@tallystick/services';
 import { auditRig, type Side } from '../rig';
 import { Backlog } from './backlog';
 import { Buyers } from './buyers';
+import { CLUSTER_FAULTS, type FaultKinds, FAULTS } from './faults';
 import { ask, type Findings } from './oracles';
 import { orders } from './orders';
 import { Pace, planFaults, strikeAll } from './schedule';
@@ -19,6 +20,8 @@ export interface SoakOptions {
   readonly seed: number;
   readonly messages: number;
   readonly faults: number;
+  /** Three brokers instead of one, and what can happen to one of three. @default false */
+  readonly cluster?: boolean;
   readonly onProgress?: (line: string) => void;
   /** For a control that must fail. @default none: every rule is kept */
   readonly lack?: Lack;
@@ -54,13 +57,14 @@ const MAX_PROBLEMS = 20;
  * processes on a real machine.
  */
 export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
-  const { seed, messages, faults, lack, quietWithinMs = 180_000, onProgress = () => {} } = options;
+  const { seed, messages, faults, lack, cluster = false, quietWithinMs = 180_000, onProgress = () => {} } = options;
+  const kinds: FaultKinds = cluster ? CLUSTER_FAULTS : FAULTS;
   const random = new SeededRandom(seed);
   const deck = orders(messages, random);
-  const plan = planFaults(faults, random);
+  const plan = planFaults(kinds, faults, random);
   const cleanup = new Cleanup();
   try {
-    const stage = await setStage(cleanup, onProgress);
+    const stage = await setStage(cleanup, { cluster, onProgress });
     if (lack) await stage.rig.query(lack.side, lack.sql);
     const pace = new Pace(messages, faults);
     const wait = new Wait();
@@ -75,7 +79,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
       // If one of them fails the other must not wait for it.
       await Promise.all([
         wait.abortedBy(buyers.buyEverything()),
-        wait.abortedBy(strikeAll(plan, stage, wait, pace, onProgress)),
+        wait.abortedBy(strikeAll(kinds, plan, stage, wait, pace, onProgress)),
       ]);
     } finally {
       clearInterval(report);

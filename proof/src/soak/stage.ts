@@ -1,9 +1,11 @@
 import {
   Cleanup,
   type PostgresServer,
+  type RabbitCluster,
   type RabbitServer,
   startPostgres,
   startRabbit,
+  startRabbitCluster,
   TcpProxy,
   until,
 } from '@tallystick/services';
@@ -15,7 +17,9 @@ import { watchArrivals } from './oracles';
 /** Everything a soak plays on. Servers of its own: they are going to suffer. */
 export interface Stage {
   readonly postgres: PostgresServer;
+  /** Of a cluster the first node. */
   readonly rabbit: RabbitServer;
+  readonly cluster?: RabbitCluster;
   /** Every connection of every process goes through one of these. */
   readonly networks: Readonly<Record<NetworkName, TcpProxy>>;
   readonly rig: Rig;
@@ -46,12 +50,23 @@ const SETTINGS: RigSettings = {
 };
 
 /** Starts the servers, the networks and the processes. `cleanup` undoes it all, also if this throws. */
-export async function setStage(cleanup: Cleanup, onProgress: (line: string) => void): Promise<Stage> {
-  const [postgres, rabbit] = await Promise.all([
+export async function setStage(
+  cleanup: Cleanup,
+  { cluster: clustered, onProgress }: { cluster: boolean; onProgress: (line: string) => void },
+): Promise<Stage> {
+  const broker = async (): Promise<Pick<Stage, 'rabbit' | 'cluster'> & { amqpUrls: string[] }> => {
+    if (!clustered) {
+      const rabbit = cleanup.stopLater(await startRabbit({ onProgress }));
+      return { rabbit, amqpUrls: [await rabbit.createVhost('soak')] };
+    }
+    const cluster = cleanup.stopLater(await startRabbitCluster({ onProgress }));
+    return { rabbit: cluster.nodes[0]!, cluster, amqpUrls: await cluster.createVhost('soak') };
+  };
+  const [postgres, { rabbit, cluster, amqpUrls }] = await Promise.all([
     startPostgres({ onProgress }).then((server) => cleanup.stopLater(server)),
-    startRabbit({ onProgress }).then((server) => cleanup.stopLater(server)),
+    broker(),
   ]);
-  const amqpUrl = await rabbit.createVhost('soak');
+  const amqpUrl = amqpUrls[0]!;
   const proxyTo = async (targetPort: number): Promise<TcpProxy> => {
     const proxy = new TcpProxy({ targetPort });
     cleanup.defer(() => proxy.close());
@@ -67,10 +82,13 @@ export async function setStage(cleanup: Cleanup, onProgress: (line: string) => v
   const rig = cleanup.stopLater(
     await startRig({
       postgres,
-      amqpUrl: {
-        producer: through(networks['producer broker'], amqpUrl),
-        consumer: through(networks['consumer broker'], amqpUrl),
-      },
+      // Of a cluster every node, past the proxies: what happens between brokers is what is asked about.
+      amqpUrl: cluster
+        ? amqpUrls.join(',')
+        : {
+            producer: through(networks['producer broker'], amqpUrl),
+            consumer: through(networks['consumer broker'], amqpUrl),
+          },
       databasePort: { producer: networks['producer database'].port, consumer: networks['consumer database'].port },
       producers: PRODUCERS,
       consumers: CONSUMERS,
@@ -83,7 +101,7 @@ export async function setStage(cleanup: Cleanup, onProgress: (line: string) => v
   onProgress(`starting ${PRODUCERS} producers and ${CONSUMERS} consumers`);
   await crew.assemble();
   await routeUnheard(amqpUrl);
-  return { postgres, rabbit, networks, rig, crew, amqpUrl };
+  return { postgres, rabbit, cluster, networks, rig, crew, amqpUrl };
 }
 
 /**
