@@ -58,7 +58,7 @@ describe('whatever becomes of a message', () => {
     await expectPromiseKept();
   }, 240_000);
 
-  it('nobody knows its type: it is parked, alarmed, and refunded once a person has cancelled it', async () => {
+  it('nobody knows its type: it is put off, then parked, alarmed, and refunded once a person has cancelled it', async () => {
     await open();
     // As after a deployment was rolled back: the type is still routed to us, its handler is gone.
     await channel.bindQueue('rig-consumer.purchase.made', 'outbox.requests', 'rig-consumer.purchase.unheard');

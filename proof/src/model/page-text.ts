@@ -43,7 +43,7 @@ export const LIMITS: readonly (readonly [what: string, why: string])[] = [
   ],
   [
     'Matching of attempts',
-    'Attempts are not counted: here a *deferred* or *unprocessable* of any attempt may move an open row, at any time, and nothing breaks. The real rule moves fewer rows, for the sake of pace. That attempts start anew for a cancelling or answered row is pace, too.',
+    'Attempts are not counted: here a *deferred* or *unprocessable* of any attempt may move an open row, at any time, and nothing breaks. An unknown type that is put off first does what a *deferred* does. The real rule moves fewer rows, for the sake of pace. That attempts start anew for a cancelling or answered row is pace, too.',
   ],
   [
     'The price of `discard`',

@@ -82,7 +82,7 @@ export function eventOf(outcome: Outcome, envelope: MessageEnvelope | CancelEnve
     case 'unprocessable': {
       const { code, problem } = outcome;
       if (code === 'ID_COLLISION') return { event: 'inbox.collision', messageId, consumer, source };
-      return { event: 'inbox.unprocessable', messageId, consumer, type, code, problem };
+      return { event: 'inbox.unprocessable', messageId, consumer, type, code, problem, attempt: envelope.attempt };
     }
     default:
       return outcome satisfies never;

@@ -1,5 +1,13 @@
 import { doubled, waits } from './backoff';
-import { type ClaimedDelivery, decide, EVERYBODY, expects, LISTENERS_HEADER, type OpenState } from './delivery';
+import {
+  type ClaimedDelivery,
+  decide,
+  decideNoVerdict,
+  EVERYBODY,
+  expects,
+  LISTENERS_HEADER,
+  type OpenState,
+} from './delivery';
 
 const fixed = { backoff: (attempt: number) => attempt * 10, receipt: (attempt: number) => attempt * 1000 };
 
@@ -94,5 +102,43 @@ describe('waits', () => {
     const receiptWait = { firstMs: 60_000, maxMs: 3_600_000 };
     expect(waits(backoff, receiptWait, () => 0).receipt(1)).toBe(60_000);
     expect(waits(backoff, receiptWait, () => 0.99).receipt(20)).toBeGreaterThan(3_600_000);
+  });
+});
+
+describe('decideNoVerdict', () => {
+  const receipt = (verdict: 'deferred' | 'unprocessable', attempt: number, code: string) => ({
+    ...{ messageId: '018f0000-0000-7000-8000-000000000001', consumer: 'order-service', recordedAt: '' },
+    ...{ verdict, attempt, reason: { code, message: 'why' } },
+  });
+
+  it('puts an unknown type off, for another process may know it, and then asks a person', () => {
+    for (const attempt of [1, 5, 9])
+      expect(decideNoVerdict(receipt('unprocessable', attempt, 'UNKNOWN_TYPE'), fixed)).toEqual({
+        ...{ kind: 'put-off', waitMs: 10 * attempt, error: 'UNKNOWN_TYPE: why' },
+      });
+    expect(decideNoVerdict(receipt('unprocessable', 10, 'UNKNOWN_TYPE'), fixed)).toMatchObject({
+      ...{ kind: 'park', attempt: 10, code: 'UNPROCESSABLE' },
+    });
+  });
+
+  it.each(['INVALID_PAYLOAD', 'ID_COLLISION', 'CLOCK', 'a code of tomorrow'])('parks at once: %s', (code) => {
+    const effect = { kind: 'park', attempt: 1, code: 'UNPROCESSABLE', detail: `${code}: why`, error: `${code}: why` };
+    expect(decideNoVerdict(receipt('unprocessable', 1, code), fixed)).toEqual(effect);
+  });
+
+  it('parks what is too old whichever attempt it answers', () => {
+    expect(decideNoVerdict(receipt('unprocessable', 3, 'EXPIRED'), fixed)).toMatchObject({
+      ...{ kind: 'park', attempt: 'any', code: 'EXPIRED' },
+    });
+  });
+
+  it('waits as long as it is asked to, within bounds', () => {
+    const waitOf = (retryAfterMs: number): number =>
+      (
+        decideNoVerdict({ ...receipt('deferred', 1, 'FAILED'), verdict: 'deferred', retryAfterMs }, fixed) as {
+          waitMs: number;
+        }
+      ).waitMs;
+    expect([waitOf(0), waitOf(5_000), waitOf(1e12)]).toEqual([1_000, 5_000, 3_600_000]);
   });
 });

@@ -1,5 +1,12 @@
 import type { FollowUp } from './contract';
-import type { Reason, Verdict, VerdictReceipt } from './receipt';
+import {
+  type DeferredReceipt,
+  mayBecomeProcessable,
+  type Reason,
+  type UnprocessableReceipt,
+  type Verdict,
+  type VerdictReceipt,
+} from './receipt';
 
 /**
  * The states of a delivery (design §3.1). One row per message and receiver moves through them:
@@ -175,6 +182,31 @@ export const UNROUTABLE =
 /** Why a row was parked: the first word of `last_error`. */
 export type ParkCode =
   'GAVE_UP' | 'NOBODY_LISTENS' | 'CANCEL_UNANSWERED' | 'FOLLOW_UP_FAILED' | 'UNPROCESSABLE' | 'EXPIRED';
+
+/** What a receipt without a verdict does to an open row: of the attempt that it answers, or whatever its attempt. */
+export type NoVerdictEffect =
+  | { kind: 'put-off'; waitMs: number; error: string }
+  | { kind: 'park'; attempt: number | 'any'; code: 'EXPIRED' | 'UNPROCESSABLE'; detail: string; error: string };
+
+/** A deferred receipt may ask for a wait between these. */
+const RETRY_AFTER_MS = { min: 1_000, max: 3_600_000 };
+
+/** The one decision after a receipt that is no verdict (R12). Pure. */
+export function decideNoVerdict(receipt: DeferredReceipt | UnprocessableReceipt, waits: Waits): NoVerdictEffect {
+  const { attempt, reason } = receipt;
+  const error = reason.message === undefined ? reason.code : `${reason.code}: ${reason.message}`;
+  if (receipt.verdict === 'deferred') {
+    const asked = receipt.retryAfterMs;
+    const waitMs =
+      asked === undefined ? waits.backoff(attempt) : Math.min(Math.max(asked, RETRY_AFTER_MS.min), RETRY_AFTER_MS.max);
+    return { kind: 'put-off', waitMs, error };
+  }
+  if (mayBecomeProcessable(reason.code, attempt)) return { kind: 'put-off', waitMs: waits.backoff(attempt), error };
+  // Nothing changes its age: whichever attempt it answers.
+  if (reason.code === 'EXPIRED')
+    return { kind: 'park', attempt: 'any', code: 'EXPIRED', detail: reason.message ?? '', error };
+  return { kind: 'park', attempt, code: 'UNPROCESSABLE', detail: error, error };
+}
 
 /** What a verdict receipt brings to the row. */
 export function answerOf(receipt: VerdictReceipt): ReceivedAnswer {

@@ -1,3 +1,5 @@
+import { mayBecomeProcessable } from './receipt';
+
 /**
  * Everything the library reports, in one list: names are stable, fields are ids, codes and numbers. No payload, no secret.
  *
@@ -33,7 +35,7 @@ export type OutboxEvent =
   | { event: 'inbox.cancelled' }
   | { event: 'inbox.twin-in-progress' }
   | ({ event: 'inbox.deferred'; type: string; attempt: number; error: string } & Ids)
-  | ({ event: 'inbox.unprocessable'; type: string; code: string; problem: string } & Ids)
+  | ({ event: 'inbox.unprocessable'; type: string; code: string; problem: string; attempt: number } & Ids)
   | ({ event: 'inbox.collision'; source: string } & Ids)
   | ({ event: 'inbox.result-dropped'; type: string; problem: string } & Ids)
   | ({ event: 'inbox.reason-replaced'; type: string; problem: string } & Ids)
@@ -81,6 +83,7 @@ const ALARMING: readonly OutboxEventName[] = [
 export function levelOf(event: OutboxEvent): 'count' | 'debug' | 'log' | 'warn' | 'alarm' {
   if (event.event === 'receipt.unknown-delivery') return event.recent ? 'alarm' : 'count';
   if (event.event === 'transport.trouble') return event.alarm ? 'alarm' : 'warn';
+  if (event.event === 'inbox.unprocessable' && mayBecomeProcessable(event.code, event.attempt)) return 'warn';
   if (ALARMING.includes(event.event)) return 'alarm';
   if (DETAILED.includes(event.event)) return 'debug';
   if (WARNING.includes(event.event)) return 'warn';

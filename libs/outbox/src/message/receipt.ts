@@ -42,6 +42,14 @@ export type Receipt = VerdictReceipt | DeferredReceipt | UnprocessableReceipt;
 /** Codes of *unprocessable* receipts. */
 export type UnprocessableCode = 'UNKNOWN_TYPE' | 'INVALID_PAYLOAD' | 'ID_COLLISION' | 'EXPIRED' | 'CLOCK';
 
+/** In a rolling deployment the next copy may reach a process that knows the type: so many tries, a few minutes with their back-off. */
+const UNKNOWN_TYPE_TRIES = 10;
+
+/** True if trying again may help by itself, so that no person is needed yet. */
+export function mayBecomeProcessable(code: string, attempt: number): boolean {
+  return code === 'UNKNOWN_TYPE' && attempt < UNKNOWN_TYPE_TRIES;
+}
+
 /** Codes of rejections that the library itself stores. */
 export const CANCELLED = 'CANCELLED';
 export const DEADLINE = 'DEADLINE';

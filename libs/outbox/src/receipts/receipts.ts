@@ -3,8 +3,9 @@ import { retryingConflicts } from '../flow/conflict';
 import { failureOf } from '../flow/failure';
 import { Lane } from '../flow/lane';
 import { type Doubling, doubled } from '../message/backoff';
-import { answerOf, expects, isFinal, type Waits } from '../message/delivery';
+import { answerOf, decideNoVerdict, expects, isFinal, type Waits } from '../message/delivery';
 import { keyText, type ReceiptEnvelope } from '../message/envelope';
+import type { OutboxEvent } from '../message/events';
 import { errorText, isVerdict, type Receipt, type VerdictReceipt } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
@@ -20,8 +21,6 @@ export interface ReceiptsSettings {
   readonly retentionMs: number;
 }
 
-/** A deferred receipt may ask for a wait between these. */
-const RETRY_AFTER_MS = { min: 1_000, max: 3_600_000 };
 const MAX_BATCH = 500;
 /** Transactions with follow-ups at once. They share the application's pool with its requests. */
 const ALONE_AT_ONCE = 8;
@@ -154,27 +153,28 @@ export class Receipts {
   }
 
   private async applyNoVerdict(receipt: Exclude<Receipt, VerdictReceipt>): Promise<void> {
-    const { attempt, reason, payloadHash } = receipt;
-    const error = reason.message === undefined ? reason.code : `${reason.code}: ${reason.message}`;
-    if (receipt.verdict === 'deferred') {
-      const waitMs =
-        receipt.retryAfterMs === undefined
-          ? this.waits.backoff(attempt)
-          : Math.min(Math.max(receipt.retryAfterMs, RETRY_AFTER_MS.min), RETRY_AFTER_MS.max);
-      const moved = await this.store.defer(receipt, attempt, { waitMs, error, payloadHash });
-      if (!moved) await this.refuseOtherContent(receipt);
-      this.monitor.record(moved ? { event: 'receipt.applied', verdict: 'deferred' } : { event: 'receipt.duplicate' });
-      return;
+    const { messageId, consumer, attempt, payloadHash } = receipt;
+    const effect = decideNoVerdict(receipt, this.waits);
+    let moved: boolean;
+    let applied: OutboxEvent;
+    switch (effect.kind) {
+      case 'put-off': {
+        const { waitMs, error } = effect;
+        moved = await this.store.defer(receipt, attempt, { waitMs, error, payloadHash });
+        applied = { event: 'receipt.applied', verdict: 'deferred' };
+        break;
+      }
+      case 'park': {
+        const { code, detail, error } = effect;
+        moved = await this.store.park(receipt, effect.attempt, { code, error: detail, payloadHash });
+        applied = { event: 'delivery.parked', messageId, consumer, code, error };
+        break;
+      }
+      default:
+        return effect satisfies never;
     }
-    const expired = reason.code === 'EXPIRED';
-    const code = expired ? 'EXPIRED' : 'UNPROCESSABLE';
-    const detail = expired ? (reason.message ?? '') : error;
-    const parked = await this.store.park(receipt, expired ? 'any' : attempt, { code, error: detail, payloadHash });
-    if (!parked) await this.refuseOtherContent(receipt);
-    const { messageId, consumer } = receipt;
-    this.monitor.record(
-      parked ? { event: 'delivery.parked', messageId, consumer, code, error } : { event: 'receipt.duplicate' },
-    );
+    if (!moved) await this.refuseOtherContent(receipt);
+    this.monitor.record(moved ? applied : { event: 'receipt.duplicate' });
   }
 
   /** The statements that apply a receipt pass over rows with other content than it was given to. */

@@ -16,6 +16,8 @@ export class Connection {
   /** Resolves with the reason when the connection is gone. */
   readonly gone: Promise<string>;
   private closed = false;
+  private calls = 0;
+  private retired = false;
 
   private constructor(private readonly client: ClientTCP) {
     const socket = client.unwrap<Socket>();
@@ -47,7 +49,27 @@ export class Connection {
   }
 
   /** Sends a request. Aborting `forget` drops its reply: the promise then stays as it is. */
-  call(request: Request, forget: AbortSignal): Promise<UntrustedReply> {
+  async call(request: Request, forget: AbortSignal): Promise<UntrustedReply> {
+    this.calls += 1;
+    const ended = (): void => {
+      this.calls -= 1;
+      if (this.retired && this.calls === 0) this.destroy();
+    };
+    let forgotten = (): void => {};
+    const reply = this.send(request, forget);
+    const over = new Promise<void>((resolve) => (forgotten = resolve));
+    forget.addEventListener('abort', forgotten, { once: true });
+    void Promise.race([reply, over]).then(ended, ended);
+    return reply;
+  }
+
+  /** Lets the calls in flight end, then closes. */
+  retire(): void {
+    this.retired = true;
+    if (this.calls === 0) this.destroy();
+  }
+
+  private send(request: Request, forget: AbortSignal): Promise<UntrustedReply> {
     return new Promise<unknown>((resolve, reject) => {
       // A Nest client without a connection would open a new one, which nobody would ever close.
       if (this.closed) throw new Error('the connection was closed');

@@ -303,6 +303,50 @@ describe('an announcement', () => {
   });
 });
 
+describe('several processes behind one address', () => {
+  it('are asked in turn while one of them does not know the type, and nothing in flight is lost by it', async () => {
+    const ports = [await freePort(), await freePort()];
+    const [old, current] = await Promise.all(
+      ports.map((port) => new Service('order-service', { listen: `127.0.0.1:${port}` }).start()),
+    );
+    let turn = 0;
+    const { address } = await stranger((socket) => {
+      const onwards = connect(ports[turn++ % 2]!, '127.0.0.1');
+      for (const [one, other] of [
+        [socket, onwards],
+        [onwards, socket],
+      ] as const)
+        one.pipe(other).on('error', () => {});
+      socket.on('close', () => onwards.destroy());
+    });
+    const users = await new Service('user-service', { peers: { 'order-service': address } }).start();
+    const slow = gate();
+    old!.react = async (envelope) => {
+      const known = envelope.kind === 'cancel' || envelope.message.type === 'order.requested';
+      if (known) await slow.opened;
+      if (known) return old!.accept(envelope);
+      const reason = { code: 'UNKNOWN_TYPE' };
+      return {
+        kind: 'answer',
+        to: 'user-service',
+        receipt: { ...answerTo(envelope, 'order-service'), verdict: 'unprocessable', reason },
+      };
+    };
+
+    const inFlight = users.transport.publish(message(), 'order-service');
+    await until('the old one has it', async () => old!.received.length === 1);
+    await until('the new one was asked', async () => {
+      await users.transport.publish(message('order.requested.v2'), 'order-service');
+      return current!.received.length === 1;
+    });
+    slow.open();
+
+    expect(await inFlight).toEqual({ kind: 'answered' });
+    expect(users.receipts.at(-1)).toMatchObject({ verdict: 'accepted' });
+    expect(users.readiness).toEqual([true]);
+  });
+});
+
 describe('a peer that does not answer', () => {
   it('makes the call unknown when the time is over, and costs it the connection', async () => {
     const hungUp = gate();

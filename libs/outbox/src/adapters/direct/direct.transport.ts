@@ -89,7 +89,9 @@ export class DirectTransport implements Transport {
     if (!peer) return { kind: 'refused', error: `no address is known for '${to}': add it to direct({ peers })` };
     return peer.call(this.deps.codec.encode(envelope, to), (reply) =>
       this.accept(peer, reply, async (wire) => {
-        const reaction = await this.endpoint!.onReceipt(this.receipt(envelope, peer, wire), 0);
+        const receipt = this.receipt(envelope, peer, wire);
+        if (isUnknownType(receipt)) peer.askAnother();
+        const reaction = await this.endpoint!.onReceipt(receipt, 0);
         switch (reaction.kind) {
           case 'done':
             return { kind: 'answered' };
@@ -121,7 +123,9 @@ export class DirectTransport implements Transport {
   private hear(envelope: MessageEnvelope, peer: Peer): Promise<CallOutcome> {
     return peer.call(this.deps.codec.encode(envelope, peer.service), (reply) =>
       this.accept(peer, reply, async (wire) => {
-        const { receipt } = this.receipt(envelope, peer, wire);
+        const found = this.receipt(envelope, peer, wire);
+        const { receipt } = found;
+        if (isUnknownType(found)) peer.askAnother();
         if (isVerdict(receipt)) return { kind: 'confirmed' };
         const { code, message = '' } = receipt.reason;
         return { kind: 'unknown', error: `${peer}: ${receipt.verdict}, ${code} ${message}` };
@@ -176,4 +180,8 @@ export class DirectTransport implements Transport {
   private report(problem: string): void {
     this.deps.monitor.record({ event: 'transport.trouble', transport: this.name, problem });
   }
+}
+
+function isUnknownType({ receipt }: ReceiptEnvelope): boolean {
+  return receipt.verdict === 'unprocessable' && receipt.reason.code === 'UNKNOWN_TYPE';
 }

@@ -5,6 +5,8 @@ import { Connection } from './connection';
 import { type Address, addressText, type DirectSettings } from './direct.options';
 import { TimeLimit } from './time-limit';
 
+/** A connection younger than this is kept: many calls may find out the same at once. */
+const RENEW_AFTER_MS = 250;
 const RECONNECT: Doubling = { firstMs: 100, maxMs: 5_000 };
 
 export interface LinkDeps {
@@ -20,6 +22,9 @@ export interface LinkDeps {
  */
 export class Link {
   private current: Connection | undefined;
+  private openedAt = 0;
+  /** Connections whose last calls are still to be answered. */
+  private readonly retired = new Set<Connection>();
   private opening: Promise<Connection> | undefined;
   private cancelReconnect: (() => void) | undefined;
   private openingTime: TimeLimit | undefined;
@@ -61,8 +66,18 @@ export class Link {
     this.cancelReconnect?.();
     this.openingTime?.cut();
     await this.opening?.catch(() => {});
-    this.current?.destroy();
-    await this.current?.gone;
+    const connections = [...this.retired, ...(this.current ? [this.current] : [])];
+    for (const connection of connections) connection.destroy();
+    await Promise.all(connections.map(({ gone }) => gone));
+  }
+
+  /** The next call goes over another connection; behind one address there may be several processes. */
+  renew(): void {
+    const { current } = this;
+    if (!current || this.deps.clock.monotonic() - this.openedAt < RENEW_AFTER_MS) return;
+    this.current = undefined;
+    this.retired.add(current);
+    current.retire();
   }
 
   private async open(): Promise<Connection> {
@@ -71,7 +86,10 @@ export class Link {
     try {
       const connection = await Connection.open(this.address, this.settings.tls.client, time.over);
       this.current = connection;
-      void connection.gone.then((reason) => this.lost(reason));
+      this.openedAt = this.deps.clock.monotonic();
+      void connection.gone.then((reason) => {
+        if (!this.retired.delete(connection)) this.lost(reason);
+      });
       this.deps.onChange();
       return connection;
     } catch (error) {

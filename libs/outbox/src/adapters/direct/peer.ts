@@ -55,6 +55,11 @@ export class Peer {
     return outcome ?? { kind: 'not-sent', error: `${this}: ${this.settings.window} calls are in flight` };
   }
 
+  /** The process that answered cannot do it, another one behind the same address may. */
+  askAnother(): void {
+    this.link.renew();
+  }
+
   async close(): Promise<void> {
     this.window.close();
     await this.link.close();
