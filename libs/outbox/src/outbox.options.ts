@@ -29,7 +29,7 @@ export interface OutboxModuleOptions {
   giveUpAfter?: Duration;
   /** A failing `@OnAccepted` or `@Compensate` is parked after this many tries. @default 20 */
   maxFollowUpAttempts?: number;
-  /** Handlers and follow-ups are rolled back after this time. Must stay below the broker's consumer time-out. @default '30s' */
+  /** Handlers and follow-ups are rolled back after this time, and lose their connection. Must stay below the broker's consumer time-out. @default '30s' */
   handlerTimeout?: Duration;
   /** A message older than this is never executed. All services of a system use the same value. @default '14d' */
   horizon?: Duration;

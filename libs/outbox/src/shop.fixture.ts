@@ -110,6 +110,8 @@ export interface ShopOptions {
   readonly faults?: FaultPlan;
   /** @default the broker in memory */
   readonly transport?: TransportFactory;
+  /** Of handlers and follow-ups. @default the library's */
+  readonly handlerTimeout?: number;
   /** Where the shops connect instead of the database's own port. */
   readonly port?: number;
 }
@@ -149,7 +151,7 @@ export class ShopFixture {
     const { transport = inMemory(broker) } = options;
     const applications: TestingModule[] = [];
     for (let instance = 0; instance < instances; instance++)
-      applications.push(await application(url.href, transport, options.poolSize));
+      applications.push(await application(url.href, transport, options));
     return new ShopFixture(
       owner,
       applications.map((each) => each.get(Shop)),
@@ -217,7 +219,11 @@ function inMemory(broker: MemoryBroker): TransportFactory {
   return { name: 'memory', create: (deps) => new MemoryTransport(broker, deps, PUBLISH_TIMEOUT_MS) };
 }
 
-async function application(url: string, transport: TransportFactory, poolSize?: number): Promise<TestingModule> {
+async function application(
+  url: string,
+  transport: TransportFactory,
+  { poolSize, handlerTimeout }: ShopOptions,
+): Promise<TestingModule> {
   const testing = await Test.createTestingModule({
     imports: [
       TypeOrmModule.forRoot({ type: 'postgres', url, connectTimeoutMS: 30_000, retryAttempts: 0, poolSize }),
@@ -229,6 +235,7 @@ async function application(url: string, transport: TransportFactory, poolSize?: 
         lease: '1s',
         pollInterval: 20,
         poolSize,
+        handlerTimeout,
         namedStatements: !testDatabasesArePooled(),
       }),
     ],

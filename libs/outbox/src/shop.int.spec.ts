@@ -1,5 +1,6 @@
 import { TcpProxy, testDatabase, until } from '@tallystick/services';
 import { randomUUID } from 'node:crypto';
+import type { Pool } from 'pg';
 import { type FaultPlan, fates } from './adapters/memory/fates';
 import { retryingConflicts } from './flow/conflict';
 import { type IsolationLevel, MessageAlreadyRecordedError } from './index';
@@ -179,6 +180,105 @@ describe('A service on PostgreSQL', () => {
     buying = false;
     await ender;
     expect(await fixture.booksBalance()).toEqual({ completed: 40, refunded: 0 });
+  });
+
+  describe('whose work takes too long', () => {
+    it.each<Moment>(['shipping', 'completing'])(
+      'while %s: the statement ends with its transaction and locks, the place is free, and nothing is written later',
+      async (moment) => {
+        const shop = await open({ handlerTimeout: 1_000, poolSize: 1 });
+        let late: Promise<unknown>[] | undefined;
+        shop.at[moment] = async ({ manager }) => {
+          if (late) return;
+          const client = (await manager.queryRunner!.connect()) as { query(sql: string): Promise<unknown> };
+          const ruin = 'update account set balance = 0';
+          const stuck = manager.query('select pg_sleep(600)');
+          // It looks at no signal, and goes on with whatever it got hold of.
+          late = [stuck, stuck.catch(() => manager.query(ruin)), stuck.catch(() => client.query(ruin))];
+          await Promise.all(late);
+        };
+        await buy(shop, 0);
+        await buy(shop, 1);
+        expect(await fixture.booksBalance()).toEqual({ completed: 2, refunded: 0 });
+        expect((await Promise.allSettled(late!)).map(({ status }) => status)).toEqual(late!.map(() => 'rejected'));
+        const sleeping = `select from pg_stat_activity where query like '%pg_sleep(600)%' and pid <> pg_backend_pid() and state = 'active'`;
+        await until('nothing sleeps', async () => (await fixture.owner.query(sleeping)).length === 0);
+        const held = shop.dataSource.query('select 1 as one');
+        await expect(held).resolves.toEqual([{ one: 1 }]);
+      },
+    );
+  });
+
+  describe('whose sessions become useless', () => {
+    /** On every connection that the shop's DataSource has now. */
+    async function everywhere(shop: Shop, sql: string): Promise<void> {
+      const { master } = shop.dataSource.driver as unknown as { master: Pool };
+      const clients = await Promise.all(Array.from({ length: master.totalCount }, () => master.connect()));
+      await Promise.all(clients.map((client) => client.query(sql)));
+      for (const client of clients) client.release();
+    }
+    const buyMany = (shop: Shop): Promise<unknown> =>
+      Promise.all(Array.from({ length: 8 }, (_, index) => buy(shop, index)));
+    const wish = { account: 'ada', sku: 'stick' };
+
+    it('by a failover that leaves them read-only: no purchase fails, and no handler is put off', async () => {
+      const shop = await open();
+      await buyMany(shop);
+      await fixture.booksBalance();
+      await everywhere(shop, 'set session characteristics as transaction read only');
+      for (let index = 0; index < 10; index++) await shop.buy(randomUUID(), wish);
+      expect(await fixture.booksBalance()).toEqual({ completed: 18, refunded: 0 });
+      expect(fixture.count('inbox.deferred')).toBe(0);
+    });
+
+    it.each(['discard all', 'deallocate all'])('by %s: each is replaced, and then nothing fails', async (reset) => {
+      const shop = await open();
+      await buyMany(shop);
+      await fixture.booksBalance();
+      await everywhere(shop, reset);
+      await buyMany(shop);
+      await fixture.booksBalance();
+      expect(fixture.count('inbox.deferred')).toBe(0);
+      await everywhere(shop, reset);
+      for (let index = 0; index < 5; index++) await shop.buy(randomUUID(), wish);
+      expect(await fixture.booksBalance()).toEqual({ completed: 21, refunded: 0 });
+    });
+
+    it.each([
+      [
+        'types of columns change',
+        [
+          'alter table inbox_message alter verdict type text, alter source type text',
+          'alter table outbox_message alter type type text, alter aggregatetype type text, alter aggregateid type text',
+          'alter table outbox_delivery alter attempts type bigint, alter verdict type text, alter last_error type varchar(100000)',
+        ],
+      ],
+      [
+        'columns are added',
+        ['inbox_message', 'outbox_message', 'outbox_delivery', 'outbox_follow_up'].map(
+          (table) => `alter table ${table} add note text not null default 'none'`,
+        ),
+      ],
+    ])('by a rolling upgrade: %s under traffic', async (_, upgrade) => {
+      const shop = await open({ instances: 2 });
+      const [first, second] = fixture.shops as [Shop, Shop];
+      await buyMany(first);
+      for (const statement of upgrade) {
+        const traffic = Promise.all([buyMany(first), buyMany(second)]);
+        await until('it is done', () =>
+          fixture.owner.query(statement).then(
+            () => true,
+            (error: { code?: string }) => {
+              if (error.code === '40P01') return false;
+              throw error;
+            },
+          ),
+        );
+        await traffic;
+      }
+      await shop.buy(randomUUID(), wish);
+      expect(await fixture.booksBalance()).toEqual({ completed: 9 + 16 * upgrade.length, refunded: 0 });
+    });
   });
 
   it('needs no second connection while it holds one: a pool of one serves ten handlers', async () => {

@@ -1,4 +1,4 @@
-import { codeOf } from './failure';
+import { codeOf, isSessionFault } from './failure';
 
 /** PostgreSQL's "try the same again": serialization failure and deadlock. */
 const CONFLICTS = ['40001', '40P01'];
@@ -9,6 +9,9 @@ const TRIES = 3;
  * and the winner is done. At READ COMMITTED this is rare; at REPEATABLE READ and SERIALIZABLE, which an application may
  * have chosen, it is how two copies of a message meet. Who loses every time is told, and tries again much later.
  *
+ * The same if its session was at fault (read-only since a failover, a plan for other columns): that connection is gone. If it
+ * was lost during COMMIT, the work may be done already; so the transaction must begin by looking, as all do that are run here.
+ *
  * @param transaction opens its own; in one that is open already, the conflict has ended that one
  */
 export async function retryingConflicts<T>(transaction: () => Promise<T>): Promise<T> {
@@ -16,7 +19,7 @@ export async function retryingConflicts<T>(transaction: () => Promise<T>): Promi
     try {
       return await transaction();
     } catch (error) {
-      if (tries >= TRIES || !isConflict(error)) throw error;
+      if (tries >= TRIES || !(isConflict(error) || isSessionFault(error))) throw error;
     }
   }
 }

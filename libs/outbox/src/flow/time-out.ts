@@ -1,8 +1,15 @@
 import type { Clock } from '../ports/clock';
 
+/** By its class the transaction knows that the work may still be running, and takes its connection away. */
+export class TimeIsOverError extends DOMException {
+  constructor(what: string, timeoutMs: number) {
+    super(`${what} took longer than ${timeoutMs} ms`, 'TimeoutError');
+  }
+}
+
 /**
- * Runs work that is told, through its signal, when its time is over. Rejects then with a TimeoutError; the work itself
- * cannot be stopped, so whatever it writes through must be taken away from it.
+ * Runs work that is told, through its signal, when its time is over. Rejects then with a {@link TimeIsOverError}; the work
+ * itself cannot be stopped, so whatever it writes through must be taken away from it.
  */
 export async function withTimeout<T>(
   clock: Clock,
@@ -14,7 +21,7 @@ export async function withTimeout<T>(
   let cancel = (): void => {};
   const over = new Promise<never>((_, reject) => {
     cancel = clock.schedule(timeoutMs, () => {
-      const error = new DOMException(`${what} took longer than ${timeoutMs} ms`, 'TimeoutError');
+      const error = new TimeIsOverError(what, timeoutMs);
       reject(error);
       controller.abort(error);
     });

@@ -17,7 +17,7 @@ export interface MessageContext<Tx = unknown> {
   readonly headers: Readonly<Record<string, string>>;
   /** The transaction in which the verdict (or the final state) is stored. Write through it. */
   readonly manager: Tx;
-  /** Aborted when the handler's time-out has passed: its transaction will be rolled back. */
+  /** Aborted when the handler's time-out has passed: its transaction is rolled back, and what it still writes fails. */
   readonly signal: AbortSignal;
 }
 

@@ -1,4 +1,5 @@
 export type { EntityManager } from 'typeorm';
+export { Patience, type Session } from './session';
 export { ambientRepository } from './ambient-repository';
 export type { TransactionHost } from './transaction-host';
 export type { AfterCommit, BeforeCommit } from './transaction-record';

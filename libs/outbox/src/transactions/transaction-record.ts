@@ -25,13 +25,24 @@ export class TransactionRecord {
   /** TypeORM announced its own COMMIT, ROLLBACK or ROLLBACK TO; one of these without an announcement is hand-written. */
   announced = false;
   /** COMMIT or ROLLBACK is decided: whatever still wants to run on this connection comes too late. */
-  ending = false;
+  private over = false;
   committed = false;
+  /** Told right before the COMMIT or ROLLBACK of the transaction is sent. */
+  onEnding = (): void => {};
 
   private level = 1;
   private hooks: Registered<BeforeCommit>[] = [];
   private callbacks: Registered<AfterCommit>[] = [];
   private ends: (() => void)[] = [];
+
+  get ending(): boolean {
+    return this.over;
+  }
+
+  set ending(ending: boolean) {
+    if (ending && !this.over) this.onEnding();
+    this.over = ending;
+  }
 
   get outermost(): boolean {
     return this.level === 1;

@@ -6,6 +6,7 @@ import type {
   QueryRunner,
 } from 'typeorm';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
+import { judge, sessionOf } from './session';
 import type { StrayWriteGuard } from './stray-write-guard';
 import type { TransactionRecord, TransactionRecords } from './transaction-record';
 import type { TransactionScopes } from './transaction-scopes';
@@ -82,7 +83,10 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   /** Not thrown but returned: TypeORM would dress a thrown error up as a failed query. */
-  afterQuery({ query, success, rawResults }: AfterQueryEvent): Promise<void> | void {
+  afterQuery({ query, queryRunner, success, error, rawResults }: AfterQueryEvent): Promise<void> | void {
+    // Also when the caller catches the error and throws another one: the next transaction gets another connection.
+    if (!success && this.records.of(queryRunner))
+      return sessionOf(queryRunner).then((session) => judge(session, error));
     if (!success || query !== 'COMMIT') return;
     const answer = (rawResults as { command?: string } | undefined)?.command;
     if (answer === 'COMMIT') return;

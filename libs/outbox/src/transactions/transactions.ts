@@ -1,6 +1,10 @@
 import { Injectable, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
-import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, Repository } from 'typeorm';
+import type { Pool } from 'pg';
+import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner, Repository } from 'typeorm';
 import { InvalidOptionsError, TransactionEndedError, TransactionRequiredError } from '../errors';
+import { failureOf } from '../flow/failure';
+import { TimeIsOverError } from '../flow/time-out';
+import { cancel, destroy, isUnfit, judge, Patience, type Session, sessionOf, watch } from './session';
 import { StrayWriteGuard } from './stray-write-guard';
 import { AfterCommit, BeforeCommit, TransactionRecord, TransactionRecords } from './transaction-record';
 import { TransactionScopes } from './transaction-scopes';
@@ -8,6 +12,8 @@ import { TransactionSubscriber } from './transaction-subscriber';
 import type { IsolationLevel, TransactionOptions, TransactionsOptions } from './transactions.options';
 import { requireTypeOrm } from './typeorm-version';
 
+/** How often a transaction is begun on another connection when the one from the pool turns out to be dead. */
+const BEGINNINGS = 3;
 /**
  * The ambient transaction: `run` opens one, and whatever the work calls finds it, without handing a manager around.
  *
@@ -44,6 +50,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     const { subscribers } = this.dataSource;
     const position = subscribers.indexOf(this.subscriber);
     if (position >= 0) subscribers.splice(position, 1);
+    this.pool?.off('connect', watch);
   }
 
   /**
@@ -152,23 +159,87 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
 
   private async open<T>(fn: (manager: EntityManager) => Promise<T>, isolation?: IsolationLevel): Promise<T> {
     this.listen();
+    for (let tries = 1; ; tries++) {
+      const { runner, session } = await this.connect();
+      let begun = false;
+      const work = (manager: EntityManager): Promise<T> => {
+        begun = true;
+        return fn(manager);
+      };
+      try {
+        return await this.scopes.outside(() => this.openOn(runner, session, work, isolation));
+      } catch (error) {
+        // A pool hands out connections that died a moment ago. Nothing of the work has run: it is begun on another one.
+        if (begun || tries >= BEGINNINGS || failureOf(error) !== 'unavailable') throw error;
+      }
+    }
+  }
+
+  /** As TypeORM's `manager.transaction`, on a connection that is looked at before and afterwards. */
+  private async openOn<T>(
+    runner: QueryRunner,
+    session: Session,
+    fn: (manager: EntityManager) => Promise<T>,
+    isolation?: IsolationLevel,
+  ): Promise<T> {
+    const patience = new Patience(session);
     let record: TransactionRecord | undefined;
     const work = async (manager: EntityManager): Promise<T> => {
+      patience.end();
       record = this.openRecord(manager, 'run');
       record.own = true;
       record.isolation = isolation;
-      const result = await this.scopes.inside(manager, () => fn(manager));
+      record.onEnding = () => patience.begin();
+      const result = await this.takingAway(session, record, () => this.scopes.inside(manager, () => fn(manager)));
       record.refuseIfEnded();
       return result;
     };
-    const { manager } = this.dataSource;
+    const { manager } = runner;
     try {
-      return await this.scopes.outside(() =>
-        isolation ? manager.transaction(isolation, work) : manager.transaction(work),
-      );
+      patience.begin();
+      return await (isolation ? manager.transaction(isolation, work) : manager.transaction(work));
+    } catch (error) {
+      judge(session, error);
+      throw error;
     } finally {
+      patience.end();
+      if (isUnfit(session)) destroy(session);
+      await runner.release();
       // Not left to the subscriber: TypeORM announces nothing when the connection is lost during COMMIT or ROLLBACK.
       for (const callback of record?.ended() ?? []) this.scopes.detach(callback, 'afterEnd');
+    }
+  }
+
+  /** A connection that is known of no fault. Each turn leaves the pool one faulty connection less. */
+  private async connect(): Promise<{ runner: QueryRunner; session: Session }> {
+    for (;;) {
+      const runner = this.dataSource.createQueryRunner();
+      const session = await sessionOf(runner);
+      watch(session);
+      if (!isUnfit(session)) return { runner, session };
+      destroy(session);
+      await runner.release();
+    }
+  }
+
+  /**
+   * Work whose time is over may still be running, and its statement too. Its connection is taken away from it: the statement
+   * ends in the server, with transaction and locks, and what it still tries to write fails.
+   */
+  private async takingAway<T>(
+    session: Session,
+    record: TransactionRecord | undefined,
+    work: () => Promise<T>,
+  ): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof TimeIsOverError) {
+        if (record) record.ending = true;
+        await cancel(session);
+        destroy(session);
+      }
+      throw error;
     }
   }
 
@@ -176,7 +247,10 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     const host = this.options.transactionHost!;
     const work = async (): Promise<T> => {
       const manager = this.current();
-      if (manager) return fn(manager);
+      if (manager) {
+        const { queryRunner } = manager;
+        return this.takingAway(await sessionOf(queryRunner!), this.records.openOn(queryRunner), () => fn(manager));
+      }
       throw new TransactionRequiredError(
         'transactionHost.run() was called, but inside it transactionHost.manager() returned no manager with an open ' +
           'transaction of this DataSource. Both functions must talk about the same transaction.',
@@ -195,6 +269,11 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     ]);
   }
 
+  /** Of the DataSource; none before it is initialised. */
+  private get pool(): Pool | undefined {
+    return (this.dataSource.driver as { master?: Pool }).master;
+  }
+
   private openRecord(manager: EntityManager | undefined, caller: string): TransactionRecord {
     const record = this.records.openOn(manager?.queryRunner);
     if (record) return record;
@@ -206,6 +285,8 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
 
   /** Also from `run`: a provider may need a transaction before `onModuleInit` came here. */
   private listen(): void {
-    if (!this.dataSource.subscribers.includes(this.subscriber)) this.dataSource.subscribers.push(this.subscriber);
+    if (this.dataSource.subscribers.includes(this.subscriber)) return;
+    this.dataSource.subscribers.push(this.subscriber);
+    this.pool?.on('connect', watch);
   }
 }

@@ -2,6 +2,7 @@ import type { ClientBase, Pool, QueryConfig } from 'pg';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
 import { isRefusedBySession } from '../../flow/failure';
+import { Patience, type Session } from '../../transactions';
 import { Connections } from './pool';
 
 /** A statement of the library. */
@@ -62,8 +63,8 @@ export class Database {
 
   constructor(
     readonly pool: Pool,
-    /** False behind a transaction pooler that loses them. */
-    private readonly namedStatements: boolean,
+    /** False behind a transaction pooler that loses them, and from the moment on when that is noticed. */
+    private namedStatements: boolean,
     answerTimeoutMs?: number,
   ) {
     this.own = new Connections(pool, answerTimeoutMs);
@@ -96,11 +97,16 @@ export class Database {
     }
     const { logger } = tx.dataSource;
     logger.logQuery(statement.text, undefined, runner);
+    const client = (await runner.connect()) as ClientBase & Session;
+    const patience = new Patience(client);
     try {
-      return await this.send((await runner.connect()) as ClientBase, statement, values, statement.prepared === 'all');
+      patience.begin();
+      return await this.send(client, statement, values, statement.prepared === 'all');
     } catch (error) {
       logger.logQueryError(error as Error, statement.text, undefined, runner);
       throw error;
+    } finally {
+      patience.end();
     }
   }
 
@@ -143,7 +149,11 @@ export class Database {
       return { rows, count: rowCount ?? 0 };
     } catch (error) {
       const failure = new QueryFailedError(statement.text, [], error as Error);
-      if (named && FOREIGN_SESSION.includes(sqlState(failure) ?? '')) failure.message += HOW_TO_POOL;
+      if (named && FOREIGN_SESSION.includes(sqlState(failure) ?? '')) {
+        // Once is enough: this one failed, and each that follows would.
+        this.namedStatements = false;
+        failure.message += HOW_TO_POOL;
+      }
       throw failure;
     }
   }
