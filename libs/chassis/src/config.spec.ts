@@ -67,6 +67,18 @@ describe('readConfig', () => {
       'guest',
     );
   });
+
+  it.each([
+    ['DATABASE_URL', 'postgres://app:change-me-postgres@db/users'],
+    ['AMQP_URL', 'amqp://app:change-me-user-service@broker'],
+    ['SIGNING_KEYS', '2026-11:change-me-to-thirty-two-or-more-characters'],
+  ])('refuses the secret of the example in %s, in production only, and does not show it', (name, value) => {
+    const environment = { ...minimal, [name]: value };
+    expect(readConfig(ServiceConfig, environment)).toMatchObject({ [name]: value });
+    const report = messageOf(() => readConfig(ServiceConfig, { ...environment, NODE_ENV: 'production' }));
+    expect(report).toContain(name);
+    expect(report).not.toContain('change-me');
+  });
 });
 
 describe('IsAddress', () => {

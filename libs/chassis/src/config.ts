@@ -42,6 +42,7 @@ export class ServiceConfig {
   LOG_LEVEL: 'fatal' | 'error' | 'warn' | 'log' | 'debug' | 'verbose' = 'warn';
 
   @IsUrlWith('postgres:', 'postgresql:')
+  @IsChangedInProduction()
   DATABASE_URL!: string;
 
   @IsIn(['rabbitmq', 'direct'])
@@ -50,6 +51,7 @@ export class ServiceConfig {
   @ValidateIf(({ TRANSPORT }: ServiceConfig) => TRANSPORT === 'rabbitmq')
   @IsUrlWith('amqp:', 'amqps:')
   @IsNotGuestInProduction()
+  @IsChangedInProduction()
   AMQP_URL!: string;
 
   /** True where every service logs in to the broker as a user of its own, named like the service. */
@@ -61,6 +63,7 @@ export class ServiceConfig {
   @Matches(KEY_RING, {
     message: '$property must be id:secret, with at least 32 characters of secret, or several with commas between them',
   })
+  @IsChangedInProduction()
   SIGNING_KEYS?: string;
 
   /** For `rabbitMq({ user })`. */
@@ -130,6 +133,18 @@ function IsNotGuestInProduction(): PropertyDecorator {
     validator: {
       validate: (value, args) => (args!.object as ServiceConfig).NODE_ENV !== 'production' || !isGuest(String(value)),
       defaultMessage: () => '$property must not log in as guest in production: give each service a user of its own',
+    },
+  });
+}
+
+/** The secrets of .env.example are known to everybody. */
+function IsChangedInProduction(): PropertyDecorator {
+  return ValidateBy({
+    name: 'isChangedInProduction',
+    validator: {
+      validate: (value, args) =>
+        (args!.object as ServiceConfig).NODE_ENV !== 'production' || !String(value).includes('change-me-'),
+      defaultMessage: () => '$property holds a secret of .env.example, which everybody knows: change it',
     },
   });
 }
