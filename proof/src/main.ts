@@ -18,13 +18,14 @@ interface Flags {
   readonly messages?: number;
   readonly faults?: number;
   readonly size?: 'small' | 'full';
+  readonly accept?: boolean;
 }
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function report(part: Part | 'all', flags: Flags): Promise<void> {
-  const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full' } = flags;
-  const asked: Asked = { seed, seeds, messages, faults, size };
+  const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full', accept = false } = flags;
+  const asked: Asked = { seed, seeds, messages, faults, size, accept };
   const summary = await prove(part, asked, say);
   for (const line of [...describeParts(summary), ...troubles(summary)]) say(line);
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -41,6 +42,7 @@ function troubles({
   soak,
   cluster,
   soakControls,
+  adversary,
   broken,
 }: ProofSummary): string[] {
   if (ok) return ['Everything held.'];
@@ -61,6 +63,7 @@ function troubles({
     ...(soakControls?.controls ?? [])
       .filter(({ caught }) => !caught)
       .map(({ rule, without }) => `not caught by a soak: ${rule} ${without}`),
+    ...(adversary?.grown ?? []).map((hole) => `adversary: ${hole}`),
     ...broken.map(({ part, error }) => `${part} came to no result: ${error}`),
   ];
 }
@@ -137,6 +140,13 @@ program
   .addOption(seed)
   .addOption(json)
   .action((flags: Flags) => report('soak-controls', flags));
+
+program
+  .command('adversary')
+  .description('users of the broker attack other people’s purchases, with each defence off and on')
+  .option('--accept', 'commit what they achieved, and write the table of SECURITY.md')
+  .addOption(json)
+  .action((flags: Flags) => report('adversary', flags));
 
 program
   .command('all')

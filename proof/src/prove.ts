@@ -2,6 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { proveAdversary } from './adversary';
 import { runControls } from './controls';
 import { runCrashMatrix } from './crash';
 import { type ModelSize, renderProtocolPage, runModel } from './model';
@@ -9,7 +10,7 @@ import { simulate } from './simulate';
 import { runSoak, runSoakControls } from './soak';
 import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
 
-export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'cluster' | 'soak-controls';
+export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'cluster' | 'soak-controls' | 'adversary';
 
 export interface Asked {
   readonly seed: number;
@@ -17,6 +18,8 @@ export interface Asked {
   readonly messages: number;
   readonly faults: number;
   readonly size: ModelSize;
+  /** Commits what the adversary achieved. */
+  readonly accept: boolean;
 }
 
 type Say = (line: string) => void;
@@ -50,6 +53,7 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
     cluster: await runSoak({ seed, messages, faults: Math.ceil(faults / 4), cluster: true, onProgress }),
   }),
   'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
+  adversary: async ({ accept }, onProgress) => ({ adversary: await proveAdversary({ accept, onProgress }) }),
 };
 
 /** Runs one part or all of them, one after another, and goes on when one of them finds something. */

@@ -1,3 +1,4 @@
+import type { AdversarySummary } from './adversary';
 import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
@@ -31,6 +32,7 @@ export interface ProofSummary {
   /** The soak against three brokers. */
   readonly cluster?: SoakSummary;
   readonly soakControls?: SoakControlsSummary;
+  readonly adversary?: AdversarySummary;
   /** Parts that came to no result. */
   readonly broken: readonly BrokenPart[];
 }
@@ -42,7 +44,7 @@ export interface BrokenPart {
 
 export type Parts = Pick<
   ProofSummary,
-  'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'cluster' | 'soakControls'
+  'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'cluster' | 'soakControls' | 'adversary'
 >;
 
 export function modelInShort(summary: ModelSummary): ModelResultInShort {
@@ -69,7 +71,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
 }
 
 /** One line per part, for people and for docs/guarantees.md. */
-export function describeParts({ model, simulate, controls, crash, soak, cluster, soakControls }: Parts): string[] {
+export function describeParts({ model, simulate, controls, crash, soak, cluster, soakControls, adversary }: Parts): string[] {
   const lines: string[] = [];
   if (model) {
     lines.push(
@@ -101,6 +103,12 @@ export function describeParts({ model, simulate, controls, crash, soak, cluster,
     lines.push(
       `**soak controls**: ${caught.length} of ${soakControls.controls.length} running systems that lack a rule were ` +
         `caught (${evidence})`,
+    );
+  }
+  if (adversary) {
+    lines.push(
+      `**adversary**: ${adversary.attacks} attacks by ${adversary.adversaries} kinds of broker user with each defence off ` +
+        `and on; ${adversary.grown.length} achieved what SECURITY.md does not say (${seconds(adversary.seconds)})`,
     );
   }
   return lines;

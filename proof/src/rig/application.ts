@@ -22,7 +22,7 @@ export const surroundings = process.env as unknown as Surroundings;
 export function outboxOf(service: string, directly: (address: string) => DirectOptions): DynamicModule[] {
   const { RIG_DATABASE_URL, RIG_AMQP_URL, RIG_DIRECT_ADDRESS, RIG_RELAY } = surroundings;
   const transport = RIG_AMQP_URL
-    ? rabbitMq({ ...rigSettings.rabbitMq, url: RIG_AMQP_URL.split(',') })
+    ? rabbitMq({ ...rigSettings.rabbitMq, ...loginOf(RIG_AMQP_URL.split(',')[0]!), url: RIG_AMQP_URL.split(',') })
     : direct({ ...rigSettings.direct, ...directly(RIG_DIRECT_ADDRESS) });
   return [
     TypeOrmModule.forRoot({
@@ -34,6 +34,10 @@ export function outboxOf(service: string, directly: (address: string) => DirectO
     }),
     OutboxModule.forRoot({ relay: RIG_RELAY !== 'false', ...rigSettings.outbox, service, transport }),
   ];
+}
+
+function loginOf(url: string): { user?: string } {
+  return rigSettings.checkUsers ? { user: decodeURIComponent(new URL(url).username) } : {};
 }
 
 /** Serves commands on loopback until SIGTERM, or until whoever started this process is gone. */

@@ -7,6 +7,8 @@ export interface RigSettings {
   readonly direct?: Pick<DirectOptions, 'timeout' | 'window'>;
   /** Of every purchase. @default none */
   readonly deadline?: Duration;
+  /** Each side checks users, and logs in as the one of its url. @default false */
+  readonly checkUsers?: boolean;
   /** @default 'warn', where the library's alarms are */
   readonly logLevel?: 'fatal' | 'error' | 'warn' | 'log' | 'debug' | 'verbose';
 }

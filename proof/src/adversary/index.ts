@@ -1,0 +1,1 @@
+export { type AdversarySummary, proveAdversary } from './prove-adversary';
