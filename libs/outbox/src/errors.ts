@@ -113,12 +113,21 @@ export class MissingDependencyError extends OutboxError {
   readonly code = 'MISSING_DEPENDENCY';
 }
 
+const REJECTED = Symbol.for('tallystick.message-rejected');
+
 /**
  * Thrown by a `@MessageHandler` to say no *for good*. The handler's work is rolled back, the rejection is stored as the
  * verdict and the producer compensates. Any other error means "not yet": it leaves no trace and is tried again.
  */
 export class MessageRejected extends OutboxError {
   readonly code = 'MESSAGE_REJECTED';
+  /** Another copy of the library in the process throws another class: its rejections are rejections all the same. */
+  static override [Symbol.hasInstance](value: unknown): boolean {
+    if (this !== MessageRejected) return Function.prototype[Symbol.hasInstance].call(this, value);
+    return typeof value === 'object' && value !== null && REJECTED in value;
+  }
+
+  readonly [REJECTED] = true;
   constructor(
     /** Stable and machine-readable, e.g. `OUT_OF_STOCK`; not empty. Travels to the producer, who else reads `UNSPECIFIED`. */
     readonly reason: string,

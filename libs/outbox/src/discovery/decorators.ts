@@ -32,7 +32,8 @@ export interface Declared {
   readonly options: MessageHandlerOptions;
 }
 
-const DECLARED = Symbol('tallystick.handlers');
+/** Known to every copy of the library in the process: a package of contracts may bring its own. */
+const DECLARED = Symbol.for('tallystick.handlers');
 const NAMES: Record<Role, string> = { handler: '@MessageHandler', accepted: '@OnAccepted', rejected: '@Compensate' };
 
 // Generic in the method (G), so that a handler may take fewer parameters than it is offered.

@@ -40,7 +40,8 @@ export interface MessageContract<M extends object = object> {
   keyOf(message: M): string | undefined;
 }
 
-const CONTRACT = Symbol('tallystick.contract');
+/** Known to every copy of the library in the process: a package of contracts may bring its own. */
+const CONTRACT = Symbol.for('tallystick.contract');
 
 /**
  * Declares a class to be a message contract. The class describes the payload with class-validator; the string `type` is

@@ -149,6 +149,8 @@ export interface AddedMessage {
 }
 
 export interface ClaimRequest {
+  /** Whose messages: several services may share the tables. */
+  readonly source: string;
   readonly limit: number;
   readonly leaseToken: string;
   readonly leaseMs: number;

@@ -70,7 +70,7 @@ export class Relay {
   async runOnce(): Promise<number> {
     const limit = Math.min(this.window.claimable(), this.rate.claimable(), CLAIM_LIMIT);
     if (!this.transport.ready || limit <= 0) return 0;
-    const { leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
+    const { service: source, leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
     const leaseToken = this.random.token();
     const publishBefore = this.clock.monotonic() + leaseMs - this.transport.publishTimeoutMs;
     this.claimingSince ??= this.clock.monotonic();
@@ -81,6 +81,7 @@ export class Relay {
       except: this.window.full(),
       maxFollowUpAttempts,
       giveUpAfterMs,
+      source,
     });
     this.claimingSince = undefined;
     for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });

@@ -44,6 +44,7 @@ export function behaviour(name: string, run: (scenario: Scenario) => Promise<voi
 export const SECOND = 1000;
 export const MINUTE = 60 * SECOND;
 export const DAY = 24 * 60 * MINUTE;
+export const SOURCE = 'user-service';
 export const CONSUMER = 'order-service';
 
 export const ACCEPTED: ReceivedAnswer = {
@@ -78,7 +79,7 @@ export function newMessage(more: Partial<NewMessage> = {}): NewMessage {
   return {
     id: randomUUID(),
     type: 'order.requested',
-    source: 'user-service',
+    source: SOURCE,
     key: 'user-1',
     payload: '{"quantity": 1}',
     headers: { 'x-tenant': 'acme' },
@@ -128,6 +129,7 @@ export class Scenario {
       except: [],
       maxFollowUpAttempts: 20,
       giveUpAfterMs: 7 * DAY,
+      source: SOURCE,
       ...more,
     });
   }
@@ -254,7 +256,7 @@ export class Scenario {
     return {
       messageId: randomUUID(),
       consumer: CONSUMER,
-      source: 'user-service',
+      source: SOURCE,
       payloadHash: Buffer.from('the hash'),
       recordedAt: await this.ago(0),
       deadlineAt: undefined,

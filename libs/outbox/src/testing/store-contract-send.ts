@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import {
+  type DeliveryKey,
   type ClaimedDelivery,
   EVERYBODY,
   type OpenState,
@@ -44,6 +45,22 @@ const OPEN: readonly OpenState[] = ['pending', 'sent', 'cancelling', 'answered']
 
 /** `claim` and `settle`: one at a time, fenced, never past the deadline. */
 export const sendCases = [
+  behaviour(
+    'claim leaves the rows of a service that shares the tables, and they do not stand in the way',
+    async (s) => {
+      const theirs: DeliveryKey[] = [];
+      for (let i = 0; i < 3; i++) theirs.push(await s.pending({ source: 'another-service' }));
+      const ours = await s.pending();
+      const { deliveries } = await s.claim({ limit: 1 });
+      assert.deepEqual(deliveries.map(keyOf), [ours]);
+      const later = await s.claim({ source: 'another-service' });
+      assert.deepEqual(
+        new Set(later.deliveries.map(({ messageId }) => messageId)),
+        new Set(theirs.map(({ messageId }) => messageId)),
+      );
+    },
+  ),
+
   behaviour('claim takes the deliveries that wait longest, and no more than its limit', async (s) => {
     const keys = [];
     for (const minutes of [3, 1, 2]) keys.push(await s.pending({ delayMs: minutes * MINUTE }));

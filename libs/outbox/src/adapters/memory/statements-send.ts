@@ -19,6 +19,7 @@ export function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequ
   const parked: ClaimResult['parked'][number][] = [];
   for (const { messageId, consumer } of dueRows(t, now, request)) {
     if (deliveries.length + parked.length === request.limit) break;
+    if (t.message.get(tx, messageId)?.source !== request.source) continue;
     const row = t.delivery.tryLock(tx, keyOf({ messageId, consumer }));
     if (!row) continue;
     const code = givenUp(row, now, request);

@@ -74,7 +74,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { limit, leaseToken, leaseMs, except, maxFollowUpAttempts, giveUpAfterMs } = request;
+    const { limit, leaseToken, leaseMs, except, maxFollowUpAttempts, giveUpAfterMs, source } = request;
     const { rows } = await this.database.run((await this.sql()).claim, [
       except,
       limit,
@@ -82,6 +82,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       leaseToken,
       leaseMs,
       giveUpAfterMs,
+      source,
     ]);
     // PostgreSQL has surprised others here (a limit inside an update that was planned as a join). Better loud than flooded.
     if (rows.length > limit) throw new Error(`outbox.claim took ${rows.length} rows with a limit of ${limit}`);

@@ -17,7 +17,7 @@ interface PlanNode {
   Plans?: PlanNode[];
 }
 
-const CLAIM = { leaseMs: 30_000, except: [], maxFollowUpAttempts: 20, giveUpAfterMs: 1e9 };
+const CLAIM = { leaseMs: 30_000, except: [], maxFollowUpAttempts: 20, giveUpAfterMs: 1e9, source: 'user-service' };
 
 describe('What PostgreSQL makes of the statements', () => {
   let fixture: PostgresFixture;
@@ -55,7 +55,7 @@ describe('What PostgreSQL makes of the statements', () => {
       'looks at due rows only, through the index, %s the tables were analysed',
       async (when) => {
         if (when === 'after') await fixture.owner.query('analyze outbox_message, outbox_delivery');
-        const plan = await explain(sql().claim, [[], 100, 20, randomUUID(), 30_000, 1e9]);
+        const plan = await explain(sql().claim, [[], 100, 20, randomUUID(), 30_000, 1e9, 'user-service']);
         const due = plan.find((node) => node['Index Name'] === 'outbox_delivery_due');
         expect(due?.['Index Cond']).toContain('next_at <=');
         expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);

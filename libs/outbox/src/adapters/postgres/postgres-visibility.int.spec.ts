@@ -14,7 +14,14 @@ describe('A claim', () => {
   beforeEach(() => fixture.empty());
 
   const claim = async (): Promise<readonly ClaimedDelivery[]> => {
-    const limits = { limit: 100, leaseMs: 30_000, except: [], maxFollowUpAttempts: 20, giveUpAfterMs: 1e9 };
+    const limits = {
+      limit: 100,
+      leaseMs: 30_000,
+      except: [],
+      maxFollowUpAttempts: 20,
+      giveUpAfterMs: 1e9,
+      source: 'user-service',
+    };
     return (await fixture.outbox.claim({ ...limits, leaseToken: randomUUID() })).deliveries;
   };
   const idsOf = (deliveries: readonly ClaimedDelivery[]): string[] => deliveries.map(({ messageId }) => messageId);
