@@ -71,7 +71,16 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
 }
 
 /** One line per part, for people and for docs/guarantees.md. */
-export function describeParts({ model, simulate, controls, crash, soak, cluster, soakControls, adversary }: Parts): string[] {
+export function describeParts({
+  model,
+  simulate,
+  controls,
+  crash,
+  soak,
+  cluster,
+  soakControls,
+  adversary,
+}: Parts): string[] {
   const lines: string[] = [];
   if (model) {
     lines.push(
