@@ -37,7 +37,7 @@ export type { Duration } from './message/duration';
 export type { OutboxEvent, OutboxEventName } from './message/events';
 export type { Reason, Verdict } from './message/receipt';
 export { OutboxHealth, type OutboxHealthReport } from './operations/health';
-export { LoggingMonitor as OutboxMonitor, type OnAlarm } from './operations/monitor';
+export { LoggingMonitor as OutboxMonitor, type OnAlarm, type OnError } from './operations/monitor';
 export { OutboxOperations } from './operations/operations';
 export { OutboxPressure, type TooMuchPressure } from './operations/pressure';
 export { OutboxPressureGuard, Sheddable } from './operations/pressure-guard';

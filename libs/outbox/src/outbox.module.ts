@@ -125,7 +125,7 @@ const PROVIDERS: Provider[] = [
   { provide: RANDOM, useClass: SystemRandom },
   {
     provide: LoggingMonitor,
-    useFactory: ({ onAlarm }: ResolvedOptions) => new LoggingMonitor(onAlarm),
+    useFactory: ({ onAlarm, onError }: ResolvedOptions) => new LoggingMonitor(onAlarm, onError),
     inject: [OPTIONS],
   },
   {

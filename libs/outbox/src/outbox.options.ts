@@ -3,7 +3,7 @@ import { InvalidOptionsError } from './errors';
 import type { SigningKeys } from './message/codec';
 import { describeMs, type Duration, toMs } from './message/duration';
 import { serviceNameProblem } from './message/names';
-import type { OnAlarm } from './operations/monitor';
+import type { OnAlarm, OnError } from './operations/monitor';
 import type { TransportFactory } from './ports/transport';
 import type { TransactionHost } from './transactions';
 
@@ -29,6 +29,11 @@ export interface OutboxModuleOptions {
   giveUpAfter?: Duration;
   /** A failing `@OnAccepted` or `@Compensate` is parked after this many tries. @default 20 */
   maxFollowUpAttempts?: number;
+  /**
+   * Alarms (`delivery.overdue`) when a delivery was tried this often without coming to its end, and again after as many
+   * more tries. It counts half for a message that was sent and never answered: each of its waits is a minute or longer. @default 8
+   */
+  alarmAfter?: number;
   /** Handlers and follow-ups are rolled back after this time, and lose their connection. Must stay below the broker's consumer time-out. @default '30s' */
   handlerTimeout?: Duration;
   /** A message older than this is never executed. All services of a system use the same value. @default '14d' */
@@ -57,6 +62,8 @@ export interface OutboxModuleOptions {
   transactionHost?: TransactionHost;
   /** Called for everything that needs a person: parked rows, contradictions, collisions, quarantine. @default a logged warning only */
   onAlarm?: OnAlarm;
+  /** Is given every error of a handler or follow-up as it was thrown, for an error tracker. @default the log only */
+  onError?: OnError;
 }
 
 /** The options with every default filled in and every duration in milliseconds. */
@@ -72,6 +79,7 @@ export interface ResolvedOptions {
   receiptWait: { firstMs: number; maxMs: number };
   giveUpAfterMs: number;
   maxFollowUpAttempts: number;
+  alarmAfter: number;
   handlerTimeoutMs: number;
   horizonMs: number;
   retention: { outboxMs: number; inboxMs: number };
@@ -86,6 +94,7 @@ export interface ResolvedOptions {
   strictWrites: 'throw' | 'warn' | 'off';
   transactionHost: TransactionHost | undefined;
   onAlarm: OnAlarm | undefined;
+  onError: OnError | undefined;
 }
 
 const KNOWN: Record<keyof OutboxModuleOptions, true> = {
@@ -99,6 +108,7 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   receiptWait: true,
   giveUpAfter: true,
   maxFollowUpAttempts: true,
+  alarmAfter: true,
   handlerTimeout: true,
   horizon: true,
   retention: true,
@@ -113,6 +123,7 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   strictWrites: true,
   transactionHost: true,
   onAlarm: true,
+  onError: true,
 };
 
 const DAY_MS = 86_400_000;
@@ -136,6 +147,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     receiptWait: reader.doubling('receiptWait', given.receiptWait, { first: '60s', max: '1h' }),
     giveUpAfterMs: reader.duration('giveUpAfter', given.giveUpAfter, '7d'),
     maxFollowUpAttempts: reader.whole('maxFollowUpAttempts', given.maxFollowUpAttempts, 20, 1, 1000),
+    alarmAfter: reader.whole('alarmAfter', given.alarmAfter, 8, 2, 1000),
     handlerTimeoutMs: reader.duration('handlerTimeout', given.handlerTimeout, '30s'),
     horizonMs: reader.duration('horizon', given.horizon, '14d'),
     retention: {
@@ -153,6 +165,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     strictWrites: given.strictWrites ?? (process.env.NODE_ENV === 'production' ? 'warn' : 'throw'),
     transactionHost: given.transactionHost,
     onAlarm: given.onAlarm,
+    onError: given.onError,
   };
   const problems = [
     ...unknownOptions(given),

@@ -80,7 +80,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       () => transport.ready && rate.hasPlenty(),
     );
     const followUps = new FollowUpRunner(
-      { timeoutMs: options.handlerTimeoutMs },
+      { timeoutMs: options.handlerTimeoutMs, alarmAfter: options.alarmAfter },
       store,
       transactions,
       handlers,

@@ -61,9 +61,10 @@ export class Inbox {
 
   /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (design §3.3). */
   private async announced(envelope: MessageEnvelope): Promise<Reaction> {
+    let tries = 0;
     const attempt = async (): Promise<Outcome> => {
       const outcome = await this.handle(envelope);
-      if (outcome.kind !== 'unprocessable') this.report(envelope, outcome);
+      if (outcome.kind !== 'unprocessable') this.report({ ...envelope, attempt: envelope.attempt + tries++ }, outcome);
       return outcome;
     };
     const handler = this.handlers.handler(envelope.message.type);
@@ -166,7 +167,8 @@ export class Inbox {
   }
 
   private report(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome): void {
-    this.monitor.record(eventOf(outcome, envelope, this.settings.service));
+    const event = eventOf(outcome, envelope, this.settings.service);
+    this.monitor.record(event, outcome.kind === 'deferred' ? outcome.error : undefined);
   }
 
   private reactTo(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome): Reaction {

@@ -169,6 +169,14 @@ function failed(delivery: ClaimedDelivery, error: string, waits: Waits): Settlem
   return delivery.state === 'cancelling' ? { kind: 'again', waitMs, error } : { kind: 'retry', waitMs, error };
 }
 
+/**
+ * True when somebody should hear that this attempt is one of many: at every `alarmAfter`th, and twice as early where a
+ * copy was sent and nothing came back, for these waits are long.
+ */
+export function isOverdue({ state, attempt }: Pick<ClaimedDelivery, 'state' | 'attempt'>, alarmAfter: number): boolean {
+  return attempt > 1 && attempt % (state === 'sent' ? Math.ceil(alarmAfter / 2) : alarmAfter) === 0;
+}
+
 /** Stored with an announcement whose contract says `listeners: 'optional'`; the relay may not know the contract. */
 export const LISTENERS_HEADER = 'outbox_listeners';
 

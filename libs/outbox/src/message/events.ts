@@ -17,6 +17,7 @@ export type OutboxEvent =
   | { event: 'delivery.published'; outcome: string }
   | { event: 'delivery.lease-ran-short' }
   | ({ event: 'delivery.attempt-failed'; attempt: number; error: string } & Ids)
+  | ({ event: 'delivery.overdue'; type: string; state: string; attempt: number } & Ids)
   | ({ event: 'delivery.cancelling' } & Ids)
   | ({ event: 'delivery.parked'; code: string; error: string | undefined } & Ids)
   // receipts
@@ -70,6 +71,7 @@ const WARNING: readonly OutboxEventName[] = [
 const GOOD_NEWS: readonly OutboxEventName[] = ['transport.ready', 'pressure.normal'];
 const ALARMING: readonly OutboxEventName[] = [
   'delivery.parked',
+  'delivery.overdue',
   'receipt.contradiction',
   'receipt.after-discard',
   'receipt.untrusted',

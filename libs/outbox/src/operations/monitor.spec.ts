@@ -6,12 +6,14 @@ describe('The monitor', () => {
   let now = 0;
   const lines: string[] = [];
   const alarms: OutboxEvent[] = [];
+  const errors: unknown[] = [];
   let monitor: LoggingMonitor;
   beforeEach(() => {
     now = 0;
-    lines.length = alarms.length = 0;
+    lines.length = alarms.length = errors.length = 0;
     monitor = new LoggingMonitor(
       (event) => void alarms.push(event),
+      (error) => void errors.push(error),
       () => now,
     );
     jest.spyOn(Logger.prototype, 'warn').mockImplementation((line: unknown) => void lines.push(String(line)));
@@ -27,6 +29,30 @@ describe('The monitor', () => {
     malformed();
     expect(lines.slice(20)).toEqual([expect.stringContaining('4980 more'), expect.stringContaining('id is no UUID')]);
     expect(alarms).toHaveLength(21);
+  });
+
+  it('says with the first attempt where an error was thrown, and hands every one on as it is', () => {
+    const logged: unknown[][] = [];
+    jest.spyOn(Logger.prototype, 'error').mockImplementation((...args: unknown[]) => void logged.push(args));
+    const error = new TypeError('no template');
+    const failed = { event: 'inbox.deferred', messageId: '1', consumer: 'c', type: 't', error: 'no template' } as const;
+    for (const attempt of [1, 2, 3]) monitor.record({ ...failed, attempt }, error);
+
+    expect(logged).toEqual([[expect.stringMatching(/^inbox\.deferred .*attempt=1/), error.stack]]);
+    expect(lines).toEqual([expect.stringContaining('attempt=2'), expect.stringContaining('attempt=3')]);
+    expect(errors).toEqual([error, error, error]);
+  });
+
+  it('survives an error that is none, and a hook that fails', async () => {
+    const logged: string[] = [];
+    jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void logged.push(String(line)));
+    const failing = new LoggingMonitor(undefined, () => {
+      throw new Error('tracker is down');
+    });
+    failing.record({ event: 'inbox.deferred', messageId: '1', consumer: 'c', type: 't', attempt: 1, error: 'x' }, 'x');
+    await new Promise(setImmediate);
+    expect(lines).toHaveLength(1);
+    expect(logged).toEqual([expect.stringContaining('onError failed')]);
   });
 
   it('says everything that only our own can cause', () => {

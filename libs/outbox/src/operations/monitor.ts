@@ -5,13 +5,20 @@ import type { Monitor } from '../ports/monitor';
 /** Called for every event a person should look at. May be asynchronous; its failure is logged and changes nothing. */
 export type OnAlarm = (event: OutboxEvent) => void | Promise<void>;
 
-/** What a stranger can bring about, as often as he likes: so many lines and alarms of each in a minute, the rest is counted. */
-const STRANGERS: readonly OutboxEventName[] = [
+/**
+ * Is given what a handler or follow-up threw, every time, as it was thrown: also what a driver hung on it, such as a
+ * statement's parameters. Its failure is logged and changes nothing.
+ */
+export type OnError = (error: unknown, event: OutboxEvent) => void | Promise<void>;
+
+/** What a stranger, or one outage, can bring about by the thousand: so many lines and alarms of each in a minute, the rest is counted. */
+const MANY: readonly OutboxEventName[] = [
   'inbox.malformed',
   'inbox.quarantined',
   'inbox.unprocessable',
   'receipt.untrusted',
   'receipt.refused',
+  'delivery.overdue',
 ];
 const LINES_PER_MINUTE = 20;
 const MINUTE_MS = 60_000;
@@ -28,14 +35,18 @@ export class LoggingMonitor implements Monitor {
   /** @param now milliseconds of a clock that never jumps */
   constructor(
     private readonly onAlarm: OnAlarm | undefined,
+    private readonly onError: OnError | undefined = undefined,
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  record(event: OutboxEvent): void {
+  record(event: OutboxEvent, thrown?: unknown): void {
     this.counts.set(event.event, (this.counts.get(event.event) ?? 0) + 1);
+    if (thrown !== undefined) this.hand('onError', () => this.onError?.(thrown, event));
     const level = levelOf(event);
     if (level === 'count') return;
-    if (level === 'alarm') this.alarmUnlessFlooded(event);
+    const stack = firstStack(event, thrown);
+    if (stack !== undefined) this.logger.error(line(event), stack);
+    else if (level === 'alarm') this.alarmUnlessFlooded(event);
     else this.logger[level](line(event));
   }
 
@@ -45,7 +56,7 @@ export class LoggingMonitor implements Monitor {
   }
 
   private alarmUnlessFlooded(event: OutboxEvent): void {
-    if (!STRANGERS.includes(event.event)) return this.alarm(event);
+    if (!MANY.includes(event.event)) return this.alarm(event);
     const now = this.now();
     let minute = this.minutes.get(event.event);
     if (!minute || now >= minute.ends) {
@@ -63,10 +74,19 @@ export class LoggingMonitor implements Monitor {
 
   private alarm(event: OutboxEvent): void {
     this.logger.warn(line(event));
-    if (!this.onAlarm) return;
-    const call = async (): Promise<void> => this.onAlarm!(event);
-    call().catch((error: unknown) => this.logger.error(`onAlarm failed: ${String(error)}`));
+    this.hand('onAlarm', () => this.onAlarm?.(event));
   }
+
+  private hand(hook: 'onAlarm' | 'onError', call: () => void | Promise<void>): void {
+    const called = async (): Promise<void> => call();
+    called().catch((error: unknown) => this.logger.error(`${hook} failed: ${String(error)}`));
+  }
+}
+
+/** Where it was thrown is said with the first attempt: the others would say the same again. */
+function firstStack(event: OutboxEvent, thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || !('attempt' in event) || event.attempt > 1) return undefined;
+  return typeof thrown.stack === 'string' ? thrown.stack : undefined;
 }
 
 /** `delivery.parked messageId=… consumer=… code=EXPIRED`: ids, codes and numbers, greppable. */

@@ -2,5 +2,6 @@ import type { OutboxEvent } from '../message/events';
 
 /** Is told what happens. Must not throw and must return at once; `operations/` counts, logs and alarms. */
 export interface Monitor {
-  record(event: OutboxEvent): void;
+  /** @param thrown what the event speaks of, as it was thrown, if it came from a handler or follow-up */
+  record(event: OutboxEvent, thrown?: unknown): void;
 }

@@ -4,11 +4,13 @@ import {
   type ClaimedDelivery,
   type DeliveryKey,
   expects,
+  isOverdue,
   type RecordedMessage,
   type Settlement,
   type StoredAnswer,
   type Waits,
 } from '../message/delivery';
+import { keyText } from '../message/envelope';
 import { restorePayload } from '../message/payload';
 import { errorText } from '../message/receipt';
 import type { Clock } from '../ports/clock';
@@ -34,11 +36,16 @@ interface Answered extends DeliveryKey {
 
 /** How long an answered row waits for a process that has its follow-up, before it is looked at again. */
 const MISSING_WAIT_MS = 30_000;
+/** Rows whose misses are counted. */
+const MISSED_ROWS = 1_000;
 
 /** Runs `@OnAccepted` and `@Compensate`, always inside the transaction that has just closed the row (R6, R7). */
 export class FollowUpRunner implements FollowUps {
+  /** How often this process had to leave a row to another one; attempts are given back, so no row counts it. */
+  private readonly missed = new Map<string, number>();
+
   constructor(
-    private readonly settings: { readonly timeoutMs: number },
+    private readonly settings: { readonly timeoutMs: number; readonly alarmAfter: number },
     private readonly store: OutboxStore,
     private readonly transactions: TransactionRunner,
     private readonly handlers: HandlerRegistry,
@@ -87,7 +94,10 @@ export class FollowUpRunner implements FollowUps {
       );
     } catch (error) {
       const { where } = followUp;
-      this.monitor.record({ event: 'follow-up.failed', messageId, consumer, where, attempt, error: errorText(error) });
+      this.monitor.record(
+        { event: 'follow-up.failed', messageId, consumer, where, attempt, error: errorText(error) },
+        error,
+      );
       throw error;
     }
   }
@@ -111,8 +121,20 @@ export class FollowUpRunner implements FollowUps {
     } catch (error) {
       const text = errorText(error);
       // Not here, not failed: the attempt is given back.
-      if (error instanceof FollowUpMissingError) return { kind: 'release', waitMs: MISSING_WAIT_MS, error: text };
+      if (error instanceof FollowUpMissingError) {
+        this.noteMissing(delivery);
+        return { kind: 'release', waitMs: MISSING_WAIT_MS, error: text };
+      }
       return { kind: 'again', waitMs: this.waits.backoff(attempt), error: text };
     }
+  }
+
+  private noteMissing({ messageId, consumer, state, message }: ClaimedDelivery): void {
+    const key = keyText({ messageId, consumer });
+    const attempt = (this.missed.get(key) ?? 0) + 1;
+    if (this.missed.size >= MISSED_ROWS) this.missed.clear();
+    this.missed.set(key, attempt);
+    if (isOverdue({ state, attempt }, this.settings.alarmAfter))
+      this.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
   }
 }

@@ -1,4 +1,11 @@
-import { type ClaimedDelivery, decide, EVERYBODY, type PublishOutcome, type Waits } from '../message/delivery';
+import {
+  type ClaimedDelivery,
+  decide,
+  EVERYBODY,
+  isOverdue,
+  type PublishOutcome,
+  type Waits,
+} from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import { errorText } from '../message/receipt';
 import type { Clock, Random } from '../ports/clock';
@@ -18,6 +25,7 @@ export interface RelaySettings {
   readonly window: number;
   readonly giveUpAfterMs: number;
   readonly maxFollowUpAttempts: number;
+  readonly alarmAfter: number;
 }
 
 /** Most rows one claim takes: enough to fill the pipeline, small enough to be published well within the lease. */
@@ -137,6 +145,10 @@ export class Relay {
     if (this.clock.monotonic() > publishBefore) {
       this.monitor.record({ event: 'delivery.lease-ran-short' });
       return;
+    }
+    if (isOverdue(delivery, this.settings.alarmAfter)) {
+      const { messageId, consumer, state, attempt, message } = delivery;
+      this.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
     }
     const settlement =
       delivery.state === 'answered'

@@ -87,6 +87,8 @@ export class HarnessService {
   readonly database: MemoryDatabase;
   /** Everything the library reported, in order. */
   readonly events: OutboxEvent[] = [];
+  /** Whatever handlers and follow-ups threw, in order. */
+  readonly errors: unknown[] = [];
   private process: HarnessProcess | undefined;
   private crashStep: CrashStep | undefined;
 
@@ -140,7 +142,10 @@ export class HarnessService {
     if (this.process) throw new Error(`${this.name} is running`);
     this.behaviours = behaviours;
     this.process = new HarnessProcess(this.name, behaviours, this.options, this.surroundings, {
-      record: (event) => this.events.push(event),
+      record: (event, thrown) => {
+        this.events.push(event);
+        if (thrown !== undefined) this.errors.push(thrown);
+      },
       reached: (step) => this.reached(step),
     });
     await this.process.runtime.start();
@@ -179,7 +184,7 @@ export class HarnessService {
 }
 
 interface Watcher {
-  record(event: OutboxEvent): void;
+  record(event: OutboxEvent, thrown?: unknown): void;
   /** @returns true if the process has just died: the caller must never be answered */
   reached(step: CrashStep): boolean;
 }
@@ -205,7 +210,7 @@ class HarnessProcess {
     const { broker, random, database } = surroundings;
     // Virtual days pass poll by poll; what is due at once is woken, in memory as elsewhere.
     const options = resolveOptions({ pollInterval: '5m', ...given, service: name, transport: memory(broker) });
-    const monitor = { record: (event: OutboxEvent) => watcher.record(event) };
+    const monitor = { record: (event: OutboxEvent, thrown?: unknown) => watcher.record(event, thrown) };
     const clock = this.mortal(surroundings.clock);
     this.client = database.connect(async (moment) => {
       if (moment === 'commit') await this.step('committing');

@@ -607,6 +607,58 @@ describe('an announcement', () => {
   });
 });
 
+describe('a delivery that does not get on', () => {
+  const overdue = (service: HarnessService): unknown[] =>
+    service.events.flatMap((event) => (event.event === 'delivery.overdue' ? [[event.state, event.attempt]] : []));
+
+  it('alarms when nobody answers, long before it is parked', async () => {
+    const { system, orders, users } = await shop();
+    await orders.stop();
+    const { id } = await users.add(OrderRequested, order);
+    await system.advance('15m');
+    expect(overdue(users)).toEqual([['sent', 4]]);
+    expect(await stateOf(users, id)).toEqual(['sent']);
+  });
+
+  it('alarms when its handler fails again and again, and hands on what it threw', async () => {
+    const thrown = new Error('no disk');
+    const { system, orders, users } = await shop(() => {
+      throw thrown;
+    });
+    await users.add(OrderRequested, order);
+    await system.advance('1h');
+    expect(overdue(users)[0]).toEqual(['pending', 8]);
+    expect(new Set(orders.errors)).toEqual(new Set([thrown]));
+  });
+
+  it('alarms when its follow-up fails, and when no process has it', async () => {
+    const thrown = new Error('no account');
+    const { system, users } = await shop(undefined, () => {
+      throw thrown;
+    });
+    await users.add(OrderRequested, order);
+    await system.advance('30m');
+    expect(overdue(users)[0]).toEqual(['answered', 8]);
+    expect(new Set(users.errors)).toEqual(new Set([thrown]));
+
+    users.crash();
+    users.events.length = 0;
+    await users.start([]);
+    await system.advance('30m');
+    expect(overdue(users).length).toBeGreaterThan(0);
+  });
+
+  it('(control) is silent when it gets on', async () => {
+    let tries = 0;
+    const { system, users } = await shop(() => {
+      if (++tries < 4) throw new Error('not yet');
+    });
+    await users.add(OrderRequested, order);
+    await system.drain();
+    expect(overdue(users)).toEqual([]);
+  });
+});
+
 describe('waitForVerdict', () => {
   it('times out without touching the delivery, and knows nothing of unknown messages', async () => {
     const { system, users, orders } = await shop();
