@@ -1,4 +1,4 @@
-import { TcpProxy, testDatabase, until } from '@tallystick/services';
+import { connectTestPostgres, TcpProxy, testDatabase, until } from '@tallystick/services';
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { type FaultPlan, fates } from './adapters/memory/fates';
@@ -222,7 +222,9 @@ describe('A service on PostgreSQL', () => {
     const wish = { account: 'ada', sku: 'stick' };
 
     it('by a failover that leaves them read-only: no purchase fails, and no handler is put off', async () => {
-      const shop = await open();
+      // Past the pooler, if there is one: its sessions are everybody's.
+      fixture = await ShopFixture.start(await connectTestPostgres().createDatabase());
+      const shop = fixture.shops[0]!;
       await buyMany(shop);
       await fixture.booksBalance();
       await everywhere(shop, 'set session characteristics as transaction read only');

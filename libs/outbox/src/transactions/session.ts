@@ -107,8 +107,8 @@ export class Patience {
 
   begin(): void {
     this.timer ??= setTimeout(() => {
-      void cancel(this.session);
-      destroy(this.session);
+      // In this order: a pooler cancels only for a client that it still has.
+      void cancel(this.session).then(() => destroy(this.session));
     }, PATIENCE_MS);
   }
 
