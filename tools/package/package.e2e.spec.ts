@@ -1,6 +1,7 @@
+import { existsSync, readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join, normalize } from 'node:path';
+import { basename, join, normalize } from 'node:path';
 import { freePort, testDatabase } from '@tallystick/services';
 import { lines, packOutbox, root, run } from './tarball';
 
@@ -21,6 +22,26 @@ beforeAll(async () => {
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+/** Types commands that install something, as of a day, so that they mean the same tomorrow. */
+async function install(commands: string, cwd: string): Promise<void> {
+  const env = { npm_config_before: AS_OF, npm_config_prefer_offline: 'true', npm_config_audit: 'false' };
+  await run('bash', ['-euc', commands], { cwd, env }).catch((error: Error) => {
+    if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ENOTCACHED/.test(error.message)) throw error;
+    throw new Error(
+      `This test installs packages from the npm registry, which cannot be reached from here. Run it with a network ` +
+        `once (npm keeps what it fetched), or leave it out: --testPathIgnorePatterns tools/package\n${error.message}`,
+    );
+  });
+}
+
+/** The commands of the block that begins with this comment. */
+async function commandsIn(readme: string, heading: string): Promise<string> {
+  const blocks = (await readFile(join(root, readme), 'utf8')).matchAll(/^```sh\n([\s\S]*?)^```/gm);
+  const found = [...blocks].map(([, code]) => code!).find((code) => code.startsWith(heading));
+  if (!found) throw new Error(`${readme} has no block of commands that begins with "${heading}"`);
+  return found.replaceAll(/ *#.*/g, '').trim();
+}
 
 describe('the package', () => {
   it('holds what was built, its sources, a README and the licence, and nothing else', async () => {
@@ -59,14 +80,8 @@ describe('the package', () => {
 });
 
 describe('a new application', () => {
-  /** As the READMEs have it, from `# NestJS 11` to the end of the block. */
-  async function installLines(readme: string, starter: string): Promise<string> {
-    const heading = `# NestJS ${starter.slice('nest-'.length)}`;
-    const blocks = (await readFile(join(root, readme), 'utf8')).matchAll(/^```sh\n([\s\S]*?)^```/gm);
-    const found = [...blocks].map(([, code]) => code!).find((code) => code.startsWith(heading));
-    if (!found) throw new Error(`${readme} has no block of commands that begins with "${heading}"`);
-    return found.replaceAll(/ *#.*/g, '').trim();
-  }
+  const installLines = (readme: string, starter: string): Promise<string> =>
+    commandsIn(readme, `# NestJS ${starter.slice('nest-'.length)}`);
 
   /** What the READMEs call `./entities`: a reader has such a file already. */
   const ENTITIES = `
@@ -89,15 +104,8 @@ describe('a new application', () => {
         await writeFile(join(source, name), code!.replace("'./entities'", "'./entities.js'"));
       }
     }
-    const env = { npm_config_before: AS_OF, npm_config_prefer_offline: 'true', npm_config_audit: 'false' };
     const commands = `npm install\n${await installLines('libs/outbox/README.md', starter)}`;
-    await run('bash', ['-euc', commands], { cwd: app, env }).catch((error: Error) => {
-      if (!/ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ENETUNREACH|ETIMEDOUT|ENOTCACHED/.test(error.message)) throw error;
-      throw new Error(
-        `This test installs packages from the npm registry, which cannot be reached from here. Run it with a network ` +
-          `once (npm keeps what it fetched), or leave it out: --testPathIgnorePatterns tools/package\n${error.message}`,
-      );
-    });
+    await install(commands, app);
   }
 
   beforeAll(async () => {
@@ -136,5 +144,30 @@ describe('a new application', () => {
     });
     const boot = run(process.execPath, ['dist/main.js'], { cwd: app, env });
     await expect(boot).rejects.toThrow('TypeORM 0.3.27 is installed; Tallystick needs 1.1 or later');
+  });
+});
+
+describe('the examples', () => {
+  const EXAMPLES = readdirSync(join(root, 'examples'), { withFileTypes: true })
+    .filter((entry) => entry.isDirectory() && existsSync(join(root, 'examples', entry.name, 'main.ts')))
+    .map(({ name }) => name);
+  const examples = (): string => join(folder, 'examples');
+
+  beforeAll(async () => {
+    const mine = /(^|\/)(node_modules|dist|package-lock\.json)$/; // of whoever tried them by hand
+    await cp(join(root, 'examples'), examples(), { recursive: true, filter: (path) => !mine.test(path) });
+    await cp(tarball, join(folder, basename(tarball)));
+    const commands = await commandsIn('examples/README.md', '# in the folder above');
+    await install(lines(commands).slice(0, -1).join('\n'), examples()); // the last one runs the first of them
+  }, 300_000);
+
+  it('are all in the list', async () => {
+    const listed = (await readFile(join(examples(), 'README.md'), 'utf8')).matchAll(/^\| \[([\w-]+)\]/gm);
+    expect([...listed].map(([, name]) => name).sort()).toEqual([...EXAMPLES].sort());
+  });
+
+  it.each(EXAMPLES)('%s ends by itself, and what it claims is so', async (name) => {
+    const env = { DATABASE_URL: await testDatabase('example') };
+    await run(process.execPath, [join('dist', name, 'main.js')], { cwd: examples(), env });
   });
 });
