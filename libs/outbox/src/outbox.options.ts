@@ -1,8 +1,8 @@
-import { distance } from 'fastest-levenshtein';
 import { InvalidOptionsError } from './errors';
 import type { SigningKeys } from './message/codec';
 import { describeMs, type Duration, toMs } from './message/duration';
 import { serviceNameProblem } from './message/names';
+import { unknownOptions } from './message/unknown-options';
 import type { OnAlarm, OnError } from './operations/monitor';
 import type { TransportFactory } from './ports/transport';
 import type { TransactionHost } from './transactions';
@@ -168,7 +168,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     onError: given.onError,
   };
   const problems = [
-    ...unknownOptions(given),
+    ...unknownOptions(given, Object.keys(KNOWN)),
     serviceNameProblem(given.service),
     ...reader.problems,
     ...contradictions(options),
@@ -218,16 +218,6 @@ function signingProblems(signing: SigningKeys | undefined): string[] {
     );
   }
   return problems;
-}
-
-function unknownOptions(given: object): string[] {
-  return Object.keys(given)
-    .filter((name) => !(name in KNOWN))
-    .map((name) => {
-      const nearest = Object.keys(KNOWN).sort((a, b) => distance(a, name) - distance(b, name))[0]!;
-      const hint = distance(nearest, name) <= Math.max(2, name.length / 3) ? ` Did you mean '${nearest}'?` : '';
-      return `unknown option '${name}'.${hint}`;
-    });
 }
 
 /** Reads single values and collects what is wrong with them. */

@@ -1,5 +1,6 @@
 import { InvalidHandlerError } from '../errors';
 import type { ContractClass } from '../message/contract';
+import { unknownOptions } from '../message/unknown-options';
 import type { Duration } from '../message/duration';
 import type * as ports from '../ports/handlers';
 import type { EntityManager } from '../transactions';
@@ -85,6 +86,8 @@ export function describeRole({ role, contract }: Declared): string {
   return `${NAMES[role]}(${contract.name})`;
 }
 
+const KNOWN = ['concurrency', 'groupCommit', 'timeout'] satisfies (keyof MessageHandlerOptions)[];
+
 function declare<F>(role: Role, contract: ContractClass, options: MessageHandlerOptions): Decorates<F> {
   return (target, method, descriptor) => {
     const where = `${target.constructor.name}.${String(method)}`;
@@ -93,6 +96,8 @@ function declare<F>(role: Role, contract: ContractClass, options: MessageHandler
         `${where}: the contract of ${NAMES[role]} is undefined here. Circular import? Import the class from the file that declares it.`,
       ]);
     }
+    const unknown = unknownOptions(options, KNOWN);
+    if (unknown.length > 0) throw new InvalidHandlerError(unknown.map((problem) => `${where}: ${problem}`));
     const declared: Declared = { role, contract, options };
     Reflect.defineMetadata(DECLARED, [...declaredOn(descriptor.value as object), declared], descriptor.value as object);
   };

@@ -1,5 +1,6 @@
 import { UnknownMessageError } from '../errors';
 import { type Duration, toMs } from './duration';
+import { unknownOptions } from './unknown-options';
 import { messageTypeProblem, serviceNameProblem } from './names';
 
 /** Which local follow-ups a delivery expects once its verdict is known (R13). */
@@ -73,10 +74,16 @@ export function contractOf<M extends object>(contract: ContractClass<M>): Messag
   return found as MessageContract<M>;
 }
 
+const KNOWN = ['type', 'to', 'key', 'deadline', 'listeners', 'followUp'] satisfies (keyof OutboxMessageOptions)[];
+
 function read(contract: ContractClass, options: OutboxMessageOptions<string, object>): MessageContract {
   const receivers = options.to === undefined ? [] : typeof options.to === 'string' ? [options.to] : [...options.to];
   const deadlineMs = options.deadline === undefined ? undefined : toMs(options.deadline);
-  const problems = [messageTypeProblem(options.type), ...receivers.map(serviceNameProblem)];
+  const problems: (string | undefined)[] = [
+    ...unknownOptions(options, KNOWN),
+    messageTypeProblem(options.type),
+    ...receivers.map(serviceNameProblem),
+  ];
   if (new Set(receivers).size !== receivers.length) problems.push('a receiver is named twice');
   if (options.deadline !== undefined && !deadlineMs)
     problems.push(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'`);

@@ -12,6 +12,7 @@ import { describeMs, type Duration, toMs } from '../message/duration';
 import { isReservedHeader } from '../message/envelope';
 import { headerNameProblem, headerValueProblem, shortTextProblem, uuidProblem } from '../message/fields';
 import { writePayload } from '../message/payload';
+import { refuseUnknownOptions } from '../message/unknown-options';
 import type { Clock, Random } from '../ports/clock';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
 import type { Monitor } from '../ports/monitor';
@@ -30,6 +31,8 @@ export interface AddOptions<Tx = EntityManager> {
   /** Travel with the message; at most 4 KiB together. `traceparent` is passed on as trace context. */
   headers?: Record<string, string>;
 }
+
+const ADD_OPTIONS = ['manager', 'id', 'delay', 'headers'] satisfies (keyof AddOptions)[];
 
 /** What `Outbox.status` knows of a message. */
 export interface MessageStatus {
@@ -94,6 +97,7 @@ export class Outbox<Tx = EntityManager> {
     options: AddOptions<Tx> = {},
   ): Promise<{ id: string }[]> {
     const declared = contractOf(contract);
+    refuseUnknownOptions('add', options, ADD_OPTIONS);
     const transaction = this.transactionFor(options, declared);
     if (options.id !== undefined && data.length !== 1) throw new TypeError('An id can be given to one message only.');
     if (data.length === 0) return [];
@@ -212,6 +216,12 @@ export class Outbox<Tx = EntityManager> {
     if (delayMs >= longest || (contract.deadlineMs ?? 0) >= longest) {
       throw new InvalidMessageError(
         `delay and deadline must be shorter than half the horizon (${describeMs(longest)}): a consumer refuses what is older.`,
+        [],
+      );
+    }
+    if (contract.deadlineMs !== undefined && delayMs >= contract.deadlineMs) {
+      throw new InvalidMessageError(
+        `delay (${describeMs(delayMs)}) is not shorter than the deadline of '${contract.type}' (${describeMs(contract.deadlineMs)}): it would be cancelled before it is sent.`,
         [],
       );
     }

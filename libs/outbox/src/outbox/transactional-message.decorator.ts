@@ -1,6 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { InvalidMessageError } from '../errors';
 import type { ContractClass } from '../message/contract';
+import { refuseUnknownOptions } from '../message/unknown-options';
+import { TRANSACTION_OPTIONS } from '../transactions/transactions.options';
 import { injectTransactions, type TransactionOptions, transactionsOf, wrapMethod } from '../transactions';
 import { Outbox } from './outbox';
 
@@ -44,6 +46,7 @@ export function TransactionalMessage(
   contract: ContractClass,
   options: Partial<TransactionalMessageOptions<object, unknown, unknown[]>> = {},
 ) {
+  refuseUnknownOptions('@TransactionalMessage', options, ['from', 'id', ...TRANSACTION_OPTIONS]);
   const { from, id, ...transaction } = options;
   return (target: object, method: string | symbol, descriptor: PropertyDescriptor): void => {
     wrapMethod(target, method, descriptor, async (call) =>

@@ -132,6 +132,8 @@ describe('a request', () => {
       'quantity must not be less than 1',
     );
     await expect(users.add(OrderRequested, order, { delay: '8d' })).rejects.toThrow('half the horizon');
+    await expect(users.add(OrderRequested, order, { delay: '2h' })).rejects.toThrow('before it is sent');
+    await expect(users.add(OrderRequested, order, { dely: '1h' } as never)).rejects.toThrow("Did you mean 'delay'?");
     await expect(users.add(OrderRequested, order, { headers: { 'x-death': '1' } })).rejects.toThrow('reserved');
     const { id } = await users.add(OrderRequested, order);
     await expect(users.add(OrderRequested, order, { id })).rejects.toThrow(id);

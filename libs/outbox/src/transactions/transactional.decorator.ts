@@ -1,7 +1,8 @@
 import { Inject } from '@nestjs/common';
 import { TransactionRequiredError } from '../errors';
+import { refuseUnknownOptions } from '../message/unknown-options';
 import { Transactions } from './transactions';
-import type { TransactionOptions } from './transactions.options';
+import { TRANSACTION_OPTIONS, type TransactionOptions } from './transactions.options';
 import { AsyncMethodDecorator, MethodCall, wrapMethod } from './wrap-method';
 
 /** Nest prints the description when it cannot find the provider: so that is where the advice belongs. */
@@ -21,6 +22,7 @@ type Hosted = { readonly [TRANSACTIONS]?: Transactions };
  * ```
  */
 export function Transactional(options?: TransactionOptions): AsyncMethodDecorator {
+  refuseUnknownOptions('@Transactional', options ?? {}, TRANSACTION_OPTIONS);
   return (target, key, descriptor) => {
     wrapMethod(target, key, descriptor, async (call) => transactionsOf(call).run(() => call.proceed(), options));
     injectTransactions(target);

@@ -22,6 +22,8 @@ export interface TransactionOptions {
   propagation?: Propagation;
 }
 
+export const TRANSACTION_OPTIONS = ['isolation', 'propagation'] satisfies (keyof TransactionOptions)[];
+
 /** `OutboxModule` gives `strictWrites` and `transactionHost`; the rest is for those who build a `Transactions` themselves. */
 export interface TransactionsOptions {
   /** A write that goes past the open transaction: refuse it, log it, or do not look. */
