@@ -112,6 +112,8 @@ export interface ShopOptions {
   readonly transport?: TransportFactory;
   /** Of handlers and follow-ups. @default the library's */
   readonly handlerTimeout?: number;
+  /** @default the library's */
+  readonly shutdownTimeout?: number;
   /** Where the shops connect instead of the database's own port. */
   readonly port?: number;
 }
@@ -121,7 +123,7 @@ export class ShopFixture {
   private constructor(
     readonly owner: DataSource,
     readonly shops: readonly Shop[],
-    private readonly applications: readonly TestingModule[],
+    private readonly applications: TestingModule[],
     private readonly pieces: number,
   ) {}
 
@@ -209,8 +211,13 @@ export class ShopFixture {
     return { completed, refunded };
   }
 
+  /** Closes the applications; once. */
+  async close(): Promise<void> {
+    for (const each of this.applications.splice(0)) await each.close();
+  }
+
   async stop(): Promise<void> {
-    for (const each of this.applications) await each.close();
+    await this.close();
     await this.owner.destroy();
   }
 }
@@ -222,7 +229,7 @@ function inMemory(broker: MemoryBroker): TransportFactory {
 async function application(
   url: string,
   transport: TransportFactory,
-  { poolSize, handlerTimeout }: ShopOptions,
+  { poolSize, handlerTimeout, shutdownTimeout }: ShopOptions,
 ): Promise<TestingModule> {
   const testing = await Test.createTestingModule({
     imports: [
@@ -236,6 +243,7 @@ async function application(
         pollInterval: 20,
         poolSize,
         handlerTimeout,
+        shutdownTimeout,
         namedStatements: !testDatabasesArePooled(),
       }),
     ],

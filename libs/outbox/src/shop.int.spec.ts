@@ -209,6 +209,26 @@ describe('A service on PostgreSQL', () => {
     );
   });
 
+  it.each<Moment>(['shipping', 'completing'])(
+    'can be closed while %s waits for the database without end',
+    async (moment) => {
+      const shop = await open({ handlerTimeout: 600_000, shutdownTimeout: 500 });
+      const waiting = new Promise<void>((resolve) => {
+        shop.at[moment] = ({ manager }) => {
+          resolve();
+          return manager.query('select pg_sleep(600)');
+        };
+      });
+      await buy(shop, 0);
+      await waiting;
+      await fixture.close();
+      // Else its locks would stand in the way of the next process.
+      const sleeping = `select from pg_stat_activity where query like '%pg_sleep(600)%' and datname = current_database() and pid <> pg_backend_pid() and state = 'active'`;
+      await until('nothing sleeps', async () => (await fixture.owner.query(sleeping)).length === 0);
+    },
+    60_000,
+  );
+
   describe('whose sessions become useless', () => {
     /** On every connection that the shop's DataSource has now. */
     async function everywhere(shop: Shop, sql: string): Promise<void> {

@@ -370,7 +370,7 @@ describe('the bridge to a transaction host', () => {
   });
 
   it('refuses to work with a host whose two functions do not talk about the same transaction', async () => {
-    transactions.onApplicationShutdown();
+    await transactions.onApplicationShutdown();
     bridge({ ...host, manager: () => undefined });
     const work = transactions.run(() => open('nowhere'));
     await expect(work).rejects.toThrow(TransactionRequiredError);

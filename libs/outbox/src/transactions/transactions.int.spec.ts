@@ -36,7 +36,7 @@ describe('Transactions', () => {
     transactions.onModuleInit();
   });
   afterAll(async () => {
-    transactions.onApplicationShutdown();
+    await transactions.onApplicationShutdown();
     await dataSource.destroy();
     await connectTestPostgres().dropDatabase(url);
   });
@@ -180,17 +180,17 @@ describe('Transactions', () => {
       const committed = jest.fn();
       await early.run(async () => early.afterCommit(committed));
       expect(committed).toHaveBeenCalledTimes(1);
-      early.onApplicationShutdown();
+      await early.onApplicationShutdown();
     });
 
-    it('listens once, and no more after the shutdown', () => {
+    it('listens once, and no more after the shutdown', async () => {
       const before = [...dataSource.subscribers];
       const another = new Transactions(dataSource, { strictWrites: 'off' });
       another.onModuleInit();
       another.onModuleInit();
       expect(dataSource.subscribers).toHaveLength(before.length + 1);
-      another.onApplicationShutdown();
-      another.onApplicationShutdown();
+      await another.onApplicationShutdown();
+      await another.onApplicationShutdown();
       expect(dataSource.subscribers).toEqual(before);
     });
   });

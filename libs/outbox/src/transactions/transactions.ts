@@ -26,6 +26,7 @@ const BEGINNINGS = 3;
 @Injectable()
 export class Transactions implements OnModuleInit, OnApplicationShutdown {
   private readonly records = new TransactionRecords();
+  private readonly sessions = new Set<Session>();
   private readonly scopes: TransactionScopes;
   private readonly guard: StrayWriteGuard;
   private readonly subscriber: TransactionSubscriber;
@@ -45,12 +46,16 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     this.guard.warnIfThePoolWaitsForEver();
   }
 
-  /** Only now: until here requests are still served, and their commits must be seen. */
-  onApplicationShutdown(): void {
+  /**
+   * Only now: until here requests are still served, and their commits must be seen. What is open even now belongs to work
+   * that did not end in time: in the server it would go on, with its locks, when this process is gone.
+   */
+  async onApplicationShutdown(): Promise<void> {
     const { subscribers } = this.dataSource;
     const position = subscribers.indexOf(this.subscriber);
     if (position >= 0) subscribers.splice(position, 1);
     this.pool?.off('connect', watch);
+    await Promise.all([...this.sessions].map((session) => cancel(session).then(() => destroy(session))));
   }
 
   /**
@@ -183,6 +188,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     isolation?: IsolationLevel,
   ): Promise<T> {
     const patience = new Patience(session);
+    this.sessions.add(session);
     let record: TransactionRecord | undefined;
     const work = async (manager: EntityManager): Promise<T> => {
       patience.end();
@@ -203,6 +209,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
       throw error;
     } finally {
       patience.end();
+      this.sessions.delete(session);
       if (isUnfit(session)) destroy(session);
       await runner.release();
       // Not left to the subscriber: TypeORM announces nothing when the connection is lost during COMMIT or ROLLBACK.

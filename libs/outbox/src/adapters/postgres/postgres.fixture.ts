@@ -67,7 +67,7 @@ export class PostgresFixture {
   }
 
   async stop(): Promise<void> {
-    this.transactions.onApplicationShutdown();
+    await this.transactions.onApplicationShutdown();
     await this.pool.end();
     if (this.dataSource !== this.owner) await this.dataSource.destroy();
     await this.owner.destroy();
