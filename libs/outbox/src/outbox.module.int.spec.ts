@@ -1,5 +1,5 @@
 import { connectTestPostgres, testDatabase, testDatabasesArePooled } from '@tallystick/services';
-import { Injectable, Module, type OnModuleDestroy, Scope, type Type } from '@nestjs/common';
+import { Logger, Injectable, Module, type OnModuleDestroy, Scope, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsInt } from 'class-validator';
@@ -139,8 +139,14 @@ describe('OutboxModule', () => {
   const balances = async (): Promise<Record<string, number>> =>
     Object.fromEntries((await bank.dataSource.getRepository(Account).find()).map(({ id, balance }) => [id, balance]));
 
+  const lines: string[] = [];
+
   beforeAll(async () => {
+    const log = jest
+      .spyOn(Logger.prototype, 'log')
+      .mockImplementation((line: unknown) => void lines.push(String(line)));
     application = await boot([Bank]);
+    log.mockRestore();
     bank = application.get(Bank);
     outbox = application.get(Outbox);
   });
@@ -152,6 +158,12 @@ describe('OutboxModule', () => {
     await bank.dataSource.getRepository(Account).save([
       { id: 'giver', balance: 100 },
       { id: 'taker', balance: 0 },
+    ]);
+  });
+
+  it('says at boot what it handles and follows up', () => {
+    expect(lines.filter((line) => line.startsWith('Handlers:'))).toEqual([
+      expect.stringMatching(/^Handlers: .*\(Bank\.\w+\).* Follow-ups: .*rejected \(Bank\.takeBack\)/),
     ]);
   });
 

@@ -260,6 +260,14 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
     for (const warning of await this.store.checkDurability()) this.logger.warn(warning);
     this.started = true;
     await this.runtime.start();
+    this.sayWhatIsServed();
+  }
+
+  /** A handler that is missing here is one that Nest does not know: its class is no provider. */
+  private sayWhatIsServed(): void {
+    const handlers = this.explorer.handlers().map(({ type, where }) => `${type} (${where})`);
+    const followUps = this.explorer.followUps().map(({ type, verdict, where }) => `${type} ${verdict} (${where})`);
+    this.logger.log(`Handlers: ${handlers.join(', ') || 'none'}. Follow-ups: ${followUps.join(', ') || 'none'}.`);
   }
 }
 
