@@ -217,6 +217,9 @@ function resolveFrom(modules: ModuleRef): <T>(token: unknown) => T | undefined {
 class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnApplicationShutdown {
   private readonly logger = new Logger('Outbox');
   private started = false;
+  /** Of a second `app.close()`, and of one after a boot that failed. */
+  private draining: Promise<void> | undefined;
+  private ending: Promise<void> | undefined;
 
   constructor(
     private readonly runtime: OutboxRuntime,
@@ -246,10 +249,14 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
 
   /** HTTP is still served: handlers end, requests go on recording, the relay goes on relaying. */
   async onModuleDestroy(): Promise<void> {
-    if (this.started) await this.runtime.stopConsuming();
+    await (this.draining ??= this.started ? this.runtime.stopConsuming() : Promise.resolve());
   }
 
   async onApplicationShutdown(): Promise<void> {
+    await (this.ending ??= this.end());
+  }
+
+  private async end(): Promise<void> {
     if (this.started) await this.runtime.stop();
     await endPool(this.pool);
   }

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
@@ -59,6 +60,8 @@ export class OutboxRuntime<Tx = EntityManager> {
   readonly pruner: Pruner;
   private readonly runner: RelayRunner;
   private malformed = 0;
+  /** What a transport brings is nobody's request here, also if it comes over a connection that a request opened. */
+  private readonly inOwnContext = AsyncLocalStorage.snapshot();
   private prepared = false;
   private preparing: Promise<void> | undefined;
   private stopConsumingTook = 0;
@@ -212,8 +215,8 @@ export class OutboxRuntime<Tx = EntityManager> {
         ...{ type, kind, concurrency },
         ...(kind === 'announcement' && { waiting: waitingRoom({ concurrency, timeoutMs }) }),
       })),
-      onEnvelope: (envelope) => this.inbox.receive(envelope),
-      onReceipt: (envelope, returns) => this.receipts.apply(envelope, returns),
+      onEnvelope: (envelope) => this.inOwnContext(() => this.inbox.receive(envelope)),
+      onReceipt: (envelope, returns) => this.inOwnContext(() => this.receipts.apply(envelope, returns)),
       onMalformed: ({ problem, claims, untrusted }) => {
         this.malformed++;
         monitor.record(

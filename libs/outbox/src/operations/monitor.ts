@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import { levelOf, type OutboxEvent, type OutboxEventName } from '../message/events';
 import type { Monitor } from '../ports/monitor';
@@ -30,6 +31,8 @@ const MINUTE_MS = 60_000;
 export class LoggingMonitor implements Monitor {
   private readonly logger = new Logger('Outbox');
   private readonly counts = new Map<OutboxEventName, number>();
+  /** Events come from everywhere, alarms are nobody's request. */
+  private readonly inOwnContext = AsyncLocalStorage.snapshot();
   private readonly minutes = new Map<OutboxEventName, { ends: number; said: number; unsaid: number }>();
 
   /** @param now milliseconds of a clock that never jumps */
@@ -79,7 +82,7 @@ export class LoggingMonitor implements Monitor {
 
   private hand(hook: 'onAlarm' | 'onError', call: () => void | Promise<void>): void {
     const called = async (): Promise<void> => call();
-    called().catch((error: unknown) => this.logger.error(`${hook} failed: ${String(error)}`));
+    this.inOwnContext(called).catch((error: unknown) => this.logger.error(`${hook} failed: ${String(error)}`));
   }
 }
 

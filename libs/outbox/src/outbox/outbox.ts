@@ -1,6 +1,7 @@
 import {
   InvalidMessageError,
   OperationRefusedError,
+  TransactionEndedError,
   TransactionRequiredError,
   UnknownDeliveryError,
   VerdictTimeoutError,
@@ -101,9 +102,19 @@ export class Outbox<Tx = EntityManager> {
     const transaction = this.transactionFor(options, declared);
     if (options.id !== undefined && data.length !== 1) throw new TypeError('An id can be given to one message only.');
     if (data.length === 0) return [];
+    const what = `outbox.add('${declared.type}')`;
+    return this.within(transaction, what, () => this.record(transaction, declared as MessageContract, data, options));
+  }
+
+  private async record(
+    transaction: Tx,
+    declared: MessageContract,
+    data: readonly object[],
+    options: AddOptions<Tx>,
+  ): Promise<{ id: string }[]> {
     await this.prepare();
     const drafts: Draft[] = [];
-    for (const each of data) drafts.push(await this.draft(declared as MessageContract, each, options));
+    for (const each of data) drafts.push(await this.draft(declared, each, options));
 
     const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
     const slot =
@@ -131,6 +142,15 @@ export class Outbox<Tx = EntityManager> {
    */
   async cancel(id: string, options: { reason: string; to?: string }): Promise<MessageStatus> {
     const transaction = this.transactions.current();
+    if (!transaction) return this.cancelIn(undefined, id, options);
+    return this.within(transaction, `outbox.cancel('${id}')`, () => this.cancelIn(transaction, id, options));
+  }
+
+  private async cancelIn(
+    transaction: Tx | undefined,
+    id: string,
+    options: { reason: string; to?: string },
+  ): Promise<MessageStatus> {
     const before = await this.deliveriesOf(id, options.to, transaction);
     if (before.some(({ consumer }) => consumer === EVERYBODY)) {
       throw new OperationRefusedError(`Message ${id} is an announcement: nobody could answer a cancel.`);
@@ -140,6 +160,23 @@ export class Outbox<Tx = EntityManager> {
     if (transaction) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
     else this.handOff.wake();
     return statusOf(id, await this.deliveriesOf(id, options.to, transaction));
+  }
+
+  /** Work on the caller's transaction, which must not be committed before it is done. */
+  private async within<T>(transaction: Tx, what: string, work: () => Promise<T>): Promise<T> {
+    const done = this.transactions.underWay(what, transaction);
+    try {
+      return await work();
+    } catch (error) {
+      if (this.transactions.isOpen(transaction)) throw error;
+      throw new TransactionEndedError(
+        `The transaction of ${what} was over before it had finished, so nothing was recorded: is an \`await\` missing, ` +
+          'or did another branch of a Promise.all fail first?',
+        { cause: error },
+      );
+    } finally {
+      done();
+    }
   }
 
   /** Where a message stands; undefined if it is unknown or was pruned. */

@@ -21,6 +21,11 @@ export interface TransactionRunner<Tx = unknown> {
   afterEnd(callback: () => void, transaction: Tx): void;
   /** Runs before the COMMIT of a transaction that this runner opened. Throwing rolls back. */
   beforeCommit(callback: () => Promise<void>, transaction: Tx): void;
+  /**
+   * Notes that `what` is at work on this transaction until the returned function is called. A COMMIT that comes before is
+   * refused, and the transaction rolled back: nobody awaits the work, and it would be lost.
+   */
+  underWay(what: string, transaction: Tx): () => void;
   /** True if this runner opened the outermost transaction, so that it sees how the commit ends. */
   isOwn(transaction: Tx): boolean;
   /** How many statements were seen on this transaction so far: unchanged means nothing ran in between. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClaimedDelivery } from '../message/delivery';
 import type { Clock, Random } from '../ports/clock';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
@@ -16,6 +17,11 @@ export class HandOffBuffer implements HandOff {
   private readonly queues = new Map<string, HandedOff[]>();
   private taken = 0;
   private closed = false;
+  /**
+   * Here the caller's work ends and the library's begins: what follows does not belong to his request, and must not see
+   * what he keeps in AsyncLocalStorage (his tenant, his user, his transaction).
+   */
+  private readonly inOwnContext = AsyncLocalStorage.snapshot();
   /** Told when there is something to do: by the relay. */
   onHanded = (): void => {};
   onWake = (): void => {};
@@ -41,10 +47,10 @@ export class HandOffBuffer implements HandOff {
       leaseToken: this.random.token(),
       leaseMs,
       hand: (deliveries) => {
-        if (this.closed) return this.onLate(deliveries);
+        if (this.closed) return this.inOwnContext(() => this.onLate(deliveries));
         held -= deliveries.length;
         for (const delivery of deliveries) this.queue(delivery.consumer).push({ delivery, publishBefore });
-        this.onHanded();
+        this.inOwnContext(() => this.onHanded());
       },
       release: () => {
         this.taken -= held;
@@ -54,7 +60,7 @@ export class HandOffBuffer implements HandOff {
   }
 
   wake(): void {
-    this.onWake();
+    this.inOwnContext(() => this.onWake());
   }
 
   /** The next delivery of every destination that `enter` lets in, until nobody gets in any more. */

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { IsInt, IsString, Min } from 'class-validator';
 import { MessageRejected, OutboxMessage } from '../index';
 import { compensate, handle, onAccepted, OutboxHarness, type HarnessService } from './index';
@@ -112,6 +113,35 @@ describe('a request', () => {
     await system.drain();
     expect(counts(users)).toEqual({ [`refunded ${told}`]: 1 });
     expect(eventsOf(orders)).toContain('inbox.reason-replaced');
+  });
+
+  it.each([
+    ['add', (users: HarnessService) => void users.outbox.add(OrderRequested, order).catch(() => undefined)],
+    [
+      'add in forEach',
+      (users: HarnessService) =>
+        [1, 2, 3].forEach(async () => void (await users.outbox.add(OrderRequested, order).catch(() => undefined))),
+    ],
+  ])('that nobody awaited (%s) is noticed before the commit, which is refused', async (_, forgotten) => {
+    const { users } = await shop();
+    const work = users.transactions.run(async (transaction) => {
+      await count({ manager: transaction }, 'bought');
+      forgotten(users);
+    });
+    await expect(work).rejects.toThrow(/outbox\.add\('order\.requested'\).*`await` is missing/);
+    expect([counts(users), users.rows('outbox_message')]).toEqual([{}, []]);
+  });
+
+  it('and whatever follows it run in nobody’s request', async () => {
+    const request = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const { system, users } = await shop(
+      () => void seen.push(request.getStore()),
+      () => void seen.push(request.getStore()),
+    );
+    await request.run('ada', () => users.add(OrderRequested, order));
+    await request.run('ben', () => system.drain());
+    expect(seen).toEqual([undefined, undefined]);
   });
 
   it('goes with its transaction: rolled back, it never existed', async () => {

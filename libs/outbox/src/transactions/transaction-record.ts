@@ -1,6 +1,7 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
 import type { IsolationLevel } from './transactions.options';
+import { UnderWay } from './under-way';
 
 export type BeforeCommit = (manager: EntityManager) => Promise<void>;
 export type AfterCommit = () => void | Promise<void>;
@@ -29,6 +30,7 @@ export class TransactionRecord {
   committed = false;
   /** Told right before the COMMIT or ROLLBACK of the transaction is sent. */
   onEnding = (): void => {};
+  readonly underWay = new UnderWay();
 
   private level = 1;
   private hooks: Registered<BeforeCommit>[] = [];

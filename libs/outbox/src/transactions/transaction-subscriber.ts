@@ -54,6 +54,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     if (!record) return;
     if (record.outermost) {
       await this.runHooks(record, queryRunner);
+      record.underWay.refuseCommit();
       await this.refuseIfEndedByHand(record, queryRunner);
       record.ending = true;
     }

@@ -363,6 +363,26 @@ describe('Transactions', () => {
       expect(committed).not.toHaveBeenCalled();
     });
 
+    it.each([
+      ['run', (work: (manager: EntityManager) => Promise<void>) => transactions.run(work)],
+      ['dataSource.transaction', (work: (manager: EntityManager) => Promise<void>) => dataSource.transaction(work)],
+    ])('of %s is refused while something is still at work in it, and all is rolled back', async (_, transaction) => {
+      let done = (): void => {};
+      const committed = transaction(async (manager) => {
+        await open('a', manager);
+        done = transactions.underWay('what nobody awaited', manager);
+      });
+      await expect(committed).rejects.toThrow(/what nobody awaited had not finished.*`await` is missing/);
+      done();
+      expect(await saved()).toEqual([]);
+      await transaction(async (manager) => {
+        const over = transactions.underWay('what was awaited', manager);
+        await open('b', manager);
+        over();
+      });
+      expect(await saved()).toEqual(['b']);
+    });
+
     it('never calls back when COMMIT itself fails', async () => {
       await dataSource.query('create table if not exists later (id int unique deferrable initially deferred)');
       const committed = jest.fn();

@@ -144,6 +144,14 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     record.afterEnd(fn);
   }
 
+  /**
+   * Notes that `what` is at work in this transaction until the returned function is called. A commit that is asked for
+   * meanwhile is refused with {@link TransactionEndedError}, for every transaction of the DataSource, whoever opened it.
+   */
+  underWay(what: string, manager = this.current()): () => void {
+    return this.openRecord(manager, what).underWay.begin(what);
+  }
+
   /** This library opened the transaction; `false` for `dataSource.transaction()`, own query runners and a host's. */
   isOwn(manager: EntityManager): boolean {
     return this.records.of(manager.queryRunner)?.own ?? false;

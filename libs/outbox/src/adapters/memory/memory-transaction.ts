@@ -2,6 +2,7 @@ import { SilentRollbackError, TransactionEndedError } from '../../errors';
 import { BusinessTable } from './business-table';
 import type { MemoryClient } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
+import { UnderWay } from '../../transactions/under-way';
 import type { LockOwner, Slot } from './memory-slot';
 
 /**
@@ -14,6 +15,7 @@ export class MemoryTransaction implements LockOwner {
   waitsFor: Slot | undefined;
   /** How many were sent so far. */
   statements = 0;
+  readonly underWay = new UnderWay();
 
   private state: 'open' | 'ending' | 'ended' = 'open';
   private failure: unknown;
@@ -75,6 +77,7 @@ export class MemoryTransaction implements LockOwner {
    */
   async commit(): Promise<void> {
     for (let hook = this.beforeCommits.shift(); hook; hook = this.beforeCommits.shift()) await hook();
+    this.underWay.refuseCommit();
     this.state = 'ending';
     return this.inTurn(async () => {
       try {

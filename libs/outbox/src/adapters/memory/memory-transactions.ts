@@ -54,6 +54,10 @@ export class MemoryTransactions implements TransactionRunner<MemoryTransaction> 
     transaction.beforeCommit(callback);
   }
 
+  underWay(what: string, transaction: MemoryTransaction): () => void {
+    return transaction.underWay.begin(what);
+  }
+
   isOwn(transaction: MemoryTransaction): boolean {
     return this.own.has(transaction);
   }
