@@ -1,4 +1,5 @@
 import { SchemaMismatchError } from '../../errors';
+import { columnProblems, COLUMNS, layouts } from './columns';
 import type { Database, Statement } from './database';
 import { SCHEMA_VERSION } from './schema';
 import { type TableOptions, type Tables, tables } from './tables';
@@ -48,6 +49,20 @@ export async function checkSchema(database: Database, t: Tables): Promise<void> 
         'using that newer release.',
     );
   }
+  await checkColumns(database, t);
+}
+
+/** `create table if not exists` is content with anything of that name: a hand-written outbox, say, that is to be replaced. */
+async function checkColumns(database: Database, t: Tables): Promise<void> {
+  const expected = layouts(t);
+  const { rows } = await database.run(plain('outbox.columns', COLUMNS), [expected.map(({ table }) => table)]);
+  const problems = expected.flatMap((layout) => columnProblems(layout, rows));
+  if (problems.length === 0) return;
+  throw new SchemaMismatchError(
+    `The tables are not those of this library: ${problems.join('; ')}. If they belong to something else, give the outbox ` +
+      "names of its own: `tables: { prefix: 'tallystick_' }` in the options of OutboxModule, and " +
+      "outboxMigrations({ prefix: 'tallystick_' }). If they are of an older draft, drop them and migrate again.",
+  );
 }
 
 const WHERE_IS = plain(

@@ -51,6 +51,41 @@ describe('The tables of the outbox', () => {
     await checkSchema(dataSource);
   });
 
+  it.each([
+    [
+      'outbox_message of another library',
+      'create table outbox_message (id bigserial primary key, topic text not null, body jsonb not null)',
+      /outbox_message"\.aggregatetype is missing.*outbox_message"\.topic is not ours.*prefix/s,
+    ],
+    [
+      'inbox_message of another library',
+      'create table inbox_message (id uuid primary key, received_at timestamptz)',
+      /inbox_message"\.consumer is missing.*primary key of \S+inbox_message" is id and should be \(consumer, message_id\)/s,
+    ],
+    [
+      'payloads that PostgreSQL would write anew',
+      `create table outbox_message (id uuid primary key, aggregatetype varchar(255) not null, aggregateid varchar(255) not null,
+        type varchar(255) not null, payload jsonb not null, headers json, created_at timestamptz default now())`,
+      /payload is jsonb and should be json.*|aggregateid must not be null/s,
+    ],
+  ])('are not taken for granted: %s', async (_, existing, said) => {
+    const dataSource = await database();
+    await dataSource.query(existing);
+    const migratedAndChecked = async (): Promise<void> => {
+      await dataSource.runMigrations();
+      await checkSchema(dataSource);
+    };
+    await expect(migratedAndChecked()).rejects.toThrow(said);
+  });
+
+  it('may have columns more, if these may be left out, and longer texts', async () => {
+    const dataSource = await database();
+    await dataSource.runMigrations();
+    await dataSource.query(`alter table outbox_message add column tenant text, add column shard int not null default 0;
+      alter table outbox_message alter column type type text`);
+    await checkSchema(dataSource);
+  });
+
   it('are the same when they come from the plain SQL, which may be run again', async () => {
     const migrated = await database();
     await migrated.runMigrations();

@@ -37,7 +37,9 @@ export async function connect(access: BrokerAccess, name: string): Promise<Chann
         clientProperties: { ...(access.socket.clientProperties as object | undefined), connection_name: name },
       });
     } catch (error) {
-      problem = new Error(`${describeAddress(address)}: ${messageOf(error)}`, { cause: error });
+      problem = new Error(`${describeAddress(address)}: ${refusedVhost(error, address) ?? messageOf(error)}`, {
+        cause: error,
+      });
     }
   }
   throw problem;
@@ -49,6 +51,19 @@ export function rabbitMajor({ connection }: ChannelModel): number | undefined {
   const { product, version } = serverProperties;
   const major = product === 'RabbitMQ' ? Number.parseInt(String(version), 10) : NaN;
   return Number.isNaN(major) ? undefined : major;
+}
+
+/**
+ * The broker says no to the virtual host, and why; amqplib 0.10 keeps to itself what it said and tells which frame it
+ * would rather have had.
+ */
+function refusedVhost(error: unknown, { vhost }: Options.Connect): string | undefined {
+  if (!/ConnectionOpenOk; got <ConnectionClose/.test(String(error))) return undefined;
+  const name = decodeURIComponent(vhost || '/');
+  return (
+    `NOT_ALLOWED: the virtual host '${name}' does not exist, or this user may not use it. Create it with ` +
+    `\`rabbitmqctl add_vhost '${name}'\` and give the user rights with \`rabbitmqctl set_permissions\`, or correct the url.`
+  );
 }
 
 /** Without it a host name that resolves to two addresses answers with an AggregateError, whose own message is empty. */

@@ -175,7 +175,7 @@ function mismatch(error: unknown): TopologyMismatchError | undefined {
   );
 }
 
-/** Permissions and arguments do not mend themselves: a person has to look. */
+/** Permissions, arguments and virtual hosts do not mend themselves: a person has to look. */
 export function needsPerson(problem: unknown): boolean {
   if (problem instanceof TopologyMismatchError) return true;
   return /\b(ACCESS_REFUSED|PRECONDITION_FAILED|NOT_ALLOWED)\b/.test(String(problem));
