@@ -140,7 +140,8 @@ export class Outbox<Tx = EntityManager> {
    * has. Joins the ambient transaction. Final and answered deliveries are left alone; look at the returned status.
    * @throws UnknownDeliveryError · OperationRefusedError for announcements
    */
-  async cancel(id: string, options: { reason: string; to?: string }): Promise<MessageStatus> {
+  async cancel(id: string, asked: { reason?: string; to?: string } = {}): Promise<MessageStatus> {
+    const options = { ...asked, reason: asked.reason ?? 'no reason given' };
     const transaction = this.transactions.current();
     if (!transaction) return this.cancelIn(undefined, id, options);
     return this.within(transaction, `outbox.cancel('${id}')`, () => this.cancelIn(transaction, id, options));

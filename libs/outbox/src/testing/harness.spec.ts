@@ -462,6 +462,15 @@ describe('giving up', () => {
     expect([counts(orders), counts(users)]).toEqual([{}, { 'refunded CANCELLED': 1 }]);
   });
 
+  it('needs no reason', async () => {
+    const { users, orders } = await shop();
+    orders.crash();
+    const { id } = await users.add(OrderRequested, order);
+    expect((await users.outbox.cancel(id)).deliveries).toMatchObject([
+      { lastError: 'CANCEL_REQUESTED: no reason given' },
+    ]);
+  });
+
   it('after the deadline it is refunded once the consumer is back, never before', async () => {
     const { system, users, orders } = await shop();
     orders.crash();
