@@ -1,3 +1,4 @@
+import type { DeliveryKey } from '../message/delivery';
 import { CANCEL_TYPE, type CancelEnvelope, type MessageEnvelope } from '../message/envelope';
 import type { OutboxEvent } from '../message/events';
 import { contentHash } from '../message/payload';
@@ -72,7 +73,7 @@ export function eventOf(outcome: Outcome, envelope: MessageEnvelope | CancelEnve
     case 'verdict':
       if (outcome.replayed) return { event: 'inbox.replayed', type };
       if (envelope.kind === 'cancel') return { event: 'inbox.cancelled' };
-      return { event: 'inbox.handled', type, verdict: outcome.row.verdict };
+      return handledEvent({ messageId, consumer, type }, outcome.row);
     case 'twin':
       return { event: 'inbox.twin-in-progress' };
     case 'deferred': {
@@ -92,6 +93,10 @@ export function eventOf(outcome: Outcome, envelope: MessageEnvelope | CancelEnve
 function contentOf(envelope: MessageEnvelope | CancelEnvelope): { payloadHash?: string } {
   if (envelope.kind === 'cancel') return {};
   return { payloadHash: contentHash(envelope.message.type, envelope.message.payload) };
+}
+
+function handledEvent(about: DeliveryKey & { readonly type: string }, { verdict, reason }: InboxRow): OutboxEvent {
+  return { event: 'inbox.handled', ...about, verdict, ...(reason && { reason: reason.code }) };
 }
 
 function idOf(envelope: MessageEnvelope | CancelEnvelope): {

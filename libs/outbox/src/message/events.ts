@@ -31,7 +31,7 @@ export type OutboxEvent =
   | ({ event: 'follow-up.failed'; where: string; attempt: number; error: string } & Ids)
   | ({ event: 'follow-up.missing'; type: string; verdict: string } & Ids)
   // consuming
-  | { event: 'inbox.handled'; type: string; verdict: string }
+  | ({ event: 'inbox.handled'; type: string; verdict: string; reason?: string } & Ids)
   | { event: 'inbox.replayed'; type: string }
   | { event: 'inbox.cancelled' }
   | { event: 'inbox.twin-in-progress' }
@@ -86,6 +86,7 @@ export function levelOf(event: OutboxEvent): 'count' | 'debug' | 'log' | 'warn' 
   if (event.event === 'receipt.unknown-delivery') return event.recent ? 'alarm' : 'count';
   if (event.event === 'transport.trouble') return event.alarm ? 'alarm' : 'warn';
   if (event.event === 'inbox.unprocessable' && mayBecomeProcessable(event.code, event.attempt)) return 'warn';
+  if (event.event === 'inbox.handled' && event.verdict === 'rejected') return 'log';
   if (ALARMING.includes(event.event)) return 'alarm';
   if (DETAILED.includes(event.event)) return 'debug';
   if (WARNING.includes(event.event)) return 'warn';

@@ -31,6 +31,15 @@ describe('The monitor', () => {
     expect(alarms).toHaveLength(21);
   });
 
+  it('says of a rejection, in a line, what was rejected and why; an acceptance is only counted', () => {
+    const said: string[] = [];
+    jest.spyOn(Logger.prototype, 'log').mockImplementation((line: unknown) => void said.push(String(line)));
+    const handled = { event: 'inbox.handled', messageId: '1', consumer: 'c', type: 't' } as const;
+    monitor.record({ ...handled, verdict: 'accepted' });
+    monitor.record({ ...handled, verdict: 'rejected', reason: 'OUT_OF_STOCK' });
+    expect(said).toEqual(['inbox.handled messageId=1 consumer=c type=t verdict=rejected reason=OUT_OF_STOCK']);
+  });
+
   it('says with the first attempt where an error was thrown, and hands every one on as it is', () => {
     const logged: unknown[][] = [];
     jest.spyOn(Logger.prototype, 'error').mockImplementation((...args: unknown[]) => void logged.push(args));
