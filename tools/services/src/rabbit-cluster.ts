@@ -82,7 +82,9 @@ export class RabbitCluster {
     // Machines with different cookies refuse each other: no connection is left, and none can be made.
     for (const other of this.others(node)) await setCookie(other, node, 'cut');
     for (const other of this.others(node)) await setCookie(node, other, 'cut');
-    for (const other of this.others(node)) await node.evaluate(`erlang:disconnect_node('${other.name}')`);
+    // All at once: of a node that one of them still sees the others think that they themselves are cut off.
+    const others = this.others(node).map(({ name }) => `'${name}'`);
+    await node.evaluate(`[erlang:disconnect_node(Other) || Other <- [${others.join(', ')}]]`);
   }
 
   async rejoin(node: PrivateNode): Promise<void> {
