@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { Logger } from '@nestjs/common';
 import type { OutboxEvent } from '../message/events';
 import { LoggingMonitor } from './monitor';
@@ -62,6 +63,14 @@ describe('The monitor', () => {
     await new Promise(setImmediate);
     expect(lines).toHaveLength(1);
     expect(logged).toEqual([expect.stringContaining('onError failed')]);
+  });
+
+  it('alarms in nobody\u2019s request, whoever caused it', () => {
+    const request = new AsyncLocalStorage<string>();
+    const seen: unknown[] = [];
+    const alarming = new LoggingMonitor(() => void seen.push(request.getStore()));
+    request.run('ada', () => alarming.record({ event: 'inbox.malformed', problem: 'id is no UUID' }));
+    expect(seen).toEqual([undefined]);
   });
 
   it('says everything that only our own can cause', () => {

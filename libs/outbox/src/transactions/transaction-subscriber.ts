@@ -12,6 +12,7 @@ import type { TransactionRecord, TransactionRecords } from './transaction-record
 import type { TransactionScopes } from './transaction-scopes';
 
 const ENDS_TRANSACTION = /^\s*(?:commit|end|rollback|abort)\b/i;
+const COMMITS = /^\s*(?:commit|end)\b/i;
 const ROLLS_BACK_TO_SAVEPOINT = /^\s*rollback(?:\s+(?:work|transaction))?\s+to\b/i;
 
 interface OnConnection {
@@ -126,6 +127,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     if (record.ending) return refuseStraggler(record, sql);
     record.statements += 1;
     if (!ends) return;
+    if (COMMITS.test(sql)) record.underWay.refuseCommit();
     // Written by hand. What a savepoint's rollback undid, or whether the transaction committed, is no longer known.
     record.dropCallbacks();
     if (record.own && !ROLLS_BACK_TO_SAVEPOINT.test(sql)) {

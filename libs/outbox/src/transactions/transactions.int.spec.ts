@@ -383,6 +383,21 @@ describe('Transactions', () => {
       expect(await saved()).toEqual(['b']);
     });
 
+    it('written by hand is refused while something is still at work in it', async () => {
+      const runner = dataSource.createQueryRunner();
+      try {
+        await runner.startTransaction();
+        await open('a', runner.manager);
+        const done = transactions.underWay('what nobody awaited', runner.manager);
+        await expect(runner.query('COMMIT')).rejects.toThrow(/what nobody awaited had not finished/);
+        done();
+        await runner.rollbackTransaction();
+      } finally {
+        await runner.release();
+      }
+      expect(await saved()).toEqual([]);
+    });
+
     it('never calls back when COMMIT itself fails', async () => {
       await dataSource.query('create table if not exists later (id int unique deferrable initially deferred)');
       const committed = jest.fn();
