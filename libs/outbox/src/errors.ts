@@ -98,6 +98,11 @@ export class VerdictTimeoutError extends OutboxError {
   readonly code = 'VERDICT_TIMEOUT';
 }
 
+/** `waitForVerdict` met a parked delivery without a verdict: it waits for a person, so no verdict comes by itself. */
+export class DeliveryParkedError extends OutboxError {
+  readonly code = 'DELIVERY_PARKED';
+}
+
 /** The tables are missing, older or newer than this version of the library understands. */
 export class SchemaMismatchError extends OutboxError {
   readonly code = 'SCHEMA_MISMATCH';

@@ -11,6 +11,7 @@ export {
   OnAccepted,
 } from './discovery/decorators';
 export {
+  DeliveryParkedError,
   HandlersUnknownError,
   InvalidHandlerError,
   InvalidMessageError,

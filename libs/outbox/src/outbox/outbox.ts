@@ -1,4 +1,5 @@
 import {
+  DeliveryParkedError,
   InvalidMessageError,
   OperationRefusedError,
   TransactionEndedError,
@@ -187,8 +188,8 @@ export class Outbox<Tx = EntityManager> {
   }
 
   /**
-   * Waits until every delivery (or the one `to`) has its verdict or is final. A parked delivery goes on waiting: it needs
-   * a person. For requests that want to answer "done" at once; the protocol never needs it.
+   * Waits until every delivery (or the one `to`) has its verdict or is final. For requests that want to answer "done" at once; the protocol never needs it.
+   * @throws DeliveryParkedError as soon as one of them is parked without a verdict
    * @throws VerdictTimeoutError after `timeout` (default 10 s): the delivery itself goes on
    * @throws UnknownDeliveryError if there is no such delivery
    */
@@ -203,6 +204,7 @@ export class Outbox<Tx = EntityManager> {
         const deliveries = await this.deliveriesOf(id, options.to);
         if (deliveries.every(({ state, verdict }) => verdict !== undefined || isFinal(state)))
           return statusOf(id, deliveries);
+        refuseToWaitForAPerson(id, deliveries);
         const leftMs = ends - this.clock.monotonic();
         if (leftMs <= 0) {
           const waiting = deliveries.map(({ consumer, state }) => `${consumer}: ${state}`).join(', ');
@@ -331,6 +333,16 @@ function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: strin
     answer: undefined,
     message: { id, type, source, key, payload, headers, recordedAt: added.recordedAt },
   }));
+}
+
+function refuseToWaitForAPerson(id: string, deliveries: readonly DeliveryRecord[]): void {
+  const parked = deliveries.find(({ state, verdict }) => state === 'parked' && verdict === undefined);
+  if (!parked) return;
+  const [code] = parked.lastError?.split(':') ?? [];
+  throw new DeliveryParkedError(
+    `Message ${id} to '${parked.consumer}' is parked${code ? ` (${code})` : ''}: it waits for a person, and no verdict comes ` +
+      'by itself. See status(), then operations.retry, cancel or operations.discard.',
+  );
 }
 
 function statusOf(id: string, deliveries: readonly DeliveryRecord[]): MessageStatus {

@@ -132,6 +132,15 @@ describe('a request', () => {
     expect([counts(users), users.rows('outbox_message')]).toEqual([{}, []]);
   });
 
+  it('that is cancelled without an await is not committed either', async () => {
+    const { users, orders } = await shop();
+    orders.crash();
+    const { id } = await users.add(OrderRequested, order);
+    const work = users.transactions.run(async () => void users.outbox.cancel(id).catch(() => undefined));
+    await expect(work).rejects.toThrow(/outbox\.cancel.*`await` is missing/);
+    expect(await stateOf(users, id)).not.toEqual(['cancelling']);
+  });
+
   it('and whatever follows it run in nobody’s request', async () => {
     const request = new AsyncLocalStorage<string>();
     const seen: unknown[] = [];
@@ -711,5 +720,18 @@ describe('waitForVerdict', () => {
     await system.advance('10s');
     await waiting;
     await expect(users.outbox.waitForVerdict('018f0000-0000-7000-8000-000000000001')).rejects.toThrow('No delivery');
+  });
+
+  it('does not wait for a person: it ends when the delivery is parked, and says why it is', async () => {
+    const { system, users, orders } = await shop();
+    orders.crash();
+    await orders.start([handle(StricterOrderRequested, async () => undefined)]); // the payload breaks its contract
+    const { id } = await users.add(OrderRequested, order);
+    const waiting = expect(users.outbox.waitForVerdict(id, { timeout: '1h' })).rejects.toMatchObject({
+      code: 'DELIVERY_PARKED',
+      message: expect.stringContaining("'order-service' is parked (UNPROCESSABLE)"),
+    });
+    await system.advance('1m');
+    await waiting;
   });
 });
