@@ -68,16 +68,33 @@ export class StrayWriteGuard {
   }
 
   private report(what: string): void {
-    const error = new WriteOutsideTransactionError(
-      `Inside an open transaction, another connection was used for: ${what}. It would survive the transaction's rollback. ` +
-        'Write through transactions.repository(Entity), transactions.manager() or a repository from ' +
-        'OutboxModule.forFeature([Entity]). If it is meant to survive, wrap it in transactions.outside(() => …).',
+    const error = withTheCaller(
+      () =>
+        new WriteOutsideTransactionError(
+          `Inside an open transaction, another connection was used for: ${what}. It would survive the transaction's rollback. ` +
+            'Write through transactions.repository(Entity), transactions.manager() or a repository from ' +
+            'OutboxModule.forFeature([Entity]). If it is meant to survive, wrap it in transactions.outside(() => …).',
+        ),
     );
     this.options.onStrayWrite?.(error);
     if (this.options.strictWrites === 'throw') throw error;
     if (this.alreadyLogged.has(what)) return;
     this.alreadyLogged.add(what);
     this.logger.warn(error.stack);
+  }
+}
+
+/** Between the caller's line and this one stand more frames of TypeORM than a stack has by default. */
+const FRAMES = 100;
+
+/** An error whose stack reaches the line that wrote, unless TypeORM lost it on the way: most query builders do. */
+function withTheCaller<E extends Error>(make: () => E): E {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = FRAMES;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
   }
 }
 
