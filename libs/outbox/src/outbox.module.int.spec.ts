@@ -29,6 +29,7 @@ import {
   Transactions,
   WriteOutsideTransactionError,
 } from './index';
+import { OutboxRuntime } from './outbox.runtime';
 
 @Entity('account')
 class Account {
@@ -316,6 +317,20 @@ describe('a boot that cannot work is refused', () => {
 });
 
 describe('boot and shutdown', () => {
+  it.each([
+    ['one after another', async (close: () => Promise<void>) => (await close(), close())],
+    ['at once', (close: () => Promise<void>) => Promise.all([close(), close()])],
+  ])('may be asked to close twice, %s: it ends once', async (_, twice) => {
+    const application = await Test.createTestingModule({
+      imports: [typeOrm(), OutboxModule.forRoot(options())],
+    }).compile();
+    application.useLogger(false);
+    await application.init();
+    const stop = jest.spyOn(application.get(OutboxRuntime), 'stop');
+    await twice(() => application.close());
+    expect(stop).toHaveBeenCalledTimes(1);
+  });
+
   it('consumes only after every feature is up, and stops before any goes down', async () => {
     const order: string[] = [];
     const transport = memory();
