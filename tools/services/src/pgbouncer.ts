@@ -36,6 +36,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   pool_mode: 'transaction',
   server_round_robin: '1',
   default_pool_size: '20',
+  // Its own ten minutes would hold the connections of every database whose tests are over.
+  server_idle_timeout: '5',
   max_client_conn: '500',
   query_wait_timeout: '30',
   auth_type: 'trust',

@@ -58,7 +58,7 @@ export interface PostgresOptions {
 const SETTINGS: Readonly<Record<string, string>> = {
   listen_addresses: '127.0.0.1',
   unix_socket_directories: '',
-  max_connections: '600',
+  max_connections: '300',
   wal_level: 'logical',
   max_prepared_transactions: '20',
 };
