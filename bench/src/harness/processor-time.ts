@@ -3,15 +3,18 @@ import { readdir, readFile } from 'node:fs/promises';
 /** Milliseconds of processor time, by the name of a process. */
 export type ProcessorMs = Readonly<Record<string, number>>;
 
-/** Processes by what they do; each stands for itself and everything it started. */
+/**
+ * Processes by what they do; each stands for itself and everything it started. The benchmark's own process stands for
+ * itself alone: what it started are the servers and services that have names of their own.
+ */
 export type Processes = Readonly<Record<string, number | readonly number[]>>;
 
 /** Linux counts processor time in hundredths of a second (`USER_HZ`, see proc(5)). */
 const TICK_MS = 10;
 
 /**
- * Processor time that processes and their descendants have used so far, ended ones included. Undefined where there is no
- * `/proc`, or one of the processes is not there.
+ * Processor time that {@link Processes} have used so far, descendants that have ended included. Undefined where there is
+ * no `/proc`, or one of the processes is not there.
  */
 export async function processorTime(processes: Processes): Promise<ProcessorMs | undefined> {
   try {
@@ -29,10 +32,11 @@ async function treeMs(pid: number): Promise<number> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   // After the name, in parentheses: … utime, stime, and both of the children that have ended.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const ownMs = sum(fields.slice(11, 15).map(Number)) * TICK_MS;
+  const msOf = (from: number, to: number): number => sum(fields.slice(from, to).map(Number)) * TICK_MS;
+  if (pid === process.pid) return msOf(11, 13);
   // One that ends while we look is counted with its parent the next time.
   const below = (await childrenOf(pid)).map((child) => treeMs(child).catch(() => 0));
-  return ownMs + sum(await Promise.all(below));
+  return msOf(11, 15) + sum(await Promise.all(below));
 }
 
 async function childrenOf(pid: number): Promise<number[]> {
