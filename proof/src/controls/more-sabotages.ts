@@ -17,7 +17,7 @@ export const MORE_SABOTAGES: Readonly<Record<string, Sabotage>> = {
     altered(store, {
       reject: async (message, reason, limits) => {
         const rejected = await store.reject(message, reason, limits);
-        if (reason.code !== 'CANCELLED' || rejected.kind !== 'known') return rejected;
+        if (!['CANCELLED', 'DEADLINE'].includes(reason.code) || rejected.kind !== 'known') return rejected;
         const { payloadHash, source, recordedAt } = message;
         const row = { verdict: 'rejected', reason, result: undefined, payloadHash, source } as const;
         return { kind: 'stored', row: { ...row, receivedAt: recordedAt } };

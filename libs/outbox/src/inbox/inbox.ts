@@ -1,6 +1,6 @@
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import { payloadHash, readPayload } from '../message/payload';
-import { CANCELLED, errorText, type UnprocessableCode } from '../message/receipt';
+import { errorText, type UnprocessableCode } from '../message/receipt';
 import type { Clock, Random } from '../ports/clock';
 import type { BoundHandler, HandlerRegistry } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -140,9 +140,9 @@ export class Inbox {
     return grouping.execute(executable);
   }
 
-  /** R8: no row → *rejected (CANCELLED)* is stored, and the message, whenever it comes, is answered with that. */
+  /** R8: no row → *rejected* is stored, with the reason it was given up for, and the message, whenever it comes, is answered with that. */
   private async cancel(envelope: CancelEnvelope): Promise<Outcome> {
-    const { messageId, source, recordedAt } = envelope;
+    const { messageId, source, recordedAt, reason } = envelope;
     const message = {
       messageId,
       consumer: this.settings.service,
@@ -151,7 +151,7 @@ export class Inbox {
       payloadHash: undefined,
       deadlineAt: undefined,
     };
-    return this.execution.reject(message, { code: CANCELLED });
+    return this.execution.reject(message, reason);
   }
 
   private inboxMessage({ message, deadlineAt }: MessageEnvelope): InboxMessage {

@@ -25,6 +25,7 @@ const cancel: Envelope = {
   recordedAt: '2026-11-22T10:00:01Z',
   attempt: 1,
   replyTo: 'user-service',
+  reason: { code: 'CANCELLED' },
 };
 const request: Envelope = {
   kind: 'message',

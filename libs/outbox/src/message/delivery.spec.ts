@@ -20,6 +20,7 @@ function delivery(state: OpenState, over: Partial<ClaimedDelivery> = {}): Claime
     leaseToken: 'token',
     deadlineAt: undefined,
     answer: undefined,
+    cancelReason: undefined,
     message: { id: '', type: 't', source: 's', key: undefined, payload: '{}', headers: {}, recordedAt: '' },
     ...over,
   };

@@ -67,6 +67,8 @@ export interface ClaimedDelivery extends DeliveryKey {
   readonly deadlineAt: string | undefined;
   /** Known in *answered* only. */
   readonly answer: StoredAnswer | undefined;
+  /** What `cancel` was told; undefined if nobody asked, so that a *cancelling* row has missed its deadline. */
+  readonly cancelReason: string | undefined;
   readonly message: RecordedMessage;
 }
 

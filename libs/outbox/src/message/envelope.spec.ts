@@ -90,7 +90,7 @@ describe('an envelope', () => {
     });
   });
 
-  it('of a cancel carries the time of the original', () => {
+  it('of a cancel carries the time of the original, and why', () => {
     const cancel: Envelope = {
       kind: 'cancel',
       messageId: id,
@@ -98,8 +98,27 @@ describe('an envelope', () => {
       recordedAt: message.message.recordedAt,
       attempt: 1,
       replyTo: 'user-service',
+      reason: { code: 'DEADLINE', message: 'too late' },
     };
     expect(decode(encode(cancel), 'order-service')).toEqual(cancel);
+  });
+
+  it.each([
+    ['no reason', '{}', { code: 'CANCELLED' }],
+    [
+      'another code',
+      '{"reason":{"code":"OUT_OF_STOCK","message":"none left"}}',
+      { code: 'CANCELLED', message: 'none left' },
+    ],
+    ['more than a code and a text', '{"reason":{"code":"DEADLINE","details":{"a":1}}}', { code: 'DEADLINE' }],
+    ['nothing at all', 'null', { code: 'CANCELLED' }],
+  ])('of a cancel with %s is a cancel all the same', (_, body, reason) => {
+    const wire = encode({
+      kind: 'cancel',
+      ...{ messageId: id, source: 'user-service', recordedAt: message.message.recordedAt, attempt: 1 },
+      ...{ replyTo: 'user-service', reason: { code: 'CANCELLED' } },
+    });
+    expect(decode({ ...wire, body }, 'order-service')).toMatchObject({ kind: 'cancel', reason });
   });
 
   it.each(receipts)('of a receipt ($verdict) echoes id and attempt', (receipt) => {

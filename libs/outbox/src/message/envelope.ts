@@ -12,7 +12,7 @@ import {
   uuidProblem,
 } from './fields';
 import { looseJson } from './json';
-import { boundedReason, clip, type Receipt, travellingPart } from './receipt';
+import { boundedReason, CANCELLED, clip, DEADLINE, type Reason, type Receipt, travellingPart } from './receipt';
 
 /** A message on its way to one receiver (or, as an announcement, to everybody). */
 export interface MessageEnvelope {
@@ -35,6 +35,8 @@ export interface CancelEnvelope {
   readonly recordedAt: string;
   readonly attempt: number;
   readonly replyTo: string;
+  /** What the rejection will say, if there is no verdict yet: CANCELLED with the words of whoever asked, or DEADLINE. */
+  readonly reason: Reason;
 }
 
 /** A consumer's answer on its way back. */
@@ -153,7 +155,7 @@ export function encode(envelope: Envelope): WireEnvelope {
         replyTo: envelope.replyTo,
         attempt: envelope.attempt,
         more: {},
-        body: '{}',
+        body: JSON.stringify({ reason: envelope.reason }),
       });
     case 'receipt': {
       const { messageId, consumer, attempt, recordedAt } = envelope.receipt;
@@ -249,7 +251,7 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
   const id = checked<string>('id', headers.cloudEvents_id, uuidProblem).toLowerCase();
   if (headers.cloudEvents_type === CANCEL_TYPE) {
     const asker = checked<string>('reply_to', replyTo, serviceProblem);
-    return { kind: 'cancel', messageId: id, source, recordedAt, attempt, replyTo: asker };
+    return { kind: 'cancel', messageId: id, source, recordedAt, attempt, replyTo: asker, reason: readWish(wire.body) };
   }
   return {
     kind: 'message',
@@ -290,6 +292,13 @@ export function handedHeaders(headers: Readonly<Record<string, unknown>>): Recor
       (kept.includes(name) || !isReservedHeader(name)),
   );
   return Object.fromEntries(entries) as Record<string, string>;
+}
+
+/** The wish counts, and comes again until it is answered: what cannot be used of its reason is left out. */
+function readWish(body: string): Reason {
+  const { reason } = (looseJson(body) ?? {}) as { reason?: unknown };
+  const { code, message } = boundedReason(reason).reason;
+  return { code: code === DEADLINE ? DEADLINE : CANCELLED, ...(message !== undefined && { message }) };
 }
 
 /** The JSON of a receipt. Parts that cannot travel are replaced, never cut in the middle: the verdict gets home. */

@@ -51,6 +51,10 @@ const cancels: fc.Arbitrary<Envelope> = fc.record({
   recordedAt: instant,
   attempt,
   replyTo: service,
+  reason: fc.record(
+    { code: fc.constantFrom('CANCELLED', 'DEADLINE'), message: shortText },
+    { requiredKeys: ['code'], noNullPrototype: true },
+  ),
 });
 const about = { messageId: fc.uuid(), consumer: service, attempt, recordedAt: instant };
 const receipts: fc.Arbitrary<Receipt> = fc.oneof(

@@ -53,6 +53,15 @@ export function mayBecomeProcessable(code: string, attempt: number): boolean {
 /** Codes of rejections that the library itself stores. */
 export const CANCELLED = 'CANCELLED';
 export const DEADLINE = 'DEADLINE';
+/** Of a message that arrived too late. */
+export const PAST_DEADLINE: Reason = { code: DEADLINE, message: 'The deadline had passed when the consumer began.' };
+
+/** Why a producer gives a message up: somebody asked for it, or its deadline passed without an answer. */
+export function cancelReason(asked: string | undefined): Reason {
+  return asked === undefined
+    ? { code: DEADLINE, message: 'The deadline passed before the consumer had answered.' }
+    : { code: CANCELLED, message: asked };
+}
 
 /** Rejected or accepted, as opposed to "not yet" and "cannot". */
 export function isVerdict(receipt: Receipt): receipt is VerdictReceipt {

@@ -331,6 +331,7 @@ function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: strin
     leaseToken,
     deadlineAt: added.deadlineAt,
     answer: undefined,
+    cancelReason: undefined,
     message: { id, type, source, key, payload, headers, recordedAt: added.recordedAt },
   }));
 }

@@ -7,7 +7,7 @@ import {
   type Waits,
 } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
-import { errorText } from '../message/receipt';
+import { cancelReason, errorText } from '../message/receipt';
 import type { Clock, Random } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
 import type { OutboxStore } from '../ports/store';
@@ -173,7 +173,8 @@ export class Relay {
     const { message, attempt, deadlineAt } = delivery;
     if (delivery.state === 'cancelling') {
       const { id: messageId, source, recordedAt } = message;
-      return { kind: 'cancel', messageId, source, recordedAt, attempt, replyTo: this.settings.service };
+      const reason = cancelReason(delivery.cancelReason);
+      return { kind: 'cancel', messageId, source, recordedAt, attempt, replyTo: this.settings.service, reason };
     }
     const replyTo = delivery.consumer === EVERYBODY ? undefined : this.settings.service;
     return { kind: 'message', message, attempt, deadlineAt, replyTo };

@@ -40,12 +40,16 @@ export const operateCases = [
     const key = await s.into('cancelling');
     await s.outbox.park(key, 'any', { code: 'EXPIRED', error: 'older than 14 d' });
     assert.deepEqual(await s.outbox.retry(key.messageId, {}), [key]);
-    assert.equal((await s.claimOnly(key)).state, 'cancelling');
+    const again = await s.claimOnly(key);
+    assert.deepEqual([again.state, again.cancelReason], ['cancelling', 'changed my mind']);
     await s.outbox.park(key, 'any', { code: 'EXPIRED', error: 'older than 14 d' });
     await s.outbox.retry(key.messageId, { deadlineMs: DAY });
     const { state, deadlineAt } = await s.record(key);
     assert.equal(state, 'pending');
     await s.isIn(deadlineAt, DAY);
+    await s.advance(DAY + SECOND);
+    const late = await s.claimOnly(key);
+    assert.deepEqual([late.state, late.cancelReason], ['cancelling', undefined]);
   }),
 
   behaviour('retry opens parked rows where they left off, with a new count and due at once', async (s) => {

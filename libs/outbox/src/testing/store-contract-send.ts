@@ -112,7 +112,7 @@ export const sendCases = [
       assert.ok(attempt >= 1);
       await s.advance(2 * DAY + SECOND);
       const cancelling = await s.claimOnly(keyOf(delivery), { giveUpAfterMs: DAY });
-      assert.deepEqual([cancelling.state, cancelling.attempt], ['cancelling', 1]);
+      assert.deepEqual([cancelling.state, cancelling.attempt, cancelling.cancelReason], ['cancelling', 1, undefined]);
       await s.advance(MINUTE);
       assert.equal((await s.claimOnly(keyOf(delivery))).attempt, 2);
       await s.close(delivery, REJECTED);

@@ -223,7 +223,8 @@ export function request(more: Partial<MessageEnvelope['message']> = {}): Message
 
 export function cancellation(): CancelEnvelope {
   const { id: messageId, source, recordedAt } = request().message;
-  return { kind: 'cancel', messageId, source, recordedAt, attempt: 2, replyTo: 'user-service' };
+  const reason = { code: 'CANCELLED', message: 'changed my mind' };
+  return { kind: 'cancel', messageId, source, recordedAt, attempt: 2, replyTo: 'user-service', reason };
 }
 
 export function receiptFrom(consumer: string, to: string): ReceiptEnvelope {

@@ -98,7 +98,8 @@ function message(type = 'order.requested'): MessageEnvelope {
 
 function cancellation(): CancelEnvelope {
   const { id: messageId, source, recordedAt } = message().message;
-  return { kind: 'cancel', messageId, source, recordedAt, attempt: 1, replyTo: 'user-service' };
+  const reason = { code: 'CANCELLED', message: 'changed my mind' };
+  return { kind: 'cancel', messageId, source, recordedAt, attempt: 1, replyTo: 'user-service', reason };
 }
 
 function announcement(): MessageEnvelope {
@@ -151,15 +152,7 @@ describe('a call', () => {
 
   it('carries a cancel too', async () => {
     const { orders, users } = await pair();
-    const { id: messageId, source, recordedAt } = message().message;
-    const cancel: CancelEnvelope = {
-      kind: 'cancel',
-      messageId,
-      source,
-      recordedAt,
-      attempt: 1,
-      replyTo: 'user-service',
-    };
+    const cancel = cancellation();
 
     expect(await users.transport.publish(cancel, 'order-service')).toEqual({ kind: 'answered' });
 
@@ -511,15 +504,7 @@ describe('a consumer', () => {
       return orders.accept(envelope);
     };
     const backlog = [1, 2, 3].map(() => users.transport.publish(message(), 'order-service'));
-    const { id: messageId, source, recordedAt } = message().message;
-    const cancel: CancelEnvelope = {
-      kind: 'cancel',
-      messageId,
-      source,
-      recordedAt,
-      attempt: 1,
-      replyTo: 'user-service',
-    };
+    const cancel = cancellation();
 
     expect((await users.transport.publish(cancel, 'order-service')).kind).toBe('answered');
     all.open();

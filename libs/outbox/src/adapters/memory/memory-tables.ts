@@ -35,6 +35,7 @@ export interface DeliveryRow extends DeliveryKey {
   readonly reason: Reason | undefined;
   readonly result: unknown;
   readonly lastError: string | undefined;
+  readonly cancelReason: string | undefined;
   readonly sentAt: number | undefined;
   readonly settledAt: number | undefined;
 }

@@ -148,6 +148,7 @@ describe('MemoryTransport', () => {
       recordedAt: AT,
       attempt: 1,
       replyTo: 'user-service',
+      reason: { code: 'CANCELLED' },
     } as const;
     const outcome = producer.publish(cancel, 'order-service');
     await clock.advance(0);

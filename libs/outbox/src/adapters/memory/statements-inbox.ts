@@ -1,4 +1,4 @@
-import { DEADLINE, type Reason } from '../../message/receipt';
+import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
   type InboxLook,
@@ -14,7 +14,6 @@ import type { MemoryTransaction } from './memory-transaction';
 
 /** The consumer's half: the statements of the inbox. */
 
-const PAST_DEADLINE: Reason = { code: DEADLINE, message: 'The deadline had passed when the consumer began.' };
 const MAX_CLOCK_SKEW_MS = 3_600_000;
 
 interface Limits {

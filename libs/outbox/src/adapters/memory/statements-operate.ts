@@ -53,14 +53,15 @@ export async function cancel(
     ({ consumer, state, verdict }) =>
       consumer !== EVERYBODY && (state === 'pending' || state === 'sent' || (state === 'parked' && !verdict)),
   );
-  return change(t, tx, cancellable, ({ deadlineAt }) => ({
+  return change(t, tx, cancellable, ({ deadlineAt, lastError }) => ({
     state: 'cancelling',
     attempts: 0,
     nextAt: now,
     leaseToken: undefined,
     deadlineAt: Math.min(deadlineAt ?? now, now),
     giveUpAt: undefined,
-    lastError: errorText(`CANCEL_REQUESTED: ${reason}`),
+    cancelReason: errorText(reason),
+    lastError: before(`CANCEL_REQUESTED: ${reason}`, lastError),
   }));
 }
 
@@ -77,7 +78,8 @@ export async function retry(
     const deadlineAt = deadlineMs === undefined ? row.deadlineAt : now + deadlineMs;
     const late = deadlineAt !== undefined && deadlineAt <= now && row.consumer !== EVERYBODY;
     const state = row.verdict ? 'answered' : late ? 'cancelling' : 'pending';
-    return { state, attempts: 0, nextAt: now, deadlineAt, giveUpAt: undefined };
+    const cancelReason = deadlineMs === undefined ? row.cancelReason : undefined;
+    return { state, attempts: 0, nextAt: now, deadlineAt, giveUpAt: undefined, cancelReason, lastError: undefined };
   });
 }
 
@@ -137,7 +139,16 @@ function codeOf(lastError: string | undefined): string | undefined {
 
 function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): DeliveryRecord {
   const { type, key, createdAt } = t.message.get(tx, row.messageId)!;
-  const { leaseToken: _token, giveUpAt: _budget, nextAt, deadlineAt, sentAt, settledAt, ...rest } = row;
+  const {
+    leaseToken: _token,
+    giveUpAt: _budget,
+    cancelReason: _wish,
+    nextAt,
+    deadlineAt,
+    sentAt,
+    settledAt,
+    ...rest
+  } = row;
   const optional = (time: number | undefined): string | undefined => (time === undefined ? undefined : iso(time));
   return {
     ...rest,

@@ -51,6 +51,7 @@ async function addDeliveries(
       reason: undefined,
       result: undefined,
       lastError: undefined,
+      cancelReason: undefined,
       sentAt: undefined,
       settledAt: undefined,
     }));

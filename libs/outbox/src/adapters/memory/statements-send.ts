@@ -69,7 +69,7 @@ function leased(
 }
 
 function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
-  const { messageId, consumer, attempts, deadlineAt, verdict, reason, result } = row;
+  const { messageId, consumer, attempts, deadlineAt, verdict, reason, result, cancelReason } = row;
   const { consumers: _, createdAt, ...message } = t.message.get(tx, messageId)!;
   return {
     messageId,
@@ -79,6 +79,7 @@ function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): Clai
     leaseToken: row.leaseToken!,
     deadlineAt: deadlineAt === undefined ? undefined : iso(deadlineAt),
     answer: verdict && { verdict, reason, result },
+    cancelReason,
     message: { ...message, recordedAt: iso(createdAt) },
   };
 }

@@ -1,6 +1,6 @@
 import type { EntityManager } from 'typeorm';
 import type { DeliveryKey } from '../../message/delivery';
-import { DEADLINE, type Reason } from '../../message/receipt';
+import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
   type InboxLook,
@@ -18,7 +18,6 @@ import { type InboxSql, inboxSql } from './sql/inbox';
 import type { Tables } from './tables';
 
 const LOCK_NOT_AVAILABLE = '55P03';
-const PAST_DEADLINE: Reason = { code: DEADLINE, message: 'The deadline had passed when the consumer began.' };
 
 interface Limits {
   readonly horizonMs: number;

@@ -201,7 +201,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     messageId: string,
     { to, reason }: { to?: string; reason: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(`CANCEL_REQUESTED: ${reason}`)];
+    const values = [messageId, to, errorText(`CANCEL_REQUESTED: ${reason}`), errorText(reason)];
     const { rows } = tx
       ? await this.database.runIn(tx, (await this.sql()).cancel, values)
       : await this.database.run((await this.sql()).cancel, values);

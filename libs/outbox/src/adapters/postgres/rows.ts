@@ -38,6 +38,7 @@ export function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
     leaseToken,
     deadlineAt: row.deadline_at ?? undefined,
     answer: answerOf(row),
+    cancelReason: row.cancel_reason ?? undefined,
     message: messageOf(row),
   };
 }

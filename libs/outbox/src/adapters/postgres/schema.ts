@@ -69,6 +69,7 @@ export function createStatements(t: Tables): string[] {
   reason json,
   result json,
   last_error text,
+  cancel_reason text,
   sent_at timestamptz,
   settled_at timestamptz,
   constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer),

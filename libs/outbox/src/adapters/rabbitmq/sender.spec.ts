@@ -10,7 +10,7 @@ const receiptOf = (consumer: string): ReceiptEnvelope => ({
 });
 const cancelOf = (source: string): CancelEnvelope => ({
   kind: 'cancel',
-  ...{ messageId, source, recordedAt, attempt: 1, replyTo: source },
+  ...{ messageId, source, recordedAt, attempt: 1, replyTo: source, reason: { code: 'CANCELLED' } },
 });
 const messageOf = (source: string, replyTo: string | undefined = source): MessageEnvelope => ({
   kind: 'message',

@@ -94,6 +94,7 @@ set state = 'cancelling',
     next_at = clock_timestamp(),
     deadline_at = least(deadline_at, clock_timestamp()),
     give_up_at = null,
+    cancel_reason = $4,
     last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
 from locked
 where d.message_id = locked.message_id
@@ -101,6 +102,7 @@ where d.message_id = locked.message_id
 returning d.message_id, d.consumer`,
     ),
 
+    /** A new deadline takes back the wish to give the message up. */
     retry: statement(
       t,
       'outbox.retry',
@@ -124,6 +126,7 @@ set state = case
     next_at = clock_timestamp(),
     deadline_at = new_deadline_at,
     give_up_at = null,
+    cancel_reason = case when $3::float8 is null then cancel_reason end,
     last_error = null
 from locked
 where d.message_id = locked.message_id

@@ -58,11 +58,11 @@ claimed as (
   where d.message_id = any (array(select message_id from due))
     and d.message_id = decided.message_id
     and d.consumer = decided.consumer
-  returning d.message_id, d.consumer, d.state, d.attempts, d.deadline_at, d.verdict, d.reason, d.result,
+  returning d.message_id, d.consumer, d.state, d.attempts, d.deadline_at, d.verdict, d.reason, d.result, d.cancel_reason,
     decided.next_at as due_at, decided.park_code, decided.last_error
 )
 select c.message_id, c.consumer, c.state, c.attempts, ${iso('c.deadline_at')} as deadline_at,
-  c.verdict, c.reason::text as reason, c.result::text as result, c.park_code, c.last_error, ${messageColumns('m')}
+  c.verdict, c.reason::text as reason, c.result::text as result, c.cancel_reason, c.park_code, c.last_error, ${messageColumns('m')}
 from claimed c
 join ${t.message} m on m.id = c.message_id
 order by c.due_at, c.message_id, c.consumer`,
