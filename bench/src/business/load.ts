@@ -88,6 +88,6 @@ function drive(producer: Producer, count: number, begin: (buy: Buy) => () => voi
 }
 
 /** Comparable with the database's clock on the same machine. */
-function now(): number {
+export function now(): number {
   return performance.timeOrigin + performance.now();
 }

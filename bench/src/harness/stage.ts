@@ -85,8 +85,10 @@ export const BROKER_OBJECTS = {
     'bench-users.quarantine',
     'bench-raw.orders',
     'bench-raw.receipts',
+    'bench-dual.orders',
+    'bench-dual.replies',
   ],
-  exchanges: ['bench.requests', 'bench.announcements', 'bench.receipts', 'bench-raw'],
+  exchanges: ['bench.requests', 'bench.announcements', 'bench.receipts', 'bench-raw', 'bench-dual'],
 } as const;
 
 async function ownPostgres(cleanup: Cleanup, onProgress: (line: string) => void): Promise<PostgresServer> {

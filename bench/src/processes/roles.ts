@@ -1,4 +1,6 @@
 import { Pool } from 'pg';
+import { DualWriteConsumer, DualWriteProducer } from '../baselines/dual-write';
+import { EntityInboxConsumer, EntityOutboxProducer } from '../baselines/entity-outbox';
 import { HandWrittenConsumer, type HandWrittenConsumerOptions } from '../baselines/consumer';
 import { HandWrittenProducer, type HandWrittenProducerOptions } from '../baselines/producer';
 import { HandWrittenRelay } from '../baselines/relay';
@@ -15,6 +17,12 @@ export interface LoadResult {
   readonly latenciesMs: readonly number[];
 }
 
+/** When a message was completed, milliseconds since the epoch. */
+interface Completion {
+  readonly id: string;
+  readonly at: number;
+}
+
 interface Usage {
   readonly cpuMs: number;
   readonly atMs: number;
@@ -28,18 +36,13 @@ abstract class Role {
   }
 }
 
-class ProducerRole<Side extends Producer> extends Role {
-  private readonly pool: Pool;
-
-  constructor(
-    protected readonly side: Side,
-    { databaseUrl }: SideOptions,
-    /** Selects id and time of completion (`at`, milliseconds since the epoch) of the messages `$1`. */
-    private readonly completions: string,
-  ) {
+abstract class ProducerRole<Side extends Producer> extends Role {
+  constructor(protected readonly side: Side) {
     super();
-    this.pool = new Pool({ connectionString: databaseUrl, max: 1 });
   }
+
+  /** When these messages were completed. Asked afterwards, so that measuring costs the measured nothing. */
+  protected abstract completions(ids: readonly string[]): Promise<readonly Completion[]>;
 
   start(): Promise<void> {
     return this.side.start();
@@ -47,7 +50,6 @@ class ProducerRole<Side extends Producer> extends Role {
 
   async stop(): Promise<void> {
     await this.side.stop();
-    await this.pool.end();
   }
 
   async roundTrips(load: { count: number; concurrency: number }): Promise<LoadResult> {
@@ -58,16 +60,37 @@ class ProducerRole<Side extends Producer> extends Role {
     return this.result(await openLoop(this.side, load));
   }
 
-  /** Looked up afterwards, so that measuring costs the measured nothing. */
   private async result({ tookMs, committedAt }: Load): Promise<LoadResult> {
-    const { rows } = await this.pool.query<{ id: string; at: number }>(`${this.completions} -- bench`, [
-      [...committedAt.keys()],
-    ]);
-    return { tookMs, latenciesMs: rows.map(({ id, at }) => Math.max(0, at - committedAt.get(id)!)) };
+    const completions = await this.completions([...committedAt.keys()]);
+    return { tookMs, latenciesMs: completions.map(({ id, at }) => Math.max(0, at - committedAt.get(id)!)) };
   }
 }
 
-class LibraryProducerRole extends ProducerRole<LibraryProducer> {
+/** A producer whose rows say when they were completed. */
+class OutboxProducerRole<Side extends Producer> extends ProducerRole<Side> {
+  private readonly pool: Pool;
+
+  constructor(
+    side: Side,
+    { databaseUrl }: SideOptions,
+    /** Selects the {@link Completion}s of the messages `$1`. */
+    private readonly sql: string,
+  ) {
+    super(side);
+    this.pool = new Pool({ connectionString: databaseUrl, max: 1 });
+  }
+
+  override async stop(): Promise<void> {
+    await super.stop();
+    await this.pool.end();
+  }
+
+  protected async completions(ids: readonly string[]): Promise<readonly Completion[]> {
+    return (await this.pool.query<Completion>(`${this.sql} -- bench`, [ids])).rows;
+  }
+}
+
+class LibraryProducerRole extends OutboxProducerRole<LibraryProducer> {
   constructor(options: LibraryProducerOptions) {
     super(
       new LibraryProducer(options),
@@ -86,13 +109,12 @@ class LibraryProducerRole extends ProducerRole<LibraryProducer> {
   }
 }
 
-class HandWrittenProducerRole extends ProducerRole<HandWrittenProducer> {
-  constructor(options: HandWrittenProducerOptions) {
-    super(
-      new HandWrittenProducer(options),
-      options,
-      `select id, extract(epoch from settled_at)::float8 * 1000 as at from outbox where id = any ($1::uuid[])`,
-    );
+const HAND_WRITTEN_COMPLETIONS = `
+select id, extract(epoch from settled_at)::float8 * 1000 as at from outbox where id = any ($1::uuid[])`;
+
+class DualWriteProducerRole extends ProducerRole<DualWriteProducer> {
+  protected async completions(ids: readonly string[]): Promise<readonly Completion[]> {
+    return ids.map((id) => ({ id, at: this.side.completedAt.get(id)! }));
   }
 }
 
@@ -117,13 +139,22 @@ class ConsumerRole extends Role {
   }
 }
 
+type PooledOptions = SideOptions & { readonly poolSize: number };
+type ConcurrentOptions = SideOptions & { readonly concurrency: number };
+
 const ROLES = {
   'library-producer': (options: LibraryProducerOptions) => new LibraryProducerRole(options),
   'library-consumer': (options: LibraryConsumerOptions) => new ConsumerRole(new LibraryConsumer(options)),
   'library-shop': (options: LibraryShopOptions) => new LibraryShop(options),
-  'raw-producer': (options: HandWrittenProducerOptions) => new HandWrittenProducerRole(options),
+  'raw-producer': (options: HandWrittenProducerOptions) =>
+    new OutboxProducerRole(new HandWrittenProducer(options), options, HAND_WRITTEN_COMPLETIONS),
   'raw-relay': (options: SideOptions) => new HandWrittenRelay(options),
   'raw-consumer': (options: HandWrittenConsumerOptions) => new ConsumerRole(new HandWrittenConsumer(options)),
+  'entity-producer': (options: PooledOptions) =>
+    new OutboxProducerRole(new EntityOutboxProducer(options), options, HAND_WRITTEN_COMPLETIONS),
+  'entity-consumer': (options: ConcurrentOptions) => new ConsumerRole(new EntityInboxConsumer(options)),
+  'dual-write-producer': (options: PooledOptions) => new DualWriteProducerRole(new DualWriteProducer(options)),
+  'dual-write-consumer': (options: ConcurrentOptions) => new ConsumerRole(new DualWriteConsumer(options)),
 };
 
 export type RoleName = keyof typeof ROLES;

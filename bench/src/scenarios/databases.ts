@@ -5,7 +5,8 @@ import { withClient } from '../harness/stage';
 import type { Context } from './scenario';
 
 /** Where the tables of a service are: the business's, and the library's or the hand-written ones. */
-export type DatabaseKind = 'library-users' | 'library-orders' | 'raw-users' | 'raw-orders' | 'plain-users';
+export type DatabaseKind =
+  'library-users' | 'library-orders' | 'raw-users' | 'raw-orders' | 'plain-users' | 'plain-orders';
 
 const SCHEMAS: Record<DatabaseKind, string> = {
   'library-users': outboxSchemaSql() + USERS_SCHEMA,
@@ -13,6 +14,7 @@ const SCHEMAS: Record<DatabaseKind, string> = {
   'raw-users': OUTBOX_SCHEMA + USERS_SCHEMA,
   'raw-orders': INBOX_SCHEMA + ORDERS_SCHEMA,
   'plain-users': USERS_SCHEMA,
+  'plain-orders': ORDERS_SCHEMA,
 };
 
 /** The delivery first: a claim locks them in this order, and a truncate in the other one would deadlock with it. */

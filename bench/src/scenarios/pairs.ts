@@ -23,6 +23,8 @@ export const LIBRARY = 'library';
 export const LIBRARY_GROUPED = 'library, group commit';
 export const RAW_SINGLE = 'hand-written, one update per mark';
 export const RAW_COALESCED = 'hand-written, coalesced marks, batched consumer';
+export const DUAL_WRITE = 'UNSAFE dual write: TypeORM repositories and golevelup, published after the commit';
+export const ENTITY_OUTBOX = 'hand-written outbox, inbox and receipt, through TypeORM entities';
 
 /** The library, its two services as processes, warmed up. */
 export async function libraryPair(
@@ -66,6 +68,32 @@ export async function rawPair(
   return warm(context, pairOf(name, placeOf([users, orders], producer, consumer), producer));
 }
 
+/** (c), which is unsafe, or (d): both through TypeORM, their two services as processes, warmed up. */
+export async function typeormPair(
+  context: Context,
+  amqpUrl: string,
+  name: typeof DUAL_WRITE | typeof ENTITY_OUTBOX,
+): Promise<Pair> {
+  const dual = name === DUAL_WRITE;
+  const [users, orders] = [
+    await database(context, dual ? 'plain-users' : 'raw-users'),
+    await database(context, dual ? 'plain-orders' : 'raw-orders'),
+  ];
+  const [producer, consumer] = await Promise.all([
+    start(context, dual ? 'dual-write-producer' : 'entity-producer', {
+      databaseUrl: users,
+      amqpUrl,
+      poolSize: PRODUCER_POOL,
+    }),
+    start(context, dual ? 'dual-write-consumer' : 'entity-consumer', {
+      databaseUrl: orders,
+      amqpUrl,
+      concurrency: CONCURRENCY,
+    }),
+  ]);
+  return warm(context, pairOf(name, placeOf([users, orders], producer, consumer), producer));
+}
+
 /** Starts a service in a process of its own, and stops it when the scenario is over. */
 export async function start<Name extends Parameters<typeof Remote.start>[0]>(
   { cleanup }: Context,
@@ -79,7 +107,7 @@ function placeOf(databases: readonly string[], producer: { pid: number }, consum
   return { databases, processes: { producer: producer.pid, consumer: consumer.pid } };
 }
 
-function pairOf(name: string, place: Place, producer: Remote<'library-producer'> | Remote<'raw-producer'>): Pair {
+function pairOf(name: string, place: Place, producer: { readonly pid: number }): Pair {
   const call = producer as Remote<'raw-producer'>;
   return {
     name,

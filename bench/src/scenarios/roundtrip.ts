@@ -1,8 +1,20 @@
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { latencies, summarise } from '../harness/statistics';
+import { everyPurchaseArrived } from './arrived';
 import { costing, type Measured, medianCost } from './cost';
-import { LIBRARY, LIBRARY_GROUPED, libraryPair, type Pair, RAW_COALESCED, RAW_SINGLE, rawPair } from './pairs';
+import {
+  DUAL_WRITE,
+  ENTITY_OUTBOX,
+  LIBRARY,
+  LIBRARY_GROUPED,
+  libraryPair,
+  type Pair,
+  RAW_COALESCED,
+  RAW_SINGLE,
+  rawPair,
+  typeormPair,
+} from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const CONCURRENCY = 32;
@@ -17,17 +29,20 @@ interface Round {
 /** The whole way, both services as processes: debit → order → receipt → completed. */
 export const roundtrip: Scenario = {
   name: 'roundtrip',
-  measures: 'round trips/s, debit → order → receipt → completed, 32 purchases under way, against two hand-written ones',
+  measures:
+    'round trips/s, debit → order → receipt → completed, 32 purchases under way, against hand-written ones and an unsafe one',
 
   async run(context: Context): Promise<Findings> {
     const { rounds, stage, cleanup, progress } = context;
-    const count = size(context, 4_000, 200);
+    const count = size(context, 3_000, 200);
     const broker = (): Promise<string> => stage.broker(cleanup);
     const pairs = [
       await libraryPair(context, await broker()),
       await libraryPair(context, await broker(), { groupCommit: true }),
       await rawPair(context, await broker(), RAW_SINGLE),
       await rawPair(context, await broker(), RAW_COALESCED),
+      await typeormPair(context, await broker(), DUAL_WRITE),
+      await typeormPair(context, await broker(), ENTITY_OUTBOX),
     ];
     const run = (pair: Pair, count: number, concurrency: number): Promise<Measured<Round>> =>
       costing(context, pair.place, count, async () => {
@@ -43,14 +58,14 @@ export const roundtrip: Scenario = {
     );
     const perSecond = (name: string) => summarise(measured.get(name)!.map(({ result }) => result.perSecond));
     const cost = (name: string) => medianCost(measured.get(name)!);
-    const against = (ours: string, letter: string, name: string, atLeast: number) =>
+    const against = (ours: string, letter: string, name: string, atLeast?: number) =>
       figure({
         name: `${ours}, against (${letter})`,
         unit: 'round trips/s',
         ours: perSecond(ours),
         cost: cost(ours),
         baseline: { name, ...perSecond(name), cost: cost(name) },
-        target: { of: 'ratio', atLeast },
+        ...(atLeast !== undefined && { target: { of: 'ratio', atLeast } }),
       });
 
     const points = new Map(
@@ -67,11 +82,14 @@ export const roundtrip: Scenario = {
         progress.line(`  ${concurrency} under way: ${result.perSecond.toFixed(0)}/s · ${pair.name}`);
       }
     }
+    for (const { place } of pairs) await everyPurchaseArrived(...(place.databases as [string, string]));
     return {
       parameters: { messages: count, concurrency: CONCURRENCY },
       figures: [LIBRARY, LIBRARY_GROUPED].flatMap((ours) => [
         against(ours, 'a', RAW_SINGLE, 1.3),
         against(ours, 'b', RAW_COALESCED, 0.8),
+        against(ours, 'c, unsafe', DUAL_WRITE),
+        against(ours, 'd', ENTITY_OUTBOX, 1.3),
       ]),
       charts: [
         {
