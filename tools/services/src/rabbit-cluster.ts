@@ -80,8 +80,8 @@ export class RabbitCluster {
   /** Nothing passes between this node and the others, in both directions; clients still reach it. `rejoin` ends it. */
   async isolate(node: PrivateNode): Promise<void> {
     // Machines with different cookies refuse each other: no connection is left, and none can be made.
-    for (const other of this.others(node)) await setCookie(other, node, 'cut');
-    for (const other of this.others(node)) await setCookie(node, other, 'cut');
+    for (const other of this.others(node)) await setCookie(other, node, 'out');
+    for (const other of this.others(node)) await setCookie(node, other, 'in');
     // All at once: of a node that one of them still sees the others think that they themselves are cut off.
     const others = this.others(node).map(({ name }) => `'${name}'`);
     await node.evaluate(`[erlang:disconnect_node(Other) || Other <- [${others.join(', ')}]]`);
