@@ -22,4 +22,6 @@ export {
   testDatabase,
   testDatabasesArePooled,
 } from './testing';
+export { clearServerCache, serverCache } from './server-cache';
 export { until } from './until';
+export { type BroughtServer, bringServer, SERVER_VERSIONS, VersionUnavailableError } from './versions';

@@ -1,7 +1,6 @@
 import { accessSync, constants } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { basename, delimiter, dirname, join } from 'node:path';
-import { serverAccount } from './postgres-binaries';
 import { execFile } from './processes';
 
 /** A `pgbouncer`, and where it finds the libraries that came with it. */
@@ -21,15 +20,11 @@ const CACHE = join(__dirname, '../../../node_modules/.cache/tallystick/pgbouncer
 const WANTED = /^usr\/sbin\/pgbouncer$|^(usr\/)?lib\/[^/]+\/[^/]+\.so\.[^/]+$/;
 
 /**
- * A PgBouncer that `serverAccount` can run, by the first way that works: the program named by the environment variable
- * PGBOUNCER · an installed one · Debian's package, downloaded and unpacked into a cache folder, which needs no rights
- * and changes nothing outside of it.
- * @param scratch existing directory for a copy, needed when the account cannot reach the cache
+ * A PgBouncer, by the first way that works: the program named by the environment variable PGBOUNCER · an installed
+ * one · Debian's package, downloaded and unpacked into a cache folder, which needs no rights and changes nothing
+ * outside of it.
  */
-export async function pgBouncerBinary(
-  scratch: string,
-  onProgress: (line: string) => void = () => {},
-): Promise<PgBouncerBinary> {
+export async function pgBouncerBinary(onProgress: (line: string) => void = () => {}): Promise<PgBouncerBinary> {
   const given = process.env.PGBOUNCER;
   const installed = given ?? installedPgBouncer();
   if (installed !== undefined) {
@@ -39,13 +34,8 @@ export async function pgBouncerBinary(
       `${installed} does not run${given ? ' (the variable PGBOUNCER names it)' : ''}.`,
     );
   }
-  if (!(await canRun(unpackedIn(CACHE), {}))) await download(onProgress);
-  if (await canRun(unpackedIn(CACHE))) return unpackedIn(CACHE);
-
-  // A checkout under a home directory nobody else may enter (mode 700), used as root
-  const copy = join(scratch, 'pgbouncer');
-  await cp(CACHE, copy, { recursive: true, verbatimSymlinks: true });
-  return unpackedIn(copy);
+  if (!(await canRun(unpackedIn(CACHE)))) await download(onProgress);
+  return unpackedIn(CACHE);
 }
 
 function installedPgBouncer(): string | undefined {
@@ -62,9 +52,9 @@ function isExecutable(path: string): boolean {
   }
 }
 
-/** Asking the operating system is simpler than checking the mode of every folder and the version of every library. */
-async function canRun({ file, env }: PgBouncerBinary, account: object = serverAccount): Promise<boolean> {
-  return execFile(file, ['--version'], { ...account, cwd: '/', env: { ...process.env, ...env } }).then(
+/** Asking the operating system is simpler than checking the version of every library. */
+async function canRun({ file, env }: PgBouncerBinary): Promise<boolean> {
+  return execFile(file, ['--version'], { cwd: '/', env: { ...process.env, ...env } }).then(
     () => true,
     () => false,
   );
@@ -81,13 +71,13 @@ async function download(onProgress: (line: string) => void): Promise<void> {
   try {
     onProgress(`PgBouncer: not installed, unpacking Debian's package into ${CACHE}`);
     const [archive] = await unpack(['pgbouncer'], folder);
-    if (!(await canRun(unpackedIn(folder), {}))) await unpack(await librariesOf(archive!), folder);
+    if (!(await canRun(unpackedIn(folder)))) await unpack(await librariesOf(archive!), folder);
     for (const part of ['archives', 'contents']) await rm(join(folder, part), { recursive: true });
     await chmod(folder, 0o755);
     await rename(folder, CACHE);
   } catch (cause) {
     // Another process was faster: its copy is as good.
-    if (await canRun(unpackedIn(CACHE), {})) return;
+    if (await canRun(unpackedIn(CACHE))) return;
     throw new PgBouncerUnavailableError(
       'No PgBouncer, and Debian\'s package could not be fetched with "apt-get download pgbouncer". Do one of these: ' +
         'install pgbouncer (it need not run) · set PGBOUNCER to the path of the program.',

@@ -96,9 +96,10 @@ class PrivatePgBouncer implements PgBouncerServer {
   }
 
   async start(target: { host: string; port: number }, settings: Record<string, string>): Promise<void> {
-    const { uid, gid } = serverAccount; // it refuses to be root
+    const { uid, gid } = serverAccount;
     if (uid !== undefined && gid !== undefined) await chown(this.directory, uid, gid);
-    const { file, env } = await pgBouncerBinary(this.directory, this.progress);
+    const { file, env } = await pgBouncerBinary(this.progress);
+    const account = uid === undefined ? {} : { user: 'nobody' }; // it refuses to be root, and leaves that by itself
 
     const users = join(this.directory, 'users.txt');
     await writeFile(users, '"postgres" ""\n');
@@ -108,13 +109,13 @@ class PrivatePgBouncer implements PgBouncerServer {
       listen_port: String(this.port),
       unix_socket_dir: '',
       auth_file: users,
+      ...account,
       ...settings,
     }).map(([name, value]) => `${name} = ${value}`);
     const databases = `* = host=${target.host} port=${target.port}`;
     await writeFile(configuration, ['[databases]', databases, '[pgbouncer]', ...lines, ''].join('\n'));
 
     this.server = await ServerProcess.spawn(file, [configuration], join(this.directory, 'pgbouncer.log'), {
-      ...serverAccount,
       cwd: '/',
       env: { ...process.env, ...env },
     });

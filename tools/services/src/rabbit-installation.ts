@@ -3,13 +3,18 @@ import { basename, delimiter, join } from 'node:path';
 import { execFile } from './processes';
 
 /**
- * The `rabbitmq-server` script of an installed RabbitMQ, or undefined.
+ * The `rabbitmq-server` script of the RabbitMQ in RABBITMQ_HOME, else of an installed one, or undefined.
  * Not Debian's in /usr/sbin: that one switches to the user `rabbitmq` and works on the system's directories.
+ * @throws Error if RABBITMQ_HOME has none: another version than the wanted one would be worse than no broker
  */
 export function rabbitInstalled(): string | undefined {
   const home = process.env.RABBITMQ_HOME;
+  if (home) {
+    const script = [join(home, 'sbin'), join(home, 'bin'), home].map(serverIn).find(isServerScript);
+    if (script === undefined) throw new Error(`RABBITMQ_HOME is ${home}, but there is no rabbitmq-server in it.`);
+    return script;
+  }
   const folders = [
-    ...(home ? [join(home, 'sbin'), join(home, 'bin')] : []),
     '/usr/lib/rabbitmq/bin', // Debian, Ubuntu, Fedora
     '/opt/rabbitmq/sbin', // the generic build, as in the official image
     '/opt/homebrew/opt/rabbitmq/sbin', // macOS
@@ -17,7 +22,11 @@ export function rabbitInstalled(): string | undefined {
     '/home/linuxbrew/.linuxbrew/opt/rabbitmq/sbin',
     ...(process.env.PATH ?? '').split(delimiter),
   ];
-  return folders.map((folder) => join(folder, 'rabbitmq-server')).find(isServerScript);
+  return folders.map(serverIn).find(isServerScript);
+}
+
+function serverIn(folder: string): string {
+  return join(folder, 'rabbitmq-server');
 }
 
 function isServerScript(path: string): boolean {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -127,7 +128,9 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
 
     // A node that finds no port mapper starts one that outlives it. Ours is a child, and listens on loopback only.
     const args = ['-port', String(this.ports.epmd), '-address', '127.0.0.1'];
-    this.portMapper = await ServerProcess.spawn(await findEpmd(), args, join(this.directory, 'epmd.log'), { cwd: '/' });
+    this.portMapper = await ServerProcess.spawn(await findEpmd(this.script), args, join(this.directory, 'epmd.log'), {
+      cwd: '/',
+    });
     this.guard.watch('KILL', this.portMapper.pid);
     await this.portMapper.becomesReady(() => portAnswers(this.ports.epmd), 5);
   }
@@ -150,7 +153,7 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
   override async evaluate(expression: string): Promise<void> {
     const args = ['-address', `127.0.0.1:${this.ports.distribution}`, '-r', '-timeout', '60', '-e'];
     const env = { ...process.env, ...this.environment }; // its HOME holds the cookie
-    const call = execFile('erl_call', args, { env });
+    const call = execFile(besideOrOnPath('erl_call', this.script), args, { env });
     call.child.stdin!.on('error', () => {}).end(`${expression}.\n`);
     const answer = await call.catch(() => undefined);
     if (!answer) return super.evaluate(expression); // not installed, or of a time before it knew these arguments
@@ -191,13 +194,20 @@ function nodeEnvironment(directory: string, ports: Ports): Record<string, string
   };
 }
 
-/** On the PATH next to `erl`, unless Erlang was unpacked by hand: then Erlang knows. */
-async function findEpmd(): Promise<string> {
-  const onPath = await execFile('epmd', ['-help']).then(
+/** A tool of Erlang. A RabbitMQ that was brought has its own Erlang, and the machine perhaps none. */
+function besideOrOnPath(tool: string, script: string): string {
+  const beside = join(dirname(script), tool);
+  return existsSync(beside) ? beside : tool;
+}
+
+/** Beside RabbitMQ or on the PATH next to `erl`, unless Erlang was unpacked by hand: then Erlang knows. */
+async function findEpmd(script: string): Promise<string> {
+  const file = besideOrOnPath('epmd', script);
+  const found = await execFile(file, ['-help']).then(
     () => true,
     (error: NodeJS.ErrnoException) => error.code !== 'ENOENT',
   );
-  if (onPath) return 'epmd';
+  if (found) return file;
   const where = 'io:format("~s/erts-~s/bin/epmd", [code:root_dir(), erlang:system_info(version)]), halt().';
   const { stdout } = await execFile('erl', ['-noshell', '-eval', where]);
   return stdout;
