@@ -32,6 +32,15 @@ describe('The monitor', () => {
     expect(alarms).toHaveLength(21);
   });
 
+  it('does not let strangers at the door of the transport hide what a person has to mend there', () => {
+    const trouble = { event: 'transport.trouble', transport: 'direct' } as const;
+    for (let i = 0; i < 100; i++) monitor.record({ ...trouble, problem: 'it is not UTF-8' });
+    expect([lines.length, alarms.length]).toEqual([20, 0]);
+    monitor.record({ ...trouble, problem: 'another argument', alarm: true });
+    expect(lines.slice(20)).toEqual([expect.stringContaining('another argument')]);
+    expect(alarms).toHaveLength(1);
+  });
+
   it('says of a rejection, in a line, what was rejected and why; an acceptance is only counted', () => {
     const said: string[] = [];
     jest.spyOn(Logger.prototype, 'log').mockImplementation((line: unknown) => void said.push(String(line)));

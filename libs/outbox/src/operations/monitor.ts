@@ -17,8 +17,13 @@ const MANY: readonly OutboxEventName[] = [
   'inbox.malformed',
   'inbox.quarantined',
   'inbox.unprocessable',
+  'inbox.collision',
   'receipt.untrusted',
   'receipt.refused',
+  'receipt.unknown-delivery',
+  'receipt.contradiction',
+  'receipt.after-discard',
+  'transport.trouble',
   'delivery.overdue',
 ];
 const LINES_PER_MINUTE = 20;
@@ -49,7 +54,8 @@ export class LoggingMonitor implements Monitor {
     if (level === 'count') return;
     const stack = firstStack(event, thrown);
     if (stack !== undefined) this.logger.error(line(event), stack);
-    else if (level === 'alarm') this.alarmUnlessFlooded(event);
+    else if (this.isFlood(event)) return;
+    else if (level === 'alarm') this.alarm(event);
     else this.logger[level](line(event));
   }
 
@@ -58,8 +64,11 @@ export class LoggingMonitor implements Monitor {
     return Object.fromEntries(this.counts);
   }
 
-  private alarmUnlessFlooded(event: OutboxEvent): void {
-    if (!MANY.includes(event.event)) return this.alarm(event);
+  /** True if enough was said of such events in this minute. */
+  private isFlood(event: OutboxEvent): boolean {
+    // What a person alone can mend in the transport must not be hidden by what strangers do to it.
+    const mayBeMany = MANY.includes(event.event) && !('alarm' in event && event.alarm === true);
+    if (!mayBeMany) return false;
     const now = this.now();
     let minute = this.minutes.get(event.event);
     if (!minute || now >= minute.ends) {
@@ -69,10 +78,9 @@ export class LoggingMonitor implements Monitor {
       minute = { ends: now + MINUTE_MS, said: 0, unsaid: 0 };
       this.minutes.set(event.event, minute);
     }
-    if (minute.said < LINES_PER_MINUTE) {
-      minute.said++;
-      this.alarm(event);
-    } else minute.unsaid++;
+    if (minute.said === LINES_PER_MINUTE) minute.unsaid++;
+    else minute.said++;
+    return minute.unsaid > 0;
   }
 
   private alarm(event: OutboxEvent): void {
