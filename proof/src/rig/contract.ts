@@ -87,3 +87,7 @@ export class OrderWanted extends PurchaseMade {
 
 @OutboxMessage({ type: 'purchase.noted', to: 'rig-consumer' })
 export class OrderNoted extends OrderWanted {}
+
+/** What the consumer only listens to. Nobody of the rig says it. */
+@OutboxMessage({ type: 'purchase.announced', listeners: 'optional' })
+export class PurchaseAnnounced extends OrderWanted {}

@@ -21,6 +21,8 @@ export interface RigOptions {
   readonly consumers?: number;
   /** Over {@link QUICK}. */
   readonly options?: RigSettings;
+  /** More environment variables of every process. */
+  readonly environment?: NodeJS.ProcessEnv;
   /** False: the caller starts the processes. @default true */
   readonly start?: boolean;
 }
@@ -49,6 +51,8 @@ export class Rig {
     readonly consumers: readonly [RigProcess, ...RigProcess[]],
     /** Not through a proxy. */
     readonly databaseUrls: DatabaseUrls,
+    /** Where the consumer takes direct calls, if it does. */
+    readonly directAddress: string,
     private readonly cleanup: Cleanup,
   ) {}
 
@@ -143,6 +147,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
         ...(amqpUrl !== 'direct' && { RIG_AMQP_URL: typeof amqpUrl === 'string' ? amqpUrl : amqpUrl[side] }),
         RIG_DIRECT_ADDRESS: directAddress,
         RIG_RELAY: String(relay),
+        ...options.environment,
       });
       made.push(cleanup.stopLater(process));
     }
@@ -156,6 +161,7 @@ export async function startRig(options: RigOptions): Promise<Rig> {
       await processes(relaysOnly, 'producer', true),
       atLeastOne(await processes(consumers, 'consumer', true)),
       databaseUrls,
+      directAddress,
       cleanup,
     );
     if (options.start ?? true) await Promise.all(rig.all.map((each) => each.start()));

@@ -39,7 +39,11 @@ const CONSUMER = `
     account_id uuid not null,
     amount bigint not null
   );
-  create index on orders (purchase_id)`;
+  create index on orders (purchase_id);
+  create table announced (
+    message_id uuid not null,
+    purchase_id uuid not null
+  )`;
 
 /** Writes down every change of state, so that a step back is seen however soon it is mended. */
 const TRANSITIONS = `

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { type MessageContext, MessageHandler, MessageRejected } from '@tallystick/outbox';
-import { OrderNoted, OrderWanted } from '../contract';
+import { OrderNoted, OrderWanted, PurchaseAnnounced } from '../contract';
 import { Failures } from '../failures';
 
 /** Inserts an order, or does what the script says. */
@@ -20,5 +20,10 @@ export class OrdersService {
     if (script.delayMs) await sleep(script.delayMs);
     await this.failures.perhaps(purchaseId, 'handle', script.failTimes);
     if (script.reject) throw new MessageRejected(script.reject);
+  }
+
+  @MessageHandler(PurchaseAnnounced)
+  async note({ purchaseId }: PurchaseAnnounced, { manager, messageId }: MessageContext): Promise<void> {
+    await manager.query('insert into announced (message_id, purchase_id) values ($1, $2)', [messageId, purchaseId]);
   }
 }

@@ -1,0 +1,1 @@
+export { describeOver, type EnvelopesSummary, proveEnvelopes } from './prove-envelopes';
