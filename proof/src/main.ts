@@ -19,13 +19,18 @@ interface Flags {
   readonly faults?: number;
   readonly size?: 'small' | 'full';
   readonly accept?: boolean;
+  readonly envelopes?: number | true;
 }
+
+/** Takes a quarter of an hour. */
+const ENVELOPES = 100_000;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function report(part: Part | 'all', flags: Flags): Promise<void> {
   const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full', accept = false } = flags;
-  const asked: Asked = { seed, seeds, messages, faults, size, accept };
+  const envelopes = typeof flags.envelopes === 'number' ? flags.envelopes : ENVELOPES;
+  const asked: Asked = { seed, seeds, messages, faults, size, envelopes, accept };
   const summary = await prove(part, asked, say);
   for (const line of [...describeParts(summary), ...troubles(summary)]) say(line);
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -43,6 +48,8 @@ function troubles({
   cluster,
   soakControls,
   adversary,
+  adversaryControls,
+  envelopes,
   broken,
 }: ProofSummary): string[] {
   if (ok) return ['Everything held.'];
@@ -64,6 +71,12 @@ function troubles({
       .filter(({ caught }) => !caught)
       .map(({ rule, without }) => `not caught by a soak: ${rule} ${without}`),
     ...(adversary?.grown ?? []).map((hole) => `adversary: ${hole}`),
+    ...(adversaryControls?.controls ?? [])
+      .filter(({ throughWithout }) => throughWithout.length === 0)
+      .map(({ check }) => `not missed by any attack: "${check}"`),
+    ...(envelopes?.over ?? []).flatMap(({ transport, problems }) =>
+      problems.map((problem) => `hostile envelopes over ${transport}: ${problem}`),
+    ),
     ...broken.map(({ part, error }) => `${part} came to no result: ${error}`),
   ];
 }
@@ -145,8 +158,20 @@ program
   .command('adversary')
   .description('users of the broker attack other people’s purchases, with each defence off and on')
   .option('--accept', 'commit what they achieved, and write the table of SECURITY.md')
+  .addOption(
+    new Option('--envelopes [n]', `instead: so many hostile envelopes, over both transports (${ENVELOPES})`).argParser(
+      whole,
+    ),
+  )
+  .addOption(seed)
   .addOption(json)
-  .action((flags: Flags) => report('adversary', flags));
+  .action((flags: Flags) => report(flags.envelopes === undefined ? 'adversary' : 'envelopes', flags));
+
+program
+  .command('adversary-controls')
+  .description('services that lack one check each, where an attack must succeed')
+  .addOption(json)
+  .action((flags: Flags) => report('adversary-controls', flags));
 
 program
   .command('all')

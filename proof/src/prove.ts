@@ -2,7 +2,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { proveAdversary } from './adversary';
+import { proveAdversary, proveEnvelopes, runAdversaryControls } from './adversary';
 import { runControls } from './controls';
 import { runCrashMatrix } from './crash';
 import { type ModelSize, renderProtocolPage, runModel } from './model';
@@ -10,7 +10,16 @@ import { simulate } from './simulate';
 import { runSoak, runSoakControls } from './soak';
 import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
 
-export type Part = 'model' | 'simulate' | 'crash' | 'soak' | 'cluster' | 'soak-controls' | 'adversary';
+export type Part =
+  | 'model'
+  | 'simulate'
+  | 'crash'
+  | 'soak'
+  | 'cluster'
+  | 'soak-controls'
+  | 'adversary'
+  | 'adversary-controls'
+  | 'envelopes';
 
 export interface Asked {
   readonly seed: number;
@@ -18,6 +27,8 @@ export interface Asked {
   readonly messages: number;
   readonly faults: number;
   readonly size: ModelSize;
+  /** Hostile ones. */
+  readonly envelopes: number;
   /** Commits what the adversary achieved. */
   readonly accept: boolean;
 }
@@ -54,6 +65,10 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
   }),
   'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
   adversary: async ({ accept }, onProgress) => ({ adversary: await proveAdversary({ accept, onProgress }) }),
+  'adversary-controls': async (_, onProgress) => ({ adversaryControls: await runAdversaryControls({ onProgress }) }),
+  envelopes: async ({ envelopes, seed }, onProgress) => ({
+    envelopes: await proveEnvelopes({ envelopes, seed, judgeTimes: true, onProgress }),
+  }),
 };
 
 /** Runs one part or all of them, one after another, and goes on when one of them finds something. */

@@ -1,4 +1,4 @@
-import type { AdversarySummary } from './adversary';
+import { type AdversaryControlsSummary, type AdversarySummary, describeOver, type EnvelopesSummary } from './adversary';
 import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
@@ -33,6 +33,8 @@ export interface ProofSummary {
   readonly cluster?: SoakSummary;
   readonly soakControls?: SoakControlsSummary;
   readonly adversary?: AdversarySummary;
+  readonly adversaryControls?: AdversaryControlsSummary;
+  readonly envelopes?: EnvelopesSummary;
   /** Parts that came to no result. */
   readonly broken: readonly BrokenPart[];
 }
@@ -44,7 +46,16 @@ export interface BrokenPart {
 
 export type Parts = Pick<
   ProofSummary,
-  'model' | 'simulate' | 'controls' | 'crash' | 'soak' | 'cluster' | 'soakControls' | 'adversary'
+  | 'model'
+  | 'simulate'
+  | 'controls'
+  | 'crash'
+  | 'soak'
+  | 'cluster'
+  | 'soakControls'
+  | 'adversary'
+  | 'adversaryControls'
+  | 'envelopes'
 >;
 
 export function modelInShort(summary: ModelSummary): ModelResultInShort {
@@ -80,6 +91,8 @@ export function describeParts({
   cluster,
   soakControls,
   adversary,
+  adversaryControls,
+  envelopes,
 }: Parts): string[] {
   const lines: string[] = [];
   if (model) {
@@ -120,6 +133,18 @@ export function describeParts({
         `and on; ${adversary.grown.length} achieved what SECURITY.md does not say (${seconds(adversary.seconds)})`,
     );
   }
+  if (adversaryControls) {
+    const { controls } = adversaryControls;
+    const through = controls.filter(({ throughWithout }) => throughWithout.length > 0).length;
+    lines.push(
+      `**adversary controls**: with ${through} of ${controls.length} checks taken out, one at a time, the adversary got ` +
+        `through (${seconds(adversaryControls.seconds)})`,
+    );
+  }
+  if (envelopes)
+    lines.push(
+      `**hostile envelopes**: ${envelopes.over.map(describeOver).join('; ')}; seed ${envelopes.seed} (${seconds(envelopes.seconds)})`,
+    );
   return lines;
 }
 

@@ -2,6 +2,7 @@ import { type RabbitServer, type PostgresDatabaseServer, Cleanup, until } from '
 import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
 import { type Rig, type RigSettings, startRig } from '../rig';
 import { ATTACKS, inventedFor, type Shot, type Victim } from './attacks';
+import { type Check, without } from './without';
 
 export const DEFENCES = ['neither', 'checked users', 'signing', 'both'] as const;
 export type Defence = (typeof DEFENCES)[number];
@@ -26,6 +27,7 @@ export const DAMAGES = [
   'order denied',
   'completed without order',
   'other content ordered',
+  'completed with other content',
   'ordered twice',
   'ordered without payment',
   'held up for a person',
@@ -34,10 +36,23 @@ export const DAMAGES = [
 /** By defence and adversary: `attack: damage`, sorted. */
 export type Achieved = Record<Defence, Record<Adversary, string[]>>;
 
+export interface Attempt {
+  readonly who: Adversary;
+  readonly attack: string;
+}
+
+const EVERYTHING: readonly Attempt[] = (Object.keys(ADVERSARIES) as Adversary[]).flatMap((who) =>
+  Object.keys(ATTACKS).map((attack) => ({ who, attack })),
+);
+
 export interface AdversaryOptions {
   readonly postgres: PostgresDatabaseServer;
   readonly rabbit: Pick<RabbitServer, 'createVhost' | 'addUser'>;
   readonly defences?: readonly Defence[];
+  /** @default every attack of everybody */
+  readonly attempts?: readonly Attempt[];
+  /** Against services that lack this check. */
+  readonly without?: Check;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -60,7 +75,7 @@ export async function runAdversaries(options: AdversaryOptions): Promise<Achieve
 }
 
 async function attackAll(
-  { postgres, rabbit }: AdversaryOptions,
+  { postgres, rabbit, attempts = EVERYTHING, without: lacking }: AdversaryOptions,
   defence: Defence,
 ): Promise<Record<Adversary, string[]>> {
   const cleanup = new Cleanup();
@@ -77,21 +92,19 @@ async function attackAll(
       producer: await rabbit.addUser({ name: 'rig-producer', ...everything }),
       consumer: await rabbit.addUser({ name: 'rig-consumer', ...everything }),
     };
-    const rig = cleanup.stopLater(await startRig({ postgres, amqpUrl, options: settingsFor(defence) }));
+    const environment = lacking && without(lacking);
+    const rig = cleanup.stopLater(await startRig({ postgres, amqpUrl, options: settingsFor(defence), environment }));
     const admin = await (await logIn(vhost)).createChannel();
 
     await rig.consumers[0].stop();
-    const pairs = (Object.keys(ADVERSARIES) as Adversary[]).flatMap((who) =>
-      Object.keys(ATTACKS).map((attack) => ({ who, attack })),
-    );
-    const victims = await withhold(rig, admin, pairs.length);
+    const victims = await withhold(rig, admin, attempts.length);
 
     for (const who of Object.keys(ADVERSARIES) as Adversary[]) {
       const url = await userOf(rabbit, vhost, who);
       const connection = await logIn(url);
       const user = decodeURIComponent(new URL(url).username);
-      for (const [index, pair] of pairs.entries())
-        if (pair.who === who) await fire(connection, ATTACKS[pair.attack]!(victims[index]!, SELF), user);
+      for (const [index, attempt] of attempts.entries())
+        if (attempt.who === who) await fire(connection, ATTACKS[attempt.attack]!(victims[index]!, SELF), user);
     }
     await until('the producer has read every receipt', async () => {
       const { messageCount } = await admin.checkQueue('rig-producer.receipts');
@@ -101,7 +114,7 @@ async function attackAll(
     await atRest(rig);
 
     const result = {} as Record<Adversary, string[]>;
-    for (const [index, { who, attack }] of pairs.entries()) {
+    for (const [index, { who, attack }] of attempts.entries()) {
       const damages = await damageTo(rig, victims[index]!.purchaseId);
       (result[who] ??= []).push(...damages.map((damage) => `${attack}: ${damage}`));
     }
@@ -176,11 +189,13 @@ async function damageTo(rig: Rig, purchaseId: string): Promise<Damage[]> {
     [purchaseId],
   );
   const { status, refunds } = row!;
+  const other = orders.some(({ amount }) => Number(amount) !== AMOUNT);
   const found: Record<Damage, boolean> = {
     'refund and order': refunds > 0 && orders.length > 0,
     'order denied': refunds > 0 && orders.length === 0,
     'completed without order': status === 'completed' && orders.length === 0,
-    'other content ordered': orders.some(({ amount }) => Number(amount) !== AMOUNT),
+    'other content ordered': other,
+    'completed with other content': other && status === 'completed',
     'ordered twice': orders.length > 1,
     'ordered without payment': invented.length > 0,
     'held up for a person': status === 'pending',

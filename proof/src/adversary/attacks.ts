@@ -19,6 +19,9 @@ export interface Shot {
 const REQUESTS = ['outbox.requests', 'rig-consumer.purchase.made'] as const;
 const CANCELS = ['outbox.requests', 'rig-consumer.cancel'] as const;
 const RECEIPTS = ['outbox.receipts', 'rig-producer'] as const;
+/** What nobody uses: the producer is asked for nothing, and the consumer gets no answers. Their queues are there all the same. */
+const CANCELS_OF_PRODUCER = ['outbox.requests', 'rig-producer.cancel'] as const;
+const RECEIPTS_OF_CONSUMER = ['outbox.receipts', 'rig-consumer'] as const;
 
 /** Every attack on one purchase. @param self the service that the adversary's own user stands for */
 export const ATTACKS: Readonly<Record<string, (victim: Victim, self: string) => Shot>> = {
@@ -29,7 +32,7 @@ export const ATTACKS: Readonly<Record<string, (victim: Victim, self: string) => 
   'forges a rejection, past the exchanges': (victim) =>
     receipt(victim, ['', 'rig-producer.receipts'], { verdict: 'rejected', reason: { code: 'FORGED' } }),
   'sends a rejection among the cancels': (victim) =>
-    receipt(victim, CANCELS, { verdict: 'rejected', reason: { code: 'FORGED' } }),
+    receipt(victim, CANCELS_OF_PRODUCER, { verdict: 'rejected', reason: { code: 'FORGED' } }),
   'sends a receipt with what no column holds': (victim) =>
     receipt(victim, RECEIPTS, { verdict: 'rejected', reason: { code: 'A\u0000B' } }, { cloudEvents_attempt: 2 ** 40 }),
   'forges a cancel': (victim) => cancel(victim, CANCELS),
@@ -47,7 +50,7 @@ export const ATTACKS: Readonly<Record<string, (victim: Victim, self: string) => 
   'orders in the name of the producer': (victim) => invented(victim, REQUESTS, 'rig-producer'),
   'orders past the exchanges': (victim) => invented(victim, ['', 'rig-consumer.purchase.made'], 'rig-producer'),
   'orders through the queue of cancels': (victim) => invented(victim, CANCELS, 'rig-producer'),
-  'orders through the exchange of receipts': (victim) => invented(victim, RECEIPTS, 'rig-producer'),
+  'orders through the exchange of receipts': (victim) => invented(victim, RECEIPTS_OF_CONSUMER, 'rig-producer'),
 };
 
 type Where = readonly [exchange: string, key: string];

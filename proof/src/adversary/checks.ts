@@ -1,0 +1,54 @@
+/**
+ * Loaded before a process of the rig (`node --require`): takes one check out of the built library, by replacing a
+ * function of one of its modules. The product has no switch for any of it.
+ */
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import { WITHOUT_VARIABLE, type Check } from './without';
+
+const load = createRequire(__filename);
+const library = dirname(load.resolve('@tallystick/outbox'));
+
+type Functions = Record<string, (...args: never[]) => unknown>;
+
+function moduleOf<M extends object = Functions>(...path: string[]): M {
+  return load(join(library, ...path)) as M;
+}
+
+interface Envelope {
+  readonly kind: 'message' | 'cancel' | 'receipt';
+}
+
+const REMOVALS: Readonly<Record<Check, () => void>> = {
+  'a queue yields only what it is for': () => {
+    const { decode } = moduleOf<{ decode: (wire: unknown, to: string) => unknown }>('message', 'envelope.js');
+    moduleOf<{ PLAIN: { decode: typeof decode } }>('message', 'codec.js').PLAIN.decode = decode;
+  },
+  'what is not signed is refused': () => {
+    const codec = moduleOf<{ PLAIN: unknown; signedCodec: unknown }>('message', 'codec.js');
+    codec.signedCodec = () => codec.PLAIN;
+  },
+  'messages are from the user of their service': () => trustUsersOf('message'),
+  'cancels are from the user of their service': () => trustUsersOf('cancel'),
+  'receipts are from the user of their service': () => trustUsersOf('receipt'),
+  'an answer is to a content': () => {
+    const delivery = moduleOf<{ answerOf: (receipt: object) => object }>('message', 'delivery.js');
+    const { answerOf } = delivery;
+    delivery.answerOf = (receipt) => ({ ...answerOf(receipt), payloadHash: undefined });
+  },
+  'fields are as narrow as their columns': () => {
+    const fields = moduleOf('message', 'fields.js');
+    for (const name of ['attemptProblem', 'instantProblem', 'shortTextProblem', 'typeProblem', 'serviceProblem'])
+      fields[name] = () => undefined;
+  },
+};
+
+function trustUsersOf(kind: Envelope['kind']): void {
+  const sender = moduleOf<{ senderProblem: (envelope: Envelope, ...more: unknown[]) => string | undefined }>(
+    ...['adapters', 'rabbitmq', 'sender.js'],
+  );
+  const { senderProblem } = sender;
+  sender.senderProblem = (envelope, ...more) => (envelope.kind === kind ? undefined : senderProblem(envelope, ...more));
+}
+
+REMOVALS[process.env[WITHOUT_VARIABLE] as Check]();
