@@ -143,14 +143,21 @@ export class OutboxRuntime<Tx = EntityManager> {
       clock,
       monitor,
     );
-    this.operations = new OutboxOperations(store, buffer, (id, asked) => this.outbox.cancel(id, asked));
-    this.health = new OutboxHealth(store, transport, () => ({
+    this.operations = new OutboxOperations(options.service, store, buffer, (id, asked) =>
+      this.outbox.cancel(id, asked),
+    );
+    this.health = new OutboxHealth(options.service, store, transport, () => ({
       claimOverdueMs: this.relay.claimOverdueMs,
       refused: this.malformed + this.receipts.refused,
       returned: this.receipts.returned,
     }));
     this.pressure = new OutboxPressure(options, store, clock, random, monitor);
-    this.pruner = new Pruner({ ...options.retention, everyMs: PRUNE_EVERY_MS }, store, clock, monitor);
+    this.pruner = new Pruner(
+      { service: options.service, ...options.retention, everyMs: PRUNE_EVERY_MS },
+      store,
+      clock,
+      monitor,
+    );
   }
 
   /**

@@ -10,11 +10,12 @@ export const ADVERSARY_RULES = {
   replyToIsSource: 'A message may ask for the receipts of its source only.',
   answerNamesContent: 'A receipt names the content that was judged; one about other content changes nothing.',
   queueYieldsOwnKind: 'A queue yields only what it is for, whatever an envelope says it is.',
+  idsAreTheSources: 'The inbox knows a message by its source and id: nobody uses up the ids of others.',
 } as const;
 
 export type AdversaryRule = keyof typeof ADVERSARY_RULES;
 
-/** Each check removed, and the property that breaks. The last two stand behind another check, which falls first. */
+/** Each check removed, and the property that breaks. V5 and V6 stand behind another check, which falls first. */
 export const ADVERSARY_REMOVALS: readonly SideRemoval<AdversaryRule>[] = [
   { id: 'V1', without: ['messagesAreChecked'], breaks: 'PV2' },
   { id: 'V1a', without: ['messagesAreChecked'], breaks: 'PV3' },
@@ -24,6 +25,7 @@ export const ADVERSARY_REMOVALS: readonly SideRemoval<AdversaryRule>[] = [
   { id: 'V4', without: ['replyToIsSource'], breaks: 'PV1' },
   { id: 'V5', without: ['messagesAreChecked', 'answerNamesContent'], breaks: 'PV1' },
   { id: 'V6', without: ['messagesAreChecked', 'queueYieldsOwnKind'], breaks: 'PV4' },
+  { id: 'V7', without: ['idsAreTheSources'], breaks: 'PV5' },
 ];
 
 const FIELDS = {
@@ -72,10 +74,10 @@ export const ADVERSARY_PROPERTIES: readonly Property<State>[] = [
   {
     kind: 'liveness',
     id: 'PV5',
-    says: 'The row can end, or be parked and alarm.',
+    says: 'The row can end, and waits for no person.',
     by: ['producer', 'exchange'],
     when: () => true,
-    goal: (s) => s.row !== 'pending',
+    goal: (s) => s.row === 'completed' || s.row === 'compensated',
   },
 ];
 
@@ -189,12 +191,9 @@ function adversarySteps(s: State, keeps: Keeps, step: Step<State>): void {
   }
   if (first) {
     const squats = 'The adversary orders the same in his own name, under the id of the message';
-    if (keeps('replyToIsSource')) step('fault', `${squats}; he gets the receipt.`, { inbox: 'other source' });
-    else {
-      step('fault', `${squats}, and has the receipt sent to the producer.`, {
-        ...{ inbox: 'other source', receipt: 'accepted' },
-      });
-    }
+    const taken: Partial<State> = keeps('idsAreTheSources') ? {} : { inbox: 'other source' };
+    if (keeps('replyToIsSource')) step('fault', `${squats}; he gets the receipt.`, taken);
+    else step('fault', `${squats}, and has the receipt sent to the producer.`, { ...taken, receipt: 'accepted' });
   }
   if (first && !keeps('cancelsAreChecked')) {
     step('fault', 'The adversary sends a CANCEL.', { inbox: 'cancelled', receipt: 'rejected' });

@@ -44,7 +44,7 @@ const RECEIVERS =
 const ADVERSARY =
   'The rules above trust what arrives to be what it says. Here somebody else has a user at the broker, reads everything, and ' +
   'sends what he likes, but has neither the keys nor the users of the two services. What he can still do is keep things ' +
-  'from arriving, and take an id for a message of his own before its owner’s comes: the row is then parked, and alarms. ' +
+  'from arriving. ' +
   'V5 and V6 take two checks away: the second one holds while the first is there, and for its own property also without it.';
 
 function opening({ request }: ModelSummary): string {

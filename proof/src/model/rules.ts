@@ -8,7 +8,7 @@ export const RULES = {
   settleNamesToken: 'A settle names the lease token.',
   transitionsClearLease: 'Every transition that is not a settle clears the lease token.',
   // R2–R5 the inbox
-  inboxKey: 'The inbox has one row per consumer and message.',
+  inboxKey: 'The inbox has one row per consumer, producer and message.',
   oneConsumerTransaction: 'Inbox row, effect and verdict commit in one transaction.',
   rejectionIsStored: 'A rejection is stored as an inbox row.',
   rejectionYields: 'A rejection that finds another verdict in the inbox replays that one.',

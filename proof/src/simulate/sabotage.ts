@@ -99,7 +99,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     }),
 
   'R9: the inbox forgets before the last copy has come': (store) =>
-    altered(store, { pruneInbox: () => store.pruneInbox(30_000, 100) }),
+    altered(store, { pruneInbox: (consumer) => store.pruneInbox(consumer, 30_000, 100) }),
 
   'R9: nobody asks for the age of a message': (store) =>
     altered(store, {

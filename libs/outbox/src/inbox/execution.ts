@@ -118,8 +118,8 @@ export class Execution {
     );
     const result = this.travelling(envelope.message, returned);
     if (result !== undefined) await this.store.keepResult(transaction, message, result);
-    const { payloadHash, source } = message;
-    const row: InboxRow = { verdict: 'accepted', reason: undefined, result, payloadHash, source, receivedAt };
+    const { payloadHash } = message;
+    const row: InboxRow = { verdict: 'accepted', reason: undefined, result, payloadHash, receivedAt };
     return { kind: 'verdict', row, replayed: false };
   }
 

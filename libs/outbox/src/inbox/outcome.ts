@@ -12,14 +12,14 @@ export type Outcome =
   | { kind: 'deferred'; error: unknown }
   | { kind: 'twin' };
 
-/** A known row answers for the message, unless it belongs to another one with the same id (R14). */
+/** A known row answers for the message, unless its producer used the id for another one before (R14). */
 export function replay(message: InboxMessage, row: InboxRow): Outcome {
   const sameContent = !row.payloadHash || !message.payloadHash || row.payloadHash.equals(message.payloadHash);
-  if (row.source === message.source && sameContent) return { kind: 'verdict', row, replayed: true };
+  if (sameContent) return { kind: 'verdict', row, replayed: true };
   return {
     kind: 'unprocessable',
     code: 'ID_COLLISION',
-    problem: 'another message with this id was decided here: other source, type or content',
+    problem: 'another message with this id was decided here: other type or content',
   };
 }
 

@@ -24,6 +24,7 @@ const CLAIM_OVERDUE_MS = 10_000;
 /** For health endpoints. */
 export class OutboxHealth {
   constructor(
+    private readonly service: string,
     private readonly store: OutboxStore,
     private readonly transport: Transport,
     private readonly counted: () => Pick<OutboxHealthReport, 'claimOverdueMs' | 'refused' | 'returned'>,
@@ -37,7 +38,7 @@ export class OutboxHealth {
       status: ready && counted.claimOverdueMs < CLAIM_OVERDUE_MS ? 'up' : 'degraded',
       transport: { name, ready },
       ...counted,
-      oldestDueMs: await this.store.oldestDueMs(),
+      oldestDueMs: await this.store.oldestDueMs(this.service),
     };
   }
 }

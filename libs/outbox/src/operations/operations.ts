@@ -9,7 +9,9 @@ import type { DeliveryFilter, DeliveryRecord, OutboxStats, OutboxStore } from '.
  * retry sends the same message again, a verdict is never overwritten, and `discard` refuses while somebody may still act.
  */
 export class OutboxOperations {
+  /** @param service whose deliveries: several services may share the tables */
   constructor(
+    private readonly service: string,
     private readonly store: OutboxStore,
     private readonly handOff: HandOff,
     private readonly askToCancel: (id: string, options: { reason: string; to?: string }) => Promise<unknown>,
@@ -20,7 +22,7 @@ export class OutboxOperations {
     const limit = filter.limit ?? 100;
     if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000)
       throw new RangeError(`limit ${limit} is no whole number from 1 to 1000`);
-    return this.store.list({ ...filter, limit });
+    return this.store.list(this.service, { ...filter, limit });
   }
 
   /** Asks the consumer to give a message up, a parked one too: as `Outbox.cancel`. The consumer decides. */
@@ -29,7 +31,7 @@ export class OutboxOperations {
   }
 
   stats(): Promise<OutboxStats> {
-    return this.store.stats();
+    return this.store.stats(this.service);
   }
 
   /**

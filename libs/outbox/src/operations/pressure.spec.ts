@@ -22,7 +22,13 @@ describe('OutboxPressure', () => {
       },
     };
     const monitor = { record: (event: OutboxEvent) => events.push(event) };
-    pressure = new OutboxPressure({ shedAfterMs: 60_000 }, store, clock, new SeededRandom(1), monitor);
+    pressure = new OutboxPressure(
+      { service: 'user-service', shedAfterMs: 60_000 },
+      store,
+      clock,
+      new SeededRandom(1),
+      monitor,
+    );
   });
 
   /** One request now; the look it may have set off has ended. */

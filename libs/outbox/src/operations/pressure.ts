@@ -4,6 +4,7 @@ import type { Monitor } from '../ports/monitor';
 import type { OutboxStore } from '../ports/store';
 
 export interface PressureSettings {
+  readonly service: string;
   /** Longer than this, and requests that can wait are refused. */
   readonly shedAfterMs: number;
 }
@@ -57,7 +58,7 @@ export class OutboxPressure {
     this.looking = true;
     this.lookedAt = now;
     try {
-      const lagMs = await this.store.oldestDueMs();
+      const lagMs = await this.store.oldestDueMs(this.settings.service);
       this.seen = { lagMs, at: this.clock.monotonic() };
       this.report(lagMs);
     } catch (error) {

@@ -4,6 +4,7 @@ import type { Monitor } from '../ports/monitor';
 import type { InboxStore, OutboxStore } from '../ports/store';
 
 export interface PruneSettings {
+  readonly service: string;
   /** Final messages older than this go. At least the horizon, so that contradictions stay visible. */
   readonly outboxMs: number;
   /** Inbox rows older than this go. At least the horizon and a day: the inbox must outlive every copy (R9). */
@@ -43,8 +44,9 @@ export class Pruner {
 
   /** Prunes until nothing is old enough, or until stopped. */
   async prune(): Promise<{ messages: number; inboxRows: number }> {
-    const messages = await this.repeat(() => this.store.prune(this.settings.outboxMs, BATCH));
-    const inboxRows = await this.repeat(() => this.store.pruneInbox(this.settings.inboxMs, BATCH));
+    const { service, outboxMs, inboxMs } = this.settings;
+    const messages = await this.repeat(() => this.store.prune(service, outboxMs, BATCH));
+    const inboxRows = await this.repeat(() => this.store.pruneInbox(service, inboxMs, BATCH));
     return { messages, inboxRows };
   }
 

@@ -96,13 +96,14 @@ export interface OutboxStore<Tx = unknown> {
   find(messageId: string, tx?: Tx): Promise<DeliveryRecord[]>;
   /** The `contentHash` of a recorded message; undefined if it is unknown or pruned. */
   contentHash(messageId: string): Promise<string | undefined>;
-  list(filter: DeliveryFilter): Promise<DeliveryRecord[]>;
+  /** `source`, here and below: whose messages; several services may share the tables. */
+  list(source: string, filter: DeliveryFilter): Promise<DeliveryRecord[]>;
   /** How long ago that was, in milliseconds, by the database's clock; negative for the future. */
   ageMs(recordedAt: string): Promise<number>;
   /** How long the oldest due row has been waiting, in milliseconds; 0 if none is due. Cheap: for health checks. */
-  oldestDueMs(): Promise<number>;
+  oldestDueMs(source: string): Promise<number>;
   /** Rows by state, and how long the oldest due row has been waiting. Counts every open row. */
-  stats(): Promise<OutboxStats>;
+  stats(source: string): Promise<OutboxStats>;
 
   /**
    * Asks for give-up: pending, sent, or parked without verdict → cancelling, due now; sets the deadline to now if it is
@@ -116,7 +117,7 @@ export interface OutboxStore<Tx = unknown> {
   discard(messageId: string, options: { to?: string; reason: string; force: boolean }): Promise<DeliveryKey[]>;
 
   /** Deletes at most `limit` messages whose deliveries are all final since `olderThanMs`. @returns how many */
-  prune(olderThanMs: number, limit: number): Promise<number>;
+  prune(source: string, olderThanMs: number, limit: number): Promise<number>;
 }
 
 export interface NewMessage {
@@ -221,7 +222,7 @@ export interface OutboxStats {
 }
 
 /**
- * The consumer's table: one row per message and consumer, holding the verdict (R2, R3). The row *is* the receipt.
+ * The consumer's table: one row per message, producer and consumer, holding the verdict (R2, R3). The row *is* the receipt.
  *
  * `begin` and `reject` insert; they never overwrite. What they answer is decided by the unique key, so two copies of a
  * message cannot both be first. They measure age with the database's clock against the *original's* recorded time (R9).
@@ -244,7 +245,7 @@ export interface InboxStore<Tx = unknown> {
     limits: { horizonMs: number; lockTimeoutMs: number },
   ): Promise<{ messageId: string; receivedAt: string }[]>;
   /** Adds what the handler returned to the row of `begin`, in the same transaction. */
-  keepResult(tx: Tx, key: DeliveryKey, result: unknown): Promise<void>;
+  keepResult(tx: Tx, key: InboxKey, result: unknown): Promise<void>;
   /**
    * Stores a rejection on its own: after the handler's work was rolled back, or for a CANCEL. Somebody else's verdict
    * stands: then it is returned.
@@ -256,13 +257,17 @@ export interface InboxStore<Tx = unknown> {
   ): Promise<InboxReject>;
   /** The stored row, or how the message stands to the horizon when there is none. */
   look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook>;
-  /** Deletes at most `limit` rows received longer than `olderThanMs` ago. @returns how many */
-  pruneInbox(olderThanMs: number, limit: number): Promise<number>;
+  /** Deletes at most `limit` rows of this consumer received longer than `olderThanMs` ago. @returns how many */
+  pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number>;
 }
 
-export interface InboxMessage extends DeliveryKey {
-  /** The producing service. The same id from another source is a collision. */
+/** Names one row of the inbox. A producer chooses its ids, so the same id from another one is another message. */
+export interface InboxKey extends DeliveryKey {
+  /** The producing service. */
   readonly source: string;
+}
+
+export interface InboxMessage extends InboxKey {
   /** SHA-256 over type and body; undefined for a CANCEL, which knows no payload. */
   readonly payloadHash: Buffer | undefined;
   /** When the original was recorded; ISO 8601. */
@@ -275,7 +280,6 @@ export interface InboxRow {
   readonly reason: Reason | undefined;
   readonly result: unknown;
   readonly payloadHash: Buffer | undefined;
-  readonly source: string;
   /** ISO 8601, the consumer's database clock. */
   readonly receivedAt: string;
 }

@@ -13,6 +13,7 @@ import {
   MINUTE,
   newMessage,
   REJECTED,
+  SOURCE,
 } from './store-contract-scenario';
 
 const LATER = { waitMs: 5 * MINUTE, error: 'the handler threw' };
@@ -248,7 +249,7 @@ export const answerCases = [
     const keys = closed.flat().map(({ messageId }) => messageId);
     assert.equal(new Set(keys).size, keys.length, 'a row was closed twice');
     await s.outbox.closeMany(answers);
-    assert.equal((await s.outbox.list({ state: 'completed', limit: 1000 })).length, 100);
+    assert.equal((await s.outbox.list(SOURCE, { state: 'completed', limit: 1000 })).length, 100);
   }),
 
   behaviour('keepAnswer keeps the verdict for a follow-up that is due later', async (s) => {

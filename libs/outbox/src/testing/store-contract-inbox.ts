@@ -25,7 +25,6 @@ export const inboxCases = [
         reason: undefined,
         result: undefined,
         payloadHash: message.payloadHash,
-        source: 'user-service',
         receivedAt: first.receivedAt,
       },
     };
@@ -122,6 +121,23 @@ export const inboxCases = [
     assert.equal(stored.row.payloadHash, undefined);
   }),
 
+  behaviour('the same id from two producers names two messages', async (s) => {
+    const message = await s.arriving();
+    const other = { ...message, source: 'stock-service' };
+    await s.inbox.reject(other, REASON, LIMITS);
+    assert.deepEqual(await s.inbox.look(message, LIMITS), { kind: 'new' });
+    await s.transaction(async (tx) => {
+      assert.equal((await s.inbox.begin(tx, message, LIMITS)).kind, 'first');
+      await s.inbox.keepResult(tx, message, 'mine');
+    });
+    const [mine, theirs] = [await s.inbox.look(message, LIMITS), await s.inbox.look(other, LIMITS)];
+    assert.ok(mine.kind === 'known' && theirs.kind === 'known');
+    assert.deepEqual([mine.row.verdict, mine.row.result], ['accepted', 'mine']);
+    assert.deepEqual([theirs.row.verdict, theirs.row.result], ['rejected', undefined]);
+    const group = [{ ...message, source: 'mail-service' }];
+    assert.equal((await s.transaction((tx) => s.inbox.beginMany(tx, group, LIMITS))).length, 1);
+  }),
+
   behaviour('consumers are told apart by every character of their name', async (s) => {
     const message = await s.arriving();
     for (const consumer of [CONSUMER, 'stock', 'Order-Service', `${CONSUMER} `]) {
@@ -213,9 +229,10 @@ export const inboxCases = [
     await s.advance(16 * DAY);
     const fresh = await s.arriving();
     await begin(s, fresh);
-    assert.equal(await s.inbox.pruneInbox(15 * DAY, 2), 2);
-    assert.equal(await s.inbox.pruneInbox(15 * DAY, 2), 1);
-    assert.equal(await s.inbox.pruneInbox(15 * DAY, 2), 0);
+    assert.equal(await s.inbox.pruneInbox('stock', 15 * DAY, 2), 0);
+    assert.equal(await s.inbox.pruneInbox(CONSUMER, 15 * DAY, 2), 2);
+    assert.equal(await s.inbox.pruneInbox(CONSUMER, 15 * DAY, 2), 1);
+    assert.equal(await s.inbox.pruneInbox(CONSUMER, 15 * DAY, 2), 0);
     assert.equal((await s.inbox.look(fresh, LIMITS)).kind, 'known');
     for (const message of old) assert.notEqual((await s.inbox.look(message, LIMITS)).kind, 'known');
   }),

@@ -1,8 +1,19 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type DeliveryKey, EVERYBODY } from '../message/delivery';
-import { ACCEPTED, behaviour, DAY, failsWith, MINUTE, newMessage, SECOND } from './store-contract-scenario';
+import {
+  ACCEPTED,
+  behaviour,
+  CONSUMER,
+  DAY,
+  failsWith,
+  MINUTE,
+  newMessage,
+  SECOND,
+  SOURCE,
+} from './store-contract-scenario';
 
+const NOTHING = { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0 };
 const CANCEL = { reason: 'the user changed their mind' };
 const wrote = (keys: readonly DeliveryKey[]): boolean => keys.length > 0;
 
@@ -140,43 +151,60 @@ export const operateCases = [
     const found: string[] = [];
     let after: DeliveryKey | undefined;
     do {
-      const page = await s.outbox.list({ ...filter, limit: 2, after });
+      const page = await s.outbox.list(SOURCE, { ...filter, limit: 2, after });
       assert.ok(page.length <= 2);
       found.push(...page.map(({ messageId }) => messageId));
       after = page.at(-1);
     } while (after);
     assert.deepEqual(found, expected.sort());
-    assert.equal((await s.outbox.list({ limit: 100 })).length, 8);
-    assert.equal((await s.outbox.list({ limit: 100, state: 'pending' })).length, 1);
-    assert.equal((await s.outbox.list({ limit: 100, code: 'UNPROCESSABLE' })).length, 2);
+    assert.equal((await s.outbox.list(SOURCE, { limit: 100 })).length, 8);
+    assert.equal((await s.outbox.list(SOURCE, { limit: 100, state: 'pending' })).length, 1);
+    assert.equal((await s.outbox.list(SOURCE, { limit: 100, code: 'UNPROCESSABLE' })).length, 2);
   }),
 
   behaviour('stats counts what is open, and knows how long the oldest has been due', async (s) => {
-    assert.deepEqual(await s.outbox.stats(), {
-      open: { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0 },
+    assert.deepEqual(await s.outbox.stats(SOURCE), {
+      open: NOTHING,
       oldestDueMs: 0,
     });
     for (const situation of ['sent', 'answered', 'parked', 'completed', 'discarded'] as const) await s.into(situation);
     await s.pending();
     await s.pending();
     await s.advance(MINUTE);
-    const { open, oldestDueMs } = await s.outbox.stats();
+    const { open, oldestDueMs } = await s.outbox.stats(SOURCE);
     assert.deepEqual(open, { pending: 2, sent: 1, cancelling: 0, answered: 1, parked: 1 });
     assert.ok(oldestDueMs >= MINUTE && oldestDueMs < MINUTE + 10 * SECOND);
   }),
 
   behaviour('oldestDueMs is for how long the oldest row has been due that nobody has taken', async (s) => {
-    assert.equal(await s.outbox.oldestDueMs(), 0);
+    assert.equal(await s.outbox.oldestDueMs(SOURCE), 0);
     // Nobody is late with these: they wait for a receipt or for a person, or have ended.
     for (const situation of ['sent', 'parked', 'completed', 'discarded'] as const) await s.into(situation);
-    assert.equal(await s.outbox.oldestDueMs(), 0);
+    assert.equal(await s.outbox.oldestDueMs(SOURCE), 0);
     await s.pending();
     await s.advance(20 * SECOND);
     await s.pending();
-    const waited = await s.outbox.oldestDueMs();
+    const waited = await s.outbox.oldestDueMs(SOURCE);
     assert.ok(waited >= 20 * SECOND && waited < 30 * SECOND);
     await s.claim();
-    assert.equal(await s.outbox.oldestDueMs(), 0);
+    assert.equal(await s.outbox.oldestDueMs(SOURCE), 0);
+  }),
+
+  behaviour('services that share the tables count, list and prune their own messages only', async (s) => {
+    const source = 'other-service';
+    const [theirs, done] = [newMessage({ source }), newMessage({ source })];
+    await s.add(theirs, done);
+    await s.close({ messageId: done.id, consumer: CONSUMER }, ACCEPTED);
+    await s.advance(15 * DAY);
+    assert.equal(await s.outbox.oldestDueMs(SOURCE), 0);
+    assert.deepEqual(await s.outbox.stats(SOURCE), { open: NOTHING, oldestDueMs: 0 });
+    assert.deepEqual(await s.outbox.list(SOURCE, { limit: 10 }), []);
+    assert.equal(await s.outbox.prune(SOURCE, 14 * DAY, 10), 0);
+
+    assert.ok((await s.outbox.oldestDueMs(source)) >= 15 * DAY);
+    assert.deepEqual((await s.outbox.stats(source)).open, { ...NOTHING, pending: 1 });
+    assert.equal((await s.outbox.list(source, { limit: 10 })).length, 2);
+    assert.equal(await s.outbox.prune(source, 14 * DAY, 10), 1);
   }),
 
   behaviour('ageMs tells how long ago an instant was', async (s) => {
@@ -197,9 +225,9 @@ export const operateCases = [
     await s.close({ messageId: recent.id, consumer: 'stock' }, ACCEPTED);
     const fresh = await s.into('completed');
 
-    assert.equal(await s.outbox.prune(14 * DAY, 3), 3);
-    assert.equal(await s.outbox.prune(14 * DAY, 3), 2);
-    assert.equal(await s.outbox.prune(14 * DAY, 3), 0);
+    assert.equal(await s.outbox.prune(SOURCE, 14 * DAY, 3), 3);
+    assert.equal(await s.outbox.prune(SOURCE, 14 * DAY, 3), 2);
+    assert.equal(await s.outbox.prune(SOURCE, 14 * DAY, 3), 0);
     for (const key of old) assert.deepEqual(await s.outbox.find(key.messageId), []);
     for (const { id } of [half, recent]) assert.equal((await s.outbox.find(id)).length, 2);
     await s.record(parked);

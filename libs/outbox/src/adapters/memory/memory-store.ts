@@ -10,6 +10,7 @@ import type {
   DeliveryFilter,
   DeliveryRecord,
   InboxBegin,
+  InboxKey,
   InboxLook,
   InboxMessage,
   InboxReject,
@@ -106,20 +107,20 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => deciding.contentHashOf(this.t, tx, messageId));
   }
 
-  list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {
-    return this.alone((tx) => operating.list(this.t, tx, filter));
+  list(source: string, filter: DeliveryFilter): Promise<DeliveryRecord[]> {
+    return this.alone((tx) => operating.list(this.t, tx, source, filter));
   }
 
   ageMs(recordedAt: string): Promise<number> {
     return this.alone(() => this.t.now() - Date.parse(recordedAt));
   }
 
-  oldestDueMs(): Promise<number> {
-    return this.alone((tx) => operating.stats(this.t, tx).oldestDueMs);
+  oldestDueMs(source: string): Promise<number> {
+    return this.alone((tx) => operating.stats(this.t, tx, source).oldestDueMs);
   }
 
-  stats(): Promise<OutboxStats> {
-    return this.alone((tx) => operating.stats(this.t, tx));
+  stats(source: string): Promise<OutboxStats> {
+    return this.alone((tx) => operating.stats(this.t, tx, source));
   }
 
   cancel(
@@ -139,8 +140,8 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => operating.discard(this.t, tx, messageId, options));
   }
 
-  prune(olderThanMs: number, limit: number): Promise<number> {
-    return this.alone((tx) => operating.prune(this.t, tx, olderThanMs, limit));
+  prune(source: string, olderThanMs: number, limit: number): Promise<number> {
+    return this.alone((tx) => operating.prune(this.t, tx, source, olderThanMs, limit));
   }
 
   begin(
@@ -159,7 +160,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return tx.statement(() => inbox.beginMany(this.t, tx, messages, limits));
   }
 
-  keepResult(tx: MemoryTransaction, key: DeliveryKey, result: unknown): Promise<void> {
+  keepResult(tx: MemoryTransaction, key: InboxKey, result: unknown): Promise<void> {
     return tx.statement(() => inbox.keepResult(this.t, tx, key, result));
   }
 
@@ -175,8 +176,8 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => inbox.look(this.t, tx, message, limits));
   }
 
-  pruneInbox(olderThanMs: number, limit: number): Promise<number> {
-    return this.alone((tx) => inbox.pruneInbox(this.t, tx, olderThanMs, limit));
+  pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
+    return this.alone((tx) => inbox.pruneInbox(this.t, tx, consumer, olderThanMs, limit));
   }
 
   private alone<T>(statement: (tx: MemoryTransaction) => T | Promise<T>): Promise<T> {

@@ -7,7 +7,7 @@ import {
   isFinal,
   type RecordedMessage,
 } from '../../message/delivery';
-import type { RegisteredFollowUp } from '../../ports/store';
+import type { InboxKey, RegisteredFollowUp } from '../../ports/store';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
 import type { MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
@@ -46,7 +46,6 @@ export interface InboxMessageRow {
   readonly reason: Reason | undefined;
   readonly result: unknown;
   readonly payloadHash: Buffer | undefined;
-  readonly source: string;
   readonly receivedAt: number;
 }
 
@@ -113,8 +112,8 @@ export function followUpKeyOf(source: string, { type, verdict }: Omit<Registered
   return `${source} ${type} ${verdict}`;
 }
 
-export function inboxKeyOf({ messageId, consumer }: DeliveryKey): string {
-  return `${consumer} ${messageId}`;
+export function inboxKeyOf({ messageId, consumer, source }: InboxKey): string {
+  return `${consumer} ${messageId} ${source}`;
 }
 
 function sorted(keys: readonly DeliveryKey[]): string[] {

@@ -1,6 +1,7 @@
 import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
+  type InboxKey,
   type InboxLook,
   type InboxMessage,
   type InboxReject,
@@ -54,7 +55,7 @@ export async function beginMany(
 export async function keepResult(
   t: OutboxTables,
   tx: MemoryTransaction,
-  key: { messageId: string; consumer: string },
+  key: InboxKey,
   result: unknown,
 ): Promise<void> {
   if (await t.inbox.lock(tx, inboxKeyOf(key), {})) t.inbox.update(tx, inboxKeyOf(key), { result: asJson(result) });
@@ -85,12 +86,18 @@ export function look(
   return { kind: kind ?? 'new' };
 }
 
-export function pruneInbox(t: OutboxTables, tx: MemoryTransaction, olderThanMs: number, limit: number): number {
+export function pruneInbox(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  consumer: string,
+  olderThanMs: number,
+  limit: number,
+): number {
   const before = t.now() - olderThanMs;
   let pruned = 0;
   for (const [key, { receivedAt }] of [...t.inbox.entries(tx)]) {
     if (pruned === limit) break;
-    if (receivedAt > before || !t.inbox.tryLock(tx, key)) continue;
+    if (receivedAt > before || !key.startsWith(`${consumer} `) || !t.inbox.tryLock(tx, key)) continue;
     t.inbox.delete(tx, key);
     pruned++;
   }
@@ -114,11 +121,11 @@ async function insert(
   { lockTimeoutMs }: Limits,
   rejection: () => Reason | undefined,
 ): Promise<boolean> {
-  const { payloadHash, source } = message;
+  const { payloadHash } = message;
   const row = (): InboxMessageRow => {
     const reason = asJson(rejection());
     const verdict = reason ? 'rejected' : 'accepted';
-    return { verdict, reason, result: undefined, payloadHash, source, receivedAt: t.now() };
+    return { verdict, reason, result: undefined, payloadHash, receivedAt: t.now() };
   };
   try {
     return await t.inbox.insert(tx, inboxKeyOf(message), row, { timeoutMs: lockTimeoutMs });

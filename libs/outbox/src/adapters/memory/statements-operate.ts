@@ -14,11 +14,12 @@ export function find(t: OutboxTables, tx: MemoryTransaction, messageId: string):
     .map((row) => recordOf(t, tx, row));
 }
 
-export function list(t: OutboxTables, tx: MemoryTransaction, filter: DeliveryFilter): DeliveryRecord[] {
+export function list(t: OutboxTables, tx: MemoryTransaction, source: string, filter: DeliveryFilter): DeliveryRecord[] {
   const { state, type, consumer, code, limit, after } = filter;
   return [...t.delivery.entries(tx)]
     .filter(
       ([key, row]) =>
+        t.message.get(tx, row.messageId)?.source === source &&
         (after === undefined || key > keyOf(after)) &&
         (state === undefined || row.state === state) &&
         (consumer === undefined || row.consumer === consumer) &&
@@ -30,11 +31,12 @@ export function list(t: OutboxTables, tx: MemoryTransaction, filter: DeliveryFil
     .map(([, row]) => recordOf(t, tx, row));
 }
 
-export function stats(t: OutboxTables, tx: MemoryTransaction): OutboxStats {
+export function stats(t: OutboxTables, tx: MemoryTransaction, source: string): OutboxStats {
   const open = { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0 };
   const now = t.now();
   let oldest = now;
-  for (const [, { state, nextAt }] of t.delivery.entries(tx)) {
+  for (const [, { messageId, state, nextAt }] of t.delivery.entries(tx)) {
+    if (t.message.get(tx, messageId)?.source !== source) continue;
     if (!isFinal(state)) open[state]++;
     oldest = Math.min(oldest, nextAt ?? now);
   }
@@ -108,11 +110,18 @@ function mayBeDiscarded({ consumer, verdict, lastError }: DeliveryRow): boolean 
   );
 }
 
-export function prune(t: OutboxTables, tx: MemoryTransaction, olderThanMs: number, limit: number): number {
+export function prune(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  source: string,
+  olderThanMs: number,
+  limit: number,
+): number {
   const horizon = t.now() - olderThanMs;
   let pruned = 0;
-  for (const [id, { consumers }] of [...t.message.entries(tx)]) {
+  for (const [id, { source: recorder, consumers }] of [...t.message.entries(tx)]) {
     if (pruned === limit) break;
+    if (recorder !== source) continue;
     const keys = consumers.map((consumer) => keyOf({ messageId: id, consumer }));
     const over = (key: string): boolean => (t.delivery.get(tx, key)?.settledAt ?? Infinity) < horizon;
     if (!keys.every((key) => over(key) && t.delivery.tryLock(tx, key)) || !t.message.tryLock(tx, id)) continue;

@@ -4,7 +4,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { Pool, types } from 'pg';
 import { DataSource, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
-import { newMessage } from '../../testing/store-contract-scenario';
+import { newMessage, SOURCE } from '../../testing/store-contract-scenario';
 import { Database } from './database';
 import { poolFrom, PostgresStore } from './index';
 import { survivingErrors } from './pool';
@@ -174,13 +174,13 @@ describe("The store's own pool", () => {
   });
 
   it('survives the end of its idle connections', async () => {
-    await fixture.outbox.stats();
+    await fixture.outbox.stats(SOURCE);
     const ended = new Promise((resolve) => fixture.pool.once('remove', resolve));
     await fixture.owner.query(
       `select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'tallystick (outbox)' and datname = current_database()`,
     );
     await ended;
-    expect((await fixture.outbox.stats()).oldestDueMs).toBe(0);
+    expect((await fixture.outbox.stats(SOURCE)).oldestDueMs).toBe(0);
   });
 
   it.each(['repeatable read', 'serializable'])(
@@ -240,7 +240,7 @@ describe("The store's own pool", () => {
   });
 
   it('keeps no prepared statements, so that every plan fits the tables as they are', async () => {
-    await fixture.outbox.stats();
+    await fixture.outbox.stats(SOURCE);
     const { rows } = await fixture.pool.query('select name from pg_prepared_statements');
     expect(rows).toEqual([]);
   });

@@ -1,8 +1,8 @@
 import type { EntityManager } from 'typeorm';
-import type { DeliveryKey } from '../../message/delivery';
 import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
+  type InboxKey,
   type InboxLook,
   type InboxMessage,
   type InboxReject,
@@ -43,7 +43,6 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     const values = [
       ...lookValues(message, limits),
       message.payloadHash,
-      message.source,
       message.deadlineAt,
       patience(limits),
       jsonText(PAST_DEADLINE),
@@ -68,8 +67,8 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       messages.map(({ messageId }) => messageId),
       messages.map(({ recordedAt }) => recordedAt),
       limits.horizonMs,
-      messages.map(({ payloadHash }) => payloadHash?.toString('hex')),
       messages.map(({ source }) => source),
+      messages.map(({ payloadHash }) => payloadHash?.toString('hex')),
       messages.map(({ deadlineAt }) => deadlineAt),
       patience(limits),
     ];
@@ -82,18 +81,12 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       .map(({ message_id, received_at }) => ({ messageId: message_id!, receivedAt: received_at! }));
   }
 
-  async keepResult(tx: EntityManager, { consumer, messageId }: DeliveryKey, result: unknown): Promise<void> {
-    await this.database.runIn(tx, (await this.sql()).keepResult, [consumer, messageId, jsonText(result)]);
+  async keepResult(tx: EntityManager, { consumer, messageId, source }: InboxKey, result: unknown): Promise<void> {
+    await this.database.runIn(tx, (await this.sql()).keepResult, [consumer, messageId, source, jsonText(result)]);
   }
 
   async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {
-    const values = [
-      ...lookValues(message, limits),
-      message.payloadHash,
-      message.source,
-      patience(limits),
-      jsonText(reason),
-    ];
+    const values = [...lookValues(message, limits), message.payloadHash, patience(limits), jsonText(reason)];
     const { rows } = await unlessTwin(message.messageId, this.database.run((await this.sql()).reject, values));
     return rows[0]
       ? { kind: 'stored', row: inboxRowOf(rows[0]) }
@@ -104,13 +97,13 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     return standingOf(await this.database.run((await this.sql()).look, lookValues(message, limits)));
   }
 
-  async pruneInbox(olderThanMs: number, limit: number): Promise<number> {
-    return (await this.database.run((await this.sql()).prune, [olderThanMs, limit])).count;
+  async pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
+    return (await this.database.run((await this.sql()).prune, [consumer, olderThanMs, limit])).count;
   }
 }
 
 function lookValues(message: InboxMessage, { horizonMs }: { horizonMs: number }): unknown[] {
-  return [message.consumer, message.messageId, message.recordedAt, horizonMs];
+  return [message.consumer, message.messageId, message.recordedAt, horizonMs, message.source];
 }
 
 /** For PostgreSQL 0 means: wait for ever. */

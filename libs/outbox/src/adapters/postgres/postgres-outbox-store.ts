@@ -163,9 +163,10 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return rows[0]!.content_hash ?? undefined;
   }
 
-  async list(filter: DeliveryFilter): Promise<DeliveryRecord[]> {
+  async list(source: string, filter: DeliveryFilter): Promise<DeliveryRecord[]> {
     const { state, type, consumer, code, after, limit } = filter;
     const { rows } = await this.database.run((await this.sql()).list, [
+      source,
       state,
       type,
       consumer,
@@ -182,13 +183,13 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return Number(rows[0]!.age_ms);
   }
 
-  async oldestDueMs(): Promise<number> {
-    const { rows } = await this.database.run((await this.sql()).oldestDue, []);
+  async oldestDueMs(source: string): Promise<number> {
+    const { rows } = await this.database.run((await this.sql()).oldestDue, [source]);
     return Number(rows[0]!.oldest_due_ms);
   }
 
-  async stats(): Promise<OutboxStats> {
-    const { rows } = await this.database.run((await this.sql()).stats, []);
+  async stats(source: string): Promise<OutboxStats> {
+    const { rows } = await this.database.run((await this.sql()).stats, [source]);
     const counted = Object.fromEntries(rows.map((row) => [row.state!, Number(row.rows)]));
     return {
       open: { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0, ...counted },
@@ -220,8 +221,8 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
   }
 
-  async prune(olderThanMs: number, limit: number): Promise<number> {
-    return (await this.database.run((await this.sql()).prune, [olderThanMs, limit])).count;
+  async prune(source: string, olderThanMs: number, limit: number): Promise<number> {
+    return (await this.database.run((await this.sql()).prune, [source, olderThanMs, limit])).count;
   }
 
   private alreadyRecorded(error: unknown, messages: readonly NewMessage[]): MessageAlreadyRecordedError | undefined {

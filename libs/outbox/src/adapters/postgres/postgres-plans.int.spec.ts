@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import { newMessage } from '../../testing/store-contract-scenario';
+import { newMessage, SOURCE } from '../../testing/store-contract-scenario';
 import { poolFrom } from './index';
 import { PostgresFixture } from './postgres.fixture';
 import { outboxSql } from './sql/outbox';
@@ -63,7 +63,7 @@ describe('What PostgreSQL makes of the statements', () => {
     );
 
     it('reads one entry of the index to tell for how long the oldest has been due', async () => {
-      const plan = await explain(sql().oldestDue, []);
+      const plan = await explain(sql().oldestDue, [SOURCE]);
       const due = plan.find((node) => node['Index Name'] === 'outbox_delivery_due');
       expect(due?.['Actual Rows']).toBe(1);
       expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
@@ -93,7 +93,7 @@ describe('What PostgreSQL makes of the statements', () => {
     });
 
     it('reads no table from end to end to find what to prune', async () => {
-      const plan = await explain(sql().prune, [1e9, 100]);
+      const plan = await explain(sql().prune, [SOURCE, 1e9, 100]);
       expect(plan.some((node) => node['Index Name'] === 'outbox_delivery_prunable')).toBe(true);
       expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
     });
@@ -154,7 +154,7 @@ describe('What PostgreSQL makes of the statements', () => {
         ...Array.from({ length: 3 }, () => store.settle(shuffled(rows))),
         ...Array.from({ length: 3 }, () => store.closeMany(shuffled(rows).map((row) => ({ ...row, answer })))),
         store.claim({ ...CLAIM, limit: 300, leaseToken: randomUUID() }),
-        store.prune(0, 100),
+        store.prune(SOURCE, 0, 100),
       ]);
     }
   });

@@ -1,8 +1,7 @@
 import type { Pool } from 'pg';
 import type { EntityManager } from 'typeorm';
-import type { DeliveryKey } from '../../message/delivery';
 import type { Reason } from '../../message/receipt';
-import type { InboxBegin, InboxLook, InboxMessage, InboxReject, InboxStore } from '../../ports/store';
+import type { InboxBegin, InboxKey, InboxLook, InboxMessage, InboxReject, InboxStore } from '../../ports/store';
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
 import { PostgresOutboxStore } from './postgres-outbox-store';
@@ -59,7 +58,7 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
     return this.inbox.beginMany(tx, messages, limits);
   }
 
-  keepResult(tx: EntityManager, key: DeliveryKey, result: unknown): Promise<void> {
+  keepResult(tx: EntityManager, key: InboxKey, result: unknown): Promise<void> {
     return this.inbox.keepResult(tx, key, result);
   }
 
@@ -75,7 +74,7 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
     return this.inbox.look(message, limits);
   }
 
-  pruneInbox(olderThanMs: number, limit: number): Promise<number> {
-    return this.inbox.pruneInbox(olderThanMs, limit);
+  pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
+    return this.inbox.pruneInbox(consumer, olderThanMs, limit);
   }
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ClaimedDelivery } from '../../message/delivery';
-import { newMessage } from '../../testing/store-contract-scenario';
+import { newMessage, SOURCE } from '../../testing/store-contract-scenario';
 import { PostgresFixture } from './postgres.fixture';
 
 /** What other transactions see, and what they hold. */
@@ -72,6 +72,6 @@ describe('A claim', () => {
       expect(new Set(settled).size).toBe(400);
       expect(await visible()).toEqual([{ count: 0 }]);
     });
-    expect(await fixture.outbox.prune(0, 1_000)).toBe(400);
+    expect(await fixture.outbox.prune(SOURCE, 0, 1_000)).toBe(400);
   });
 });

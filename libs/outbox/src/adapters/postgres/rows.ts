@@ -78,7 +78,6 @@ export function inboxRowOf(row: Row): InboxRow {
     reason: jsonOf(row.reason) as Reason | undefined,
     result: jsonOf(row.result),
     payloadHash: row.payload_hash == null ? undefined : Buffer.from(row.payload_hash, 'hex'),
-    source: row.source!,
     receivedAt: row.received_at!,
   };
 }

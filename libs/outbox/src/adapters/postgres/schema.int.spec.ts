@@ -60,7 +60,7 @@ describe('The tables of the outbox', () => {
     [
       'inbox_message of another library',
       'create table inbox_message (id uuid primary key, received_at timestamptz)',
-      /inbox_message"\.consumer is missing.*primary key of \S+inbox_message" is id and should be \(consumer, message_id\)/s,
+      /inbox_message"\.consumer is missing.*primary key of \S+inbox_message" is id and should be \(consumer, message_id, source\)/s,
     ],
     [
       'payloads that PostgreSQL would write anew',

@@ -107,13 +107,13 @@ export function createStatements(t: Tables): string[] {
     `create table if not exists ${t.inbox} (
   consumer varchar(255) collate "C" not null,
   message_id uuid not null,
+  source varchar(255) collate "C" not null,
   verdict varchar(8) not null,
   reason json,
   result json,
   payload_hash bytea,
-  source varchar(255) not null,
   received_at timestamptz not null default clock_timestamp(),
-  constraint ${t.named('inbox_message_pkey')} primary key (consumer, message_id),
+  constraint ${t.named('inbox_message_pkey')} primary key (consumer, message_id, source),
   constraint ${t.named('inbox_message_verdict')} check (case verdict when 'accepted' then reason is null when 'rejected' then reason is not null else false end)
 )`,
     `create index if not exists ${t.named('inbox_message_prunable')}

@@ -4,9 +4,9 @@ import type { Tables } from '../tables';
 /** A message recorded further in the future than this would outlive its inbox row: its clock is wrong. */
 const FUTURE = `interval '1 hour'`;
 
-/** Every statement on the inbox's table. `$3` is when the original was recorded, `$4` the horizon. */
+/** Every statement on the inbox's table. `$1`, `$2` and `$5` are its key, `$3` is when the original was recorded, `$4` the horizon. */
 export function inboxSql(t: Tables) {
-  const columns = `verdict, reason::text as reason, result::text as result, encode(payload_hash, 'hex') as payload_hash, source, ${iso('received_at')} as received_at`;
+  const columns = `verdict, reason::text as reason, result::text as result, encode(payload_hash, 'hex') as payload_hash, ${iso('received_at')} as received_at`;
   const executable = `$3::timestamptz between clock_timestamp() - ${ms('$4')} and clock_timestamp() + ${FUTURE}`;
 
   return {
@@ -27,8 +27,8 @@ patience as materialized (
   from previous
 ),
 inserted as (
-  insert into ${t.inbox} (consumer, message_id, verdict, reason, payload_hash, source, received_at)
-  select $1, $2::uuid, case when late then 'rejected' else 'accepted' end, case when late then $9::json end, $5::bytea, $6, clock_timestamp()
+  insert into ${t.inbox} (consumer, message_id, source, verdict, reason, payload_hash, received_at)
+  select $1, $2::uuid, $5, case when late then 'rejected' else 'accepted' end, case when late then $9::json end, $6::bytea, clock_timestamp()
   from patience, (select coalesce($7::timestamptz <= clock_timestamp(), false) as late) deadline
   where ${executable}
   on conflict do nothing
@@ -57,13 +57,13 @@ patience as materialized (
   from previous
 ),
 inserted as (
-  insert into ${t.inbox} (consumer, message_id, verdict, payload_hash, source, received_at)
-  select $1, message_id, 'accepted', decode(payload_hash, 'hex'), source, clock_timestamp()
+  insert into ${t.inbox} (consumer, message_id, source, verdict, payload_hash, received_at)
+  select $1, message_id, source, 'accepted', decode(payload_hash, 'hex'), clock_timestamp()
   from patience, unnest($2::uuid[], $3::timestamptz[], $5::text[], $6::text[], $7::timestamptz[])
-    as arrived (message_id, recorded_at, payload_hash, source, deadline_at)
+    as arrived (message_id, recorded_at, source, payload_hash, deadline_at)
   where recorded_at between clock_timestamp() - ${ms('$4')} and clock_timestamp() + ${FUTURE}
     and coalesce(deadline_at > clock_timestamp(), true)
-  order by message_id
+  order by message_id, source
   on conflict do nothing
   returning message_id, ${iso('received_at')} as received_at
 ),
@@ -83,9 +83,10 @@ left join inserted on true`,
       'inbox.keep-result',
       `
 update ${t.inbox}
-set result = $3::json
+set result = $4::json
 where consumer = $1
   and message_id = $2
+  and source = $3
   and verdict = 'accepted'`,
     ),
 
@@ -97,8 +98,8 @@ where consumer = $1
 with patience as materialized (
   select set_config('lock_timeout', $7, true)
 )
-insert into ${t.inbox} (consumer, message_id, verdict, reason, payload_hash, source, received_at)
-select $1, $2::uuid, 'rejected', $8::json, $5::bytea, $6, clock_timestamp()
+insert into ${t.inbox} (consumer, message_id, source, verdict, reason, payload_hash, received_at)
+select $1, $2::uuid, $5, 'rejected', $8::json, $6::bytea, clock_timestamp()
 from patience
 where ${executable}
 on conflict do nothing
@@ -117,7 +118,7 @@ select ${columns},
     else 'new'
   end as standing
 from (select) as always
-left join ${t.inbox} on consumer = $1 and message_id = $2::uuid`,
+left join ${t.inbox} on consumer = $1 and message_id = $2::uuid and source = $5`,
       'own',
     ),
 
@@ -126,17 +127,19 @@ left join ${t.inbox} on consumer = $1 and message_id = $2::uuid`,
       'inbox.prune',
       `
 with old as materialized (
-  select consumer, message_id
+  select consumer, message_id, source
   from ${t.inbox}
-  where received_at < (select clock_timestamp() - ${ms('$1')})
+  where received_at < (select clock_timestamp() - ${ms('$2')})
+    and consumer = $1
   order by received_at
-  limit $2
+  limit $3
   for update skip locked
 )
 delete from ${t.inbox} i
 using old
 where i.consumer = old.consumer
-  and i.message_id = old.message_id`,
+  and i.message_id = old.message_id
+  and i.source = old.source`,
     ),
   };
 }

@@ -1,6 +1,6 @@
 import { EVERYBODY } from '../../../message/delivery';
 import type { Tables } from '../tables';
-import { bounded, followUpOf, iso, ms, statement } from './text';
+import { bounded, followUpOf, iso, ms, recordedBy, statement } from './text';
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
@@ -25,16 +25,17 @@ order by d.consumer`,
       'outbox.list',
       `
 ${selectRecords}
-where ($1::text is null or d.state = $1)
-  and ($2::text is null or m.type = $2)
-  and ($3::text is null or d.consumer = $3)
-  and ($4::text is null or split_part(d.last_error, ':', 1) = $4)
-  and ($5::uuid is null or (d.message_id, d.consumer) > ($5, $6::text))
+where m.aggregatetype = $1
+  and ($2::text is null or d.state = $2)
+  and ($3::text is null or m.type = $3)
+  and ($4::text is null or d.consumer = $4)
+  and ($5::text is null or split_part(d.last_error, ':', 1) = $5)
+  and ($6::uuid is null or (d.message_id, d.consumer) > ($6, $7::text))
 order by d.message_id, d.consumer
-limit $7`,
+limit $8`,
     ),
 
-    /** The first entry of the partial index. */
+    /** The first entry of the partial index that is this service's. */
     oldestDue: statement(
       t,
       'outbox.oldest-due',
@@ -46,6 +47,7 @@ left join (
   select next_at
   from ${t.delivery}
   where next_at is not null
+    and ${recordedBy(t, 'message_id', '$1')}
   order by next_at
   limit 1
 ) oldest on true`,
@@ -57,12 +59,16 @@ left join (
       `
 select state, count(*) as rows, greatest(0, extract(epoch from clock_timestamp() - min(next_at)) * 1000)::float8 as oldest_due_ms
 from ${t.delivery}
+join ${t.message} m on m.id = message_id
 where next_at is not null
+  and m.aggregatetype = $1
 group by state
 union all
 select 'parked', count(*), 0
 from ${t.delivery}
-where state = 'parked'`,
+join ${t.message} m on m.id = message_id
+where state = 'parked'
+  and m.aggregatetype = $1`,
     ),
 
     ageMs: statement(
@@ -172,15 +178,16 @@ with old as materialized (
   where m.id in (
     select d.message_id
     from ${t.delivery} d
-    where d.settled_at < (select clock_timestamp() - ${ms('$1')})
+    where d.settled_at < (select clock_timestamp() - ${ms('$2')})
+      and ${recordedBy(t, 'd.message_id', '$1')}
       and not exists (
         select
         from ${t.delivery} other
         where other.message_id = d.message_id
-          and (other.settled_at is null or other.settled_at >= (select clock_timestamp() - ${ms('$1')}))
+          and (other.settled_at is null or other.settled_at >= (select clock_timestamp() - ${ms('$2')}))
       )
     order by d.settled_at
-    limit $2
+    limit $3
   )
   order by m.id
   for update skip locked

@@ -1,6 +1,6 @@
 import { EVERYBODY } from '../../../message/delivery';
 import type { Tables } from '../tables';
-import { bounded, iso, messageColumns, ms, statement } from './text';
+import { bounded, iso, messageColumns, ms, recordedBy, statement } from './text';
 
 /** Due deliveries are taken, and what became of them is written down. */
 export function sendSql(t: Tables) {
@@ -18,8 +18,7 @@ with due as materialized (
   from ${t.delivery}
   where next_at <= (select clock_timestamp())
     and consumer <> all ($1::text[])
-    -- Services that share the tables leave each other's rows alone. Not a join: one look-up by key per row, in any plan.
-    and (select m.aggregatetype from ${t.message} m where m.id = message_id) = $7
+    and ${recordedBy(t, 'message_id', '$7')}
   order by next_at, message_id, consumer
   limit $2
   for no key update skip locked

@@ -27,6 +27,11 @@ export function messageColumns(m: string): string {
   return `${m}.type, ${m}.aggregatetype as source, ${m}.aggregateid as key, ${m}.payload::text as payload, ${m}.headers::text as headers, ${iso(`${m}.created_at`)} as recorded_at`;
 }
 
+/** Services that share the tables leave each other's rows alone. Not a join: one look-up by key per row, in any plan. */
+export function recordedBy(t: Tables, id: string, source: string): string {
+  return `(select m.aggregatetype from ${t.message} m where m.id = ${id}) = ${source}`;
+}
+
 /** What `contentHash` makes of the recorded message with this id. A query of its own: one look-up by key per row, in any plan. */
 export function contentHash(t: Tables, id: string): string {
   const content = "convert_to(m.type, 'UTF8') || decode('00', 'hex') || convert_to(m.payload::text, 'UTF8')";
