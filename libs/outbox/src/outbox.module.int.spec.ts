@@ -162,9 +162,11 @@ describe('OutboxModule', () => {
     ]);
   });
 
-  it('says at boot what it handles and follows up', () => {
+  it('says at boot what it handles, follows up and sends, and to whom', () => {
     expect(lines.filter((line) => line.startsWith('Handlers:'))).toEqual([
-      expect.stringMatching(/^Handlers: .*\(Bank\.\w+\).* Follow-ups: .*rejected \(Bank\.takeBack\)/),
+      'Handlers: gift.requested (Bank.receive). ' +
+        'Follow-ups: gift.requested accepted (Bank.thanked), gift.requested rejected (Bank.takeBack). ' +
+        'Sends: gift.requested to bank.',
     ]);
   });
 
@@ -260,6 +262,21 @@ describe('a boot that cannot work is refused', () => {
   class TooTogether {
     @MessageHandler(GiftRequested, { concurrency: 4, groupCommit: 8 }) async receive(): Promise<void> {}
   }
+  @OutboxMessage({ type: 'late.requested', to: 'somebody-else', deadline: '7d' })
+  class LateRequested {}
+  @Injectable()
+  class TooPatient {
+    @TransactionalMessage(LateRequested) async ask(): Promise<LateRequested> {
+      return {};
+    }
+    @Compensate(LateRequested) async undo(): Promise<void> {}
+  }
+  @Injectable()
+  class RecordsNoMessage {
+    @TransactionalMessage(Account) async open(): Promise<Account | null> {
+      return null;
+    }
+  }
   const problemsOf = (providers: Type[]): Promise<readonly string[]> =>
     boot(providers).then(
       async (application) => {
@@ -285,6 +302,18 @@ describe('a boot that cannot work is refused', () => {
       'a handler for somebody else, and one for no contract, both named',
       [Misaddressed],
       [/not to 'bank'/, /Account is no message contract/],
+    ],
+    [
+      'a deadline that outlasts half the horizon, named once, with both options',
+      [TooPatient],
+      [
+        /^the deadline of 'late\.requested' \(7d\) must be shorter than half the horizon \(14d\): .*`deadline`.*`horizon`/,
+      ],
+    ],
+    [
+      'a method that records what is no message',
+      [RecordsNoMessage],
+      [/RecordsNoMessage\.open: Account is no message contract/],
     ],
   ])('%s', async (_, providers, expected) => {
     const problems = await problemsOf(providers);

@@ -274,7 +274,12 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
   private sayWhatIsServed(): void {
     const handlers = this.explorer.handlers().map(({ type, where }) => `${type} (${where})`);
     const followUps = this.explorer.followUps().map(({ type, verdict, where }) => `${type} ${verdict} (${where})`);
-    this.logger.log(`Handlers: ${handlers.join(', ') || 'none'}. Follow-ups: ${followUps.join(', ') || 'none'}.`);
+    const sent = this.explorer
+      .sent()
+      .map(({ type, receivers }) => `${type} to ${receivers.join(' and ') || 'whoever listens'}`);
+    const lists = { Handlers: handlers, 'Follow-ups': followUps, Sends: sent };
+    const said = Object.entries(lists).map(([name, list]) => `${name}: ${list.join(', ') || 'none'}.`);
+    this.logger.log(said.join(' '));
   }
 }
 

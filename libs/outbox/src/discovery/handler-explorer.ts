@@ -3,8 +3,9 @@ import { DiscoveryService, MetadataScanner } from '@nestjs/core';
 import { STATIC_CONTEXT } from '@nestjs/core/injector/constants';
 import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import { HandlersUnknownError, InvalidHandlerError } from '../errors';
-import { contractOf, type MessageContract } from '../message/contract';
+import { contractOf, deadlineProblem, type MessageContract } from '../message/contract';
 import { toMs } from '../message/duration';
+import { recordedBy } from '../message/records';
 import type { BoundFollowUp, BoundHandler, FollowUpContext, HandlerRegistry, MessageContext } from '../ports/handlers';
 import type { Verdict } from '../message/receipt';
 import { type Declared, declaredOn, describeRole } from './decorators';
@@ -18,6 +19,7 @@ type Singleton = Record<string, Method>;
 export interface ExplorerOptions {
   readonly service: string;
   readonly handlerTimeoutMs: number;
+  readonly horizonMs: number;
 }
 
 /**
@@ -34,6 +36,7 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
   private explored = false;
   private readonly bound = new Map<string, BoundHandler>();
   private readonly follow = new Map<string, BoundFollowUp>();
+  private readonly sends = new Set<MessageContract>();
   private readonly owners = new Map<string, { where: string; wrapper: InstanceWrapper }>();
 
   constructor(
@@ -67,6 +70,12 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
     return [...this.follow.values()];
   }
 
+  /** What this service sends, as far as decorators tell: `@TransactionalMessage` and the follow-ups. */
+  sent(): readonly MessageContract[] {
+    this.explore();
+    return [...this.sends];
+  }
+
   /**
    * @throws HandlersUnknownError while Nest is creating providers
    * @throws InvalidHandlerError with everything that is wrong, not only the first
@@ -86,7 +95,18 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
             this.problemOf(wrapper, declared, where, options) ?? this.bind(wrapper, name, declared, where, options);
           if (problem) problems.push(`${where}: ${problem}`);
         }
+        for (const contract of recordedBy(prototype[name] as Method)) {
+          try {
+            this.sends.add(contractOf(contract));
+          } catch (error) {
+            problems.push(`${prototype.constructor.name}.${name}: ${(error as Error).message}`);
+          }
+        }
       }
+    }
+    for (const contract of this.sends) {
+      const problem = deadlineProblem(contract, options.horizonMs);
+      if (problem) problems.push(problem);
     }
     if (problems.length > 0) throw new InvalidHandlerError(problems);
     this.explored = true;
@@ -154,7 +174,8 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
     { handlerTimeoutMs }: ExplorerOptions,
   ): undefined {
     const { role, contract, options } = declared;
-    const { type, receivers } = contractOf(contract);
+    const found = contractOf(contract);
+    const { type, receivers } = found;
     this.owners.set(`${role} ${type}`, { where, wrapper });
     // Through the instance, at the time of the call, so that spies and proxies around it are honoured.
     const call = async (message: object, context: MessageContext | FollowUpContext): Promise<unknown> =>
@@ -173,6 +194,7 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
         handle: call,
       });
     } else {
+      this.sends.add(found);
       this.follow.set(`${role} ${type}`, { type, contract, verdict: role, where, run: call });
     }
   }

@@ -1,5 +1,5 @@
 import { UnknownMessageError } from '../errors';
-import { type Duration, toMs } from './duration';
+import { describeMs, type Duration, toMs } from './duration';
 import { unknownOptions } from './unknown-options';
 import { messageTypeProblem, serviceNameProblem } from './names';
 
@@ -18,7 +18,7 @@ export interface OutboxMessageOptions<K extends string = string, M = never> {
   to?: string | readonly string[];
   /** The field (or a function) that yields the ordering key, e.g. `'userId'`. Recorded as `aggregateid`. */
   key?: K | ((message: M) => string);
-  /** After this time without a verdict the library asks the consumer to cancel. Default: no deadline. */
+  /** After this time without a verdict the library asks the consumer to cancel. Shorter than half the horizon. Default: no deadline. */
   deadline?: Duration;
   /** Announcements only. `required` (default): nobody bound is retried, then parked. `optional`: it counts as delivered. */
   listeners?: 'required' | 'optional';
@@ -72,6 +72,15 @@ export function contractOf<M extends object>(contract: ContractClass<M>): Messag
     );
   }
   return found as MessageContract<M>;
+}
+
+/** Why no message of this contract could be sent: its consumers execute nothing that is older than the horizon. */
+export function deadlineProblem({ type, deadlineMs = 0 }: MessageContract, horizonMs: number): string | undefined {
+  if (deadlineMs < horizonMs / 2) return undefined;
+  return (
+    `the deadline of '${type}' (${describeMs(deadlineMs)}) must be shorter than half the horizon (${describeMs(horizonMs)}): ` +
+    'a consumer refuses what is older. Shorten `deadline` in its @OutboxMessage, or lengthen `horizon` in all services.'
+  );
 }
 
 const KNOWN = ['type', 'to', 'key', 'deadline', 'listeners', 'followUp'] satisfies (keyof OutboxMessageOptions)[];

@@ -8,7 +8,7 @@ import {
   VerdictTimeoutError,
 } from '../errors';
 import { conversationHeaders } from '../flow/conversation';
-import { type ContractClass, contractOf, type MessageContract } from '../message/contract';
+import { type ContractClass, contractOf, deadlineProblem, type MessageContract } from '../message/contract';
 import { type ClaimedDelivery, EVERYBODY, isFinal, LISTENERS_HEADER } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';
 import { isReservedHeader } from '../message/envelope';
@@ -252,13 +252,14 @@ export class Outbox<Tx = EntityManager> {
         `delay ${JSON.stringify(options.delay)} is no duration: write milliseconds or '30s'.`,
         [],
       );
-    const longest = settings.horizonMs / 2;
-    if (delayMs >= longest || (contract.deadlineMs ?? 0) >= longest) {
+    if (delayMs >= settings.horizonMs / 2) {
       throw new InvalidMessageError(
-        `delay and deadline must be shorter than half the horizon (${describeMs(longest)}): a consumer refuses what is older.`,
+        `delay (${describeMs(delayMs)}) must be shorter than half the horizon (${describeMs(settings.horizonMs)}): a consumer refuses what is older.`,
         [],
       );
     }
+    const tooLong = deadlineProblem(contract, settings.horizonMs);
+    if (tooLong !== undefined) throw new InvalidMessageError(`outbox.add: ${tooLong}`, []);
     if (contract.deadlineMs !== undefined && delayMs >= contract.deadlineMs) {
       throw new InvalidMessageError(
         `delay (${describeMs(delayMs)}) is not shorter than the deadline of '${contract.type}' (${describeMs(contract.deadlineMs)}): it would be cancelled before it is sent.`,

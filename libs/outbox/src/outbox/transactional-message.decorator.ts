@@ -1,6 +1,7 @@
 import { Inject } from '@nestjs/common';
 import { InvalidMessageError } from '../errors';
 import type { ContractClass } from '../message/contract';
+import { noteRecorded } from '../message/records';
 import { refuseUnknownOptions } from '../message/unknown-options';
 import { TRANSACTION_OPTIONS } from '../transactions/transactions.options';
 import { injectTransactions, type TransactionOptions, transactionsOf, wrapMethod } from '../transactions';
@@ -57,6 +58,7 @@ export function TransactionalMessage(
         return result;
       }, transaction),
     );
+    noteRecorded(descriptor.value as object, contract);
     injectTransactions(target);
     Inject(Outbox)(target, OUTBOX);
   };
