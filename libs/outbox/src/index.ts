@@ -42,7 +42,12 @@ export { LoggingMonitor as OutboxMonitor, type OnAlarm, type OnError } from './o
 export { OutboxOperations } from './operations/operations';
 export { OutboxPressure, type TooMuchPressure } from './operations/pressure';
 export { OutboxPressureGuard, Sheddable } from './operations/pressure-guard';
-export { OutboxModule, type OutboxModuleAsyncOptions, type OutboxModuleExtras } from './outbox.module';
+export {
+  OutboxModule,
+  type OutboxModuleAsyncOptions,
+  type OutboxModuleExtras,
+  type OutboxOptionsFactory,
+} from './outbox.module';
 export type { OutboxModuleOptions } from './outbox.options';
 export { type AddOptions, type MessageStatus, Outbox } from './outbox/outbox';
 export {

@@ -1,9 +1,10 @@
+import { inspect } from 'node:util';
 import { connectTestPostgres, testDatabase, testDatabasesArePooled } from '@tallystick/services';
 import { Logger, Injectable, Module, type OnModuleDestroy, Scope, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsInt } from 'class-validator';
-import { Column, DataSource, Entity, PrimaryColumn, type Repository } from 'typeorm';
+import { Column, DataSource, Entity, EntityManager, PrimaryColumn, type Repository } from 'typeorm';
 import { memory } from './adapters/memory/memory-transport';
 import {
   Compensate,
@@ -20,6 +21,7 @@ import {
   OutboxMessage,
   OutboxModule,
   type OutboxModuleOptions,
+  type OutboxOptionsFactory,
   OutboxOperations,
   recordedMessageId,
   SchemaMismatchError,
@@ -48,6 +50,7 @@ class ForSomebodyElse {}
 @Injectable()
 class Bank {
   readonly seen: unknown[] = [];
+  readonly contexts: MessageContext[] = [];
   refuse = false;
   failures = 0;
 
@@ -81,6 +84,7 @@ class Bank {
 
   @MessageHandler(GiftRequested, { concurrency: 2 })
   async receive({ amount }: GiftRequested, context: MessageContext): Promise<{ thanks: number } | void> {
+    this.contexts.push(context);
     if (this.failures-- > 0) throw new Error('not today');
     await context.manager.increment(Account, { id: 'taker' }, 'balance', amount);
     if (this.refuse) throw new MessageRejected('NO_GIFTS', { amount });
@@ -88,8 +92,9 @@ class Bank {
   }
 
   @OnAccepted(GiftRequested)
-  async thanked(_: GiftRequested, { result }: FollowUpContext): Promise<void> {
-    this.seen.push(result);
+  async thanked(_: GiftRequested, context: FollowUpContext): Promise<void> {
+    this.contexts.push(context);
+    this.seen.push(context.result);
   }
 
   @Compensate(GiftRequested)
@@ -155,6 +160,7 @@ describe('OutboxModule', () => {
   beforeEach(async () => {
     Object.assign(bank, { refuse: false, failures: 0 });
     bank.seen.length = 0;
+    bank.contexts.length = 0;
     await bank.dataSource.query('truncate account');
     await bank.dataSource.getRepository(Account).save([
       { id: 'giver', balance: 100 },
@@ -175,6 +181,17 @@ describe('OutboxModule', () => {
     const status = await outbox.waitForVerdict(recordedMessageId(message)!);
     expect(status.deliveries).toMatchObject([{ consumer: 'bank', state: 'completed', result: { thanks: 30 } }]);
     expect([await balances(), bank.seen]).toEqual([{ giver: 70, taker: 30 }, [{ thanks: 30 }]]);
+  });
+
+  it('hands handlers and follow-ups a transaction that no log shows', async () => {
+    const message = await bank.give(30);
+    await outbox.waitForVerdict(recordedMessageId(message)!);
+    expect(bank.contexts.map(({ manager }) => manager)).toEqual([expect.any(EntityManager), expect.any(EntityManager)]);
+    for (const context of bank.contexts) {
+      expect(JSON.parse(JSON.stringify(context))).toMatchObject({ messageId: context.messageId, attempt: 1 });
+      for (const shown of [JSON.stringify(context), inspect(context), inspect({ ...context })])
+        expect(shown).not.toMatch(/manager|DataSource/);
+    }
   });
 
   it('undoes a rejected one, on both sides', async () => {
@@ -232,6 +249,20 @@ describe('OutboxModule', () => {
     expect(await balances()).toMatchObject({ giver: 100 });
   });
 
+  it('names the DataSource of a manager that is not of its own', async () => {
+    const reports = await new DataSource({ name: 'reports', type: 'postgres', url } as never).initialize();
+    const database = new URL(url).pathname.slice(1);
+    const refusal = `The manager belongs to the DataSource 'reports' (database ${database}), but the outbox records in the DataSource 'default' (database ${database}).`;
+    try {
+      await reports.transaction(async (manager) => {
+        await expect(outbox.add(GiftRequested, { amount: 1 }, { manager })).rejects.toThrow(refusal);
+        expect(() => bank.transactions.afterCommit(() => {}, manager)).toThrow(refusal);
+      });
+    } finally {
+      await reports.destroy();
+    }
+  });
+
   it('offers health and operations', async () => {
     expect(await application.get(OutboxHealth).check()).toMatchObject({
       status: 'up',
@@ -241,6 +272,43 @@ describe('OutboxModule', () => {
     await expect(application.get(OutboxOperations).retry('018f0000-0000-7000-8000-000000000001')).rejects.toThrow(
       'No delivery',
     );
+  });
+});
+
+describe('forRootAsync', () => {
+  @Injectable()
+  class Settings implements OutboxOptionsFactory {
+    createOutboxOptions(): OutboxModuleOptions {
+      return { ...options(), service: 'from-a-class' };
+    }
+  }
+  @Module({ providers: [Settings], exports: [Settings] })
+  class SettingsModule {}
+
+  it.each([
+    ['useClass', { useClass: Settings }],
+    ['useExisting', { imports: [SettingsModule], useExisting: Settings }],
+    [
+      'useFactory',
+      {
+        useFactory: (settings: Settings) => settings.createOutboxOptions(),
+        imports: [SettingsModule],
+        inject: [Settings],
+      },
+    ],
+  ])('takes its options from %s', async (_, from) => {
+    const application = await boot([], [OutboxModule.forRootAsync(from)]);
+    const { id } = await application.get(Transactions).run(() => application.get(Outbox).add(ForSomebodyElse, {}));
+    const [row] = await application
+      .get(DataSource)
+      .query('select row_to_json(m) as message from outbox_message m where id = $1', [id]);
+    await application.close();
+    expect(JSON.stringify(row)).toContain('from-a-class');
+  });
+
+  it('takes one of them', () => {
+    expect(() => OutboxModule.forRootAsync({})).toThrow('one of useFactory, useClass and useExisting');
+    expect(() => OutboxModule.forRootAsync({ useClass: Settings, useExisting: Settings })).toThrow(InvalidOptionsError);
   });
 });
 

@@ -10,6 +10,7 @@ import {
   type OnApplicationShutdown,
   type OnModuleDestroy,
   type Provider,
+  type Type,
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, getRepositoryToken } from '@nestjs/typeorm';
@@ -46,10 +47,19 @@ export interface OutboxModuleExtras {
   dataSource?: string;
 }
 
-/** For options that need other providers, such as a configuration service. */
+/** For options that need other providers, such as a configuration service. Exactly one of the three ways. */
 export interface OutboxModuleAsyncOptions extends OutboxModuleExtras, Pick<ModuleMetadata, 'imports'> {
-  useFactory: (...args: never[]) => OutboxModuleOptions | Promise<OutboxModuleOptions>;
+  useFactory?: (...args: never[]) => OutboxModuleOptions | Promise<OutboxModuleOptions>;
   inject?: FactoryProvider['inject'];
+  /** A class that makes the options, with dependencies of its own from `imports`. */
+  useClass?: Type<OutboxOptionsFactory>;
+  /** The same, but a provider that `imports` exports already. */
+  useExisting?: Type<OutboxOptionsFactory>;
+}
+
+/** What the classes of `useClass` and `useExisting` are. */
+export interface OutboxOptionsFactory {
+  createOutboxOptions(): OutboxModuleOptions | Promise<OutboxModuleOptions>;
 }
 
 /**
@@ -66,12 +76,9 @@ export class OutboxModule {
     return describe(dataSource, [{ provide: GIVEN, useValue: given }]);
   }
 
-  static forRootAsync({ dataSource, imports = [], inject = [], useFactory }: OutboxModuleAsyncOptions): DynamicModule {
-    return describe(
-      dataSource,
-      [{ provide: GIVEN, useFactory: useFactory as FactoryProvider['useFactory'], inject }],
-      imports,
-    );
+  /** @throws InvalidOptionsError unless it has one of `useFactory`, `useClass` and `useExisting` */
+  static forRootAsync({ dataSource, imports, ...options }: OutboxModuleAsyncOptions): DynamicModule {
+    return describe(dataSource, givenBy(options), imports);
   }
 
   /**
@@ -86,6 +93,18 @@ export class OutboxModule {
     }));
     return { module: OutboxModule, providers, exports: providers };
   }
+}
+
+function givenBy({ useFactory, inject = [], useClass, useExisting }: OutboxModuleAsyncOptions): Provider[] {
+  if ([useFactory, useClass, useExisting].filter((way) => way !== undefined).length !== 1)
+    throw new InvalidOptionsError(['forRootAsync takes one of useFactory, useClass and useExisting']);
+  if (useFactory) return [{ provide: GIVEN, useFactory: useFactory as FactoryProvider['useFactory'], inject }];
+  const given: Provider = {
+    provide: GIVEN,
+    useFactory: (factory: OutboxOptionsFactory) => factory.createOutboxOptions(),
+    inject: [(useExisting ?? useClass)!],
+  };
+  return useClass ? [useClass, given] : [given];
 }
 
 function describe(

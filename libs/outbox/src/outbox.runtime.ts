@@ -65,6 +65,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   private prepared = false;
   private preparing: Promise<void> | undefined;
   private stopConsumingTook = 0;
+  private closing = false;
 
   constructor(private readonly parts: RuntimeParts<Tx>) {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
@@ -206,6 +207,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     let cancel = (): void => {};
     const over = new Promise<void>((resolve) => (cancel = clock.schedule(leftMs, resolve)));
     await Promise.race([this.finish(), over]).finally(() => cancel());
+    this.closing = true;
     await transport.close();
   }
 
@@ -233,6 +235,7 @@ export class OutboxRuntime<Tx = EntityManager> {
         );
       },
       onReady: (ready) => {
+        if (this.closing && !ready) return; // we have hung up ourselves
         monitor.record({ event: ready ? 'transport.ready' : 'transport.not-ready', transport: transport.name });
         if (ready) this.runner.wake();
       },

@@ -2,8 +2,8 @@ import type { Clock } from '../ports/clock';
 
 /** By its class the transaction knows that the work may still be running, and takes its connection away. */
 export class TimeIsOverError extends DOMException {
-  constructor(what: string, timeoutMs: number) {
-    super(`${what} took longer than ${timeoutMs} ms`, 'TimeoutError');
+  constructor(what: string, timeoutMs: number, setBy: string) {
+    super(`${what} took longer than ${timeoutMs} ms (${setBy})`, 'TimeoutError');
   }
 }
 
@@ -15,13 +15,15 @@ export async function withTimeout<T>(
   clock: Clock,
   timeoutMs: number,
   what: string,
+  /** The option that says how long, for messages to people. */
+  setBy: string,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
   let cancel = (): void => {};
   const over = new Promise<never>((_, reject) => {
     cancel = clock.schedule(timeoutMs, () => {
-      const error = new TimeIsOverError(what, timeoutMs);
+      const error = new TimeIsOverError(what, timeoutMs, setBy);
       reject(error);
       controller.abort(error);
     });

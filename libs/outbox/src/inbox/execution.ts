@@ -6,7 +6,7 @@ import type { RecordedMessage } from '../message/delivery';
 import type { MessageEnvelope } from '../message/envelope';
 import { boundedReason, type Reason, travellingPart } from '../message/receipt';
 import type { Clock } from '../ports/clock';
-import type { BoundHandler, MessageContext } from '../ports/handlers';
+import { type BoundHandler, type MessageContext, withManager } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
 import { type InboxMessage, type InboxRow, type InboxStore, TwinInProgressError } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
@@ -20,6 +20,9 @@ export interface Executable {
   readonly handler: BoundHandler;
   readonly payload: object;
 }
+
+/** Which options say how long a handler may take. */
+const HANDLER_TIMEOUT = '`timeout` of its @MessageHandler, else `handlerTimeout`';
 
 /** What came of a group: everybody's outcome, or why its members must go alone. */
 export type GroupOutcome =
@@ -111,7 +114,7 @@ export class Execution {
     { envelope, message, handler, payload }: Executable,
     receivedAt: string,
   ): Promise<Outcome> {
-    const returned = await withTimeout(this.clock, handler.timeoutMs, handler.where, (signal) =>
+    const returned = await withTimeout(this.clock, handler.timeoutMs, handler.where, HANDLER_TIMEOUT, (signal) =>
       inConversation(envelope.message, () =>
         handler.handle(payload, contextOf(envelope, this.settings.service, transaction, signal)),
       ),
@@ -177,5 +180,5 @@ function contextOf(
   signal: AbortSignal,
 ): MessageContext {
   const { id, type, source, key, recordedAt, headers } = message;
-  return { messageId: id, type, source, consumer, key, attempt, recordedAt, headers, manager, signal };
+  return withManager({ messageId: id, type, source, consumer, key, attempt, recordedAt, headers, signal }, manager);
 }

@@ -209,7 +209,7 @@ export class Outbox<Tx = EntityManager> {
         if (leftMs <= 0) {
           const waiting = deliveries.map(({ consumer, state }) => `${consumer}: ${state}`).join(', ');
           throw new VerdictTimeoutError(
-            `No verdict on message ${id} within ${describeMs(timeoutMs)} (${waiting}). It goes on; ask status() later.`,
+            `No verdict on message ${id} within ${describeMs(timeoutMs)}, the \`timeout\` of waitForVerdict (${waiting}). It goes on; ask status() later.`,
           );
         }
         await news.within(Math.min(leftMs, pauseMs));
@@ -233,8 +233,9 @@ export class Outbox<Tx = EntityManager> {
   private transactionFor(options: AddOptions<Tx>, contract: { type: string }): Tx {
     const transaction = options.manager ?? this.transactions.current();
     if (transaction === undefined || !this.transactions.isOpen(transaction)) {
+      const stranger = transaction && this.transactions.strangerText?.(transaction);
       throw new TransactionRequiredError(
-        `outbox.add('${contract.type}') needs an open transaction, so that the message commits with your business change. ` +
+        `${stranger ? `${stranger} ` : ''}outbox.add('${contract.type}') needs an open transaction, so that the message commits with your business change. ` +
           'Call it inside a @Transactional() method or transactions.run(), or pass { manager } of your own transaction.',
       );
     }

@@ -15,7 +15,7 @@ export interface MessageContext<Tx = unknown> {
   readonly recordedAt: string;
   /** The user's headers, correlation and trace context. */
   readonly headers: Readonly<Record<string, string>>;
-  /** The transaction in which the verdict (or the final state) is stored. Write through it. */
+  /** The transaction in which the verdict (or the final state) is stored. Write through it. Not enumerable: logs leave it out. */
   readonly manager: Tx;
   /** Aborted when the handler's time-out has passed: its transaction is rolled back, and what it still writes fails. */
   readonly signal: AbortSignal;
@@ -25,6 +25,14 @@ export interface MessageContext<Tx = unknown> {
 export interface FollowUpContext<Tx = unknown> extends MessageContext<Tx> {
   readonly reason: Reason | undefined;
   readonly result: unknown;
+}
+
+/**
+ * The transaction is there to be used, not to be seen: a context that is logged, copied or written as JSON does not bring
+ * along a connection with its settings.
+ */
+export function withManager<C extends object, Tx>(context: C, manager: Tx): C & { readonly manager: Tx } {
+  return Object.defineProperty(context, 'manager', { value: manager }) as C & { readonly manager: Tx };
 }
 
 /** A `@MessageHandler`, found at boot. */

@@ -15,6 +15,8 @@ export interface TransactionRunner<Tx = unknown> {
   current(): Tx | undefined;
   /** True while this transaction can still be written through. */
   isOpen(transaction: Tx): boolean;
+  /** If this transaction is one of another database than ours: which it is and which was expected, in a sentence. */
+  strangerText?(transaction: Tx): string | undefined;
   /** Runs after the acknowledged commit of the outermost transaction; dropped if its savepoint or transaction rolls back. */
   afterCommit(callback: () => void, transaction: Tx): void;
   /** Runs once when the outermost transaction has ended, whichever way. */

@@ -14,7 +14,7 @@ import { keyText } from '../message/envelope';
 import { restorePayload } from '../message/payload';
 import { errorText } from '../message/receipt';
 import type { Clock } from '../ports/clock';
-import type { HandlerRegistry } from '../ports/handlers';
+import { type HandlerRegistry, withManager } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
 import type { OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
@@ -83,14 +83,13 @@ export class FollowUpRunner implements FollowUps {
       attempt,
       recordedAt,
       headers,
-      manager: transaction,
       reason,
       result,
     };
     try {
       const payload = restorePayload(followUp.contract, message.payload);
-      await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, (signal) =>
-        inConversation(message, () => followUp.run(payload, { ...told, signal })),
+      await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
+        inConversation(message, () => followUp.run(payload, withManager({ ...told, signal }, transaction))),
       );
     } catch (error) {
       const { where } = followUp;

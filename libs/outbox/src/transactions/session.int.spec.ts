@@ -100,7 +100,7 @@ describe('The connection of a transaction', () => {
     const work = hosted.run(async (manager) => {
       late = manager.query('select pg_sleep(600)');
       late.catch(() => {});
-      throw new TimeIsOverError('the work', 1);
+      throw new TimeIsOverError('the work', 1, '`handlerTimeout`');
     });
     await expect(work).rejects.toThrow('took longer');
     await expect(late).rejects.toThrow();

@@ -209,7 +209,7 @@ describe('the stray-write guard', () => {
   it('says what was written, and what to use instead', async () => {
     const { error } = await attempt(bank, (dataSource) => dataSource.query(INSERT));
     expect((error as Error).message).toMatch(
-      /INSERT account.*survive the transaction's rollback.*transactions\.repository.*outside/,
+      /INSERT account \(entity Account\)\..*survive the transaction's rollback.*transactions\.repository\(Account\).*outside/,
     );
   });
 

@@ -32,10 +32,10 @@ export class StrayWriteGuard {
   }
 
   /** The guard comes after a connection is taken, except for entity events and transactions: too late for a full pool. */
-  warnIfThePoolWaitsForEver(): void {
+  noteIfThePoolWaitsForEver(): void {
     const { connectTimeoutMS, extra } = this.dataSource.options as PoolOptions;
     if (connectTimeoutMS || extra?.connectionTimeoutMillis) return;
-    this.logger.warn(
+    this.logger.debug(
       'The DataSource has no connectTimeoutMS: when its pool is exhausted, a query waits for a connection for ever, and ' +
         'one that goes past its open transaction may wait for itself. Set e.g. connectTimeoutMS: 10_000.',
     );
@@ -47,14 +47,14 @@ export class StrayWriteGuard {
   }
 
   checkEntity(runner: QueryRunner, verb: string, table: string): void {
-    if (this.strays(runner) && !this.ignores(table)) this.report(`${verb} ${table}`);
+    if (this.strays(runner) && !this.ignores(table)) this.report(verb, table);
   }
 
   /** The text is looked at only when the connection is a stranger's: the right way costs two comparisons. */
   checkStatement(runner: QueryRunner, sql: string): void {
     if (!this.strays(runner)) return;
     const write = findWrites(sql).find(({ table }) => table === undefined || !this.ignores(table));
-    if (write) this.report(write.table === undefined ? write.verb : `${write.verb} ${write.table}`);
+    if (write) this.report(write.verb, write.table);
   }
 
   private strays(runner: QueryRunner): boolean {
@@ -67,13 +67,22 @@ export class StrayWriteGuard {
     return this.ignored.has(lastPartOf(table));
   }
 
-  private report(what: string): void {
+  /** If one, and only one, entity has this table. */
+  private entityOf(table: string): string | undefined {
+    const name = lastPartOf(table);
+    const [entity, another] = this.dataSource.entityMetadatas.filter(({ tableName }) => lastPartOf(tableName) === name);
+    return another ? undefined : entity?.targetName;
+  }
+
+  private report(verb: string, table?: string): void {
+    const entity = table === undefined ? undefined : this.entityOf(table);
+    const what = [verb, table, entity && `(entity ${entity})`].filter((part) => part !== undefined).join(' ');
     const error = withTheCaller(
       () =>
         new WriteOutsideTransactionError(
           `Inside an open transaction, another connection was used for: ${what}. It would survive the transaction's rollback. ` +
-            'Write through transactions.repository(Entity), transactions.manager() or a repository from ' +
-            'OutboxModule.forFeature([Entity]). If it is meant to survive, wrap it in transactions.outside(() => …).',
+            `Write through transactions.repository(${entity || 'Entity'}), transactions.manager() or a repository from ` +
+            `OutboxModule.forFeature([${entity || 'Entity'}]). If it is meant to survive, wrap it in transactions.outside(() => …).`,
         ),
     );
     this.options.onStrayWrite?.(error);

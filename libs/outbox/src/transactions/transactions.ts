@@ -43,7 +43,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): void {
     requireTypeOrm();
     this.listen();
-    this.guard.warnIfThePoolWaitsForEver();
+    this.guard.noteIfThePoolWaitsForEver();
   }
 
   /**
@@ -132,6 +132,12 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   /** This manager's transaction can still be written through. */
   isOpen(manager: EntityManager): boolean {
     return this.records.openOn(manager.queryRunner) !== undefined;
+  }
+
+  /** Names both DataSources if this manager belongs to another one than the outbox's. */
+  strangerText({ dataSource }: EntityManager): string | undefined {
+    if (!dataSource || dataSource === this.dataSource) return undefined;
+    return `The manager belongs to ${nameOf(dataSource)}, but the outbox records in ${nameOf(this.dataSource)}.`;
   }
 
   /**
@@ -292,8 +298,9 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   private openRecord(manager: EntityManager | undefined, caller: string): TransactionRecord {
     const record = this.records.openOn(manager?.queryRunner);
     if (record) return record;
+    const stranger = manager && this.strangerText(manager);
     throw new TransactionRequiredError(
-      `${caller} needs an open transaction of the outbox's DataSource. Call it inside @Transactional() or ` +
+      `${stranger ? `${stranger} ` : ''}${caller} needs an open transaction of the outbox's DataSource. Call it inside @Transactional() or ` +
         'transactions.run(), or pass the manager that dataSource.transaction() hands out.',
     );
   }
@@ -304,4 +311,10 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     this.dataSource.subscribers.push(this.subscriber);
     this.pool?.on('connect', watch);
   }
+}
+
+/** As `TypeOrmModule.forRoot({ name })` calls it, and what it is connected to. */
+function nameOf({ options, driver }: DataSource): string {
+  const { name = 'default' } = options as { name?: string };
+  return `the DataSource '${name}' (database ${driver.database ?? 'unknown'})`;
 }

@@ -348,7 +348,7 @@ describe('a peer that does not answer', () => {
 
     expect(await users.transport.publish(message(), 'order-service')).toEqual({
       kind: 'unknown',
-      error: `order-service at ${address}: no answer within 100ms`,
+      error: `order-service at ${address}: no answer within 100ms (\`timeout\` of direct())`,
     });
     await hungUp.opened;
   });

@@ -52,7 +52,12 @@ export class Peer {
     };
     const outcome = await this.window.run(exchange, patience.over);
     patience.stop();
-    return outcome ?? { kind: 'not-sent', error: `${this}: ${this.settings.window} calls are in flight` };
+    return (
+      outcome ?? {
+        kind: 'not-sent',
+        error: `${this}: ${this.settings.window} calls are in flight (\`window\` of direct()), and none ended within ${describeMs(this.settings.timeoutMs)} (\`timeout\`)`,
+      }
+    );
   }
 
   /** The process that answered cannot do it, another one behind the same address may. */
@@ -82,7 +87,7 @@ export class Peer {
       // Not one reply in all that time: a frozen peer, or a connection that only this side still believes in. The kernel
       // may take a quarter of an hour to notice the latter, a new connection takes milliseconds.
       if (this.replies === repliesBefore) connection.destroy();
-      return this.unknown(`no answer within ${describeMs(this.settings.timeoutMs)}`);
+      return this.unknown(`no answer within ${describeMs(this.settings.timeoutMs)} (\`timeout\` of direct())`);
     } catch (error) {
       return this.unknown(errorText(error));
     } finally {

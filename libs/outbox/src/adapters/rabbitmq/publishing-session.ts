@@ -156,7 +156,10 @@ export class PublishingSession implements Session {
       this.watching = false;
       for (const inFlight of this.flying) {
         if (inFlight.expires > clock.monotonic()) break;
-        this.land(inFlight, { kind: 'unknown', error: `no confirm within ${timeoutMs} ms` });
+        this.land(inFlight, {
+          kind: 'unknown',
+          error: `no confirm within ${timeoutMs} ms (\`publishTimeout\` of rabbitMq())`,
+        });
       }
       this.watch();
     });

@@ -102,7 +102,7 @@ describe('publishing', () => {
     proxy.freeze('down'); // the broker gets it; its confirm does not arrive
     const [late, held] = [transport.publish(request(), 'order-service'), patient.publish(request(), 'order-service')];
 
-    expect(await late).toEqual({ kind: 'unknown', error: 'no confirm within 100 ms' });
+    expect(await late).toEqual({ kind: 'unknown', error: 'no confirm within 100 ms (`publishTimeout` of rabbitMq())' });
     expect(transport.describe().inFlight).toBe(0);
     expect(patient.describe().inFlight).toBe(1);
     await patient.close();
