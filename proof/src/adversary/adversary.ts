@@ -57,10 +57,10 @@ export interface AdversaryOptions {
 }
 
 /** A copy that was lost is sent again after this: long enough for the consumer to start and meet the forgeries first. */
-const RESENT_AFTER = '15s';
+const RESENT_AFTER = '25s';
 /** The service that the adversary's own user stands for. */
 const SELF = 'mail-service';
-const SETTLED_WITHIN_MS = 60_000;
+const SETTLED_WITHIN_MS = 90_000;
 
 /** Runs every attack of every adversary against real services, and asks both databases what it achieved. */
 export async function runAdversaries(options: AdversaryOptions): Promise<Achieved> {
