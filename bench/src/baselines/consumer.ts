@@ -29,7 +29,7 @@ interface Received {
 
 /** The consumer, written by hand: inbox row and order in one transaction, the receipt after the commit, then the ack. */
 export class HandWrittenConsumer {
-  onHandled: () => void = () => {};
+  onHandled: (id: string) => void = () => {};
   private readonly pool: Pool;
   private broker!: HandWrittenBroker;
   private gathered: Received[] = [];
@@ -109,7 +109,7 @@ export class HandWrittenConsumer {
       appId: ORDERS,
     });
     ack();
-    this.onHandled();
+    this.onHandled(messageId);
   }
 
   private async inTransaction(work: (client: PoolClient) => Promise<void>): Promise<void> {

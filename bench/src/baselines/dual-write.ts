@@ -89,7 +89,7 @@ class Replies {
 
 /** (c) Creates the order, then replies. */
 export class DualWriteConsumer implements Consumer {
-  onHandled: () => void = () => {};
+  onHandled: (id: string) => void = () => {};
   private app!: INestApplicationContext;
 
   constructor(private readonly options: SideOptions & { readonly concurrency: number }) {}
@@ -125,6 +125,6 @@ class Orders {
       { verdict: 'accepted' },
       { correlationId: messageId, persistent: true, mandatory: true },
     );
-    this.consumer.onHandled();
+    this.consumer.onHandled(messageId);
   }
 }

@@ -112,7 +112,7 @@ export class EntityOutboxProducer implements Producer {
 
 /** (d) Inbox row and order in one transaction, the receipt after the commit, then the ack. */
 export class EntityInboxConsumer implements Consumer {
-  onHandled: () => void = () => {};
+  onHandled: (id: string) => void = () => {};
   private app!: INestApplicationContext;
   private broker!: HandWrittenBroker;
 
@@ -151,6 +151,6 @@ export class EntityInboxConsumer implements Consumer {
       appId: ORDERS,
     });
     ack();
-    this.onHandled();
+    this.onHandled(messageId);
   }
 }

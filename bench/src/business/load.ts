@@ -56,6 +56,39 @@ export async function openLoop(
   return { tookMs: performance.now() - began, committedAt };
 }
 
+/** Somebody who sells: the first half of a {@link Producer}. */
+type Seller = Pick<Producer, 'purchase'>;
+
+/** `concurrency` clients, each buying one thing after the other, `count` together. @returns when each was committed, by id */
+export async function sell(
+  seller: Seller,
+  { count, concurrency }: { count: number; concurrency: number },
+): Promise<Map<string, number>> {
+  const committedAt = new Map<string, number>();
+  let started = 0;
+  const client = async (): Promise<void> => {
+    while (started < count) committedAt.set(await seller.purchase(newOrder(started++)), now());
+  };
+  await Promise.all(Array.from({ length: concurrency }, client));
+  return committedAt;
+}
+
+/** Purchases at an even rate. @returns when each was committed, by id */
+export async function sellAtRate(
+  seller: Seller,
+  { perSecond, seconds }: { perSecond: number; seconds: number },
+): Promise<Map<string, number>> {
+  const committedAt = new Map<string, number>();
+  const began = performance.now();
+  const purchases: Promise<unknown>[] = [];
+  for (let number = 0; number < perSecond * seconds; number++) {
+    await sleep(Math.max(0, began + (number * 1000) / perSecond - performance.now()));
+    purchases.push(seller.purchase(newOrder(number)).then((id) => committedAt.set(id, now())));
+  }
+  await Promise.all(purchases);
+  return committedAt;
+}
+
 type Buy = (number: number) => Promise<string>;
 
 /** Resolves when `count` purchases are completed; rejects if one fails, or if nothing completes any more. */

@@ -12,7 +12,8 @@ export interface Producer {
 
 /** Creates orders. Library or hand-written. */
 export interface Consumer {
-  onHandled: () => void;
+  /** Called with the id that `purchase` resolved with, whenever an order is created. */
+  onHandled: (id: string) => void;
   start(): Promise<void>;
   stop(): Promise<void>;
 }

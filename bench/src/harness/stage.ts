@@ -87,6 +87,7 @@ export const BROKER_OBJECTS = {
     'bench-raw.receipts',
     'bench-dual.orders',
     'bench-dual.replies',
+    'bench-peer.orders',
   ],
   exchanges: ['bench.requests', 'bench.announcements', 'bench.receipts', 'bench-raw', 'bench-dual'],
 } as const;

@@ -13,7 +13,7 @@ export interface LibraryConsumerOptions extends SideOptions {
 
 /** The consuming service, with the library. */
 export class LibraryConsumer implements Consumer {
-  onHandled: () => void = () => {};
+  onHandled: (id: string) => void = () => {};
   private app!: INestApplicationContext;
 
   constructor(private readonly options: LibraryConsumerOptions) {}
@@ -26,8 +26,8 @@ export class LibraryConsumer implements Consumer {
       service: ORDERS,
       providers: [ordersWith(groupCommit ? GROUPED : { concurrency: CONCURRENCY }, rejectEvery)],
       poolSize: CONCURRENCY,
-      onEvent: ({ event }) => {
-        if (event === 'inbox.handled') this.onHandled();
+      onEvent: (event) => {
+        if (event.event === 'inbox.handled') this.onHandled(event.messageId);
       },
     });
   }

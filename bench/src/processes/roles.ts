@@ -4,10 +4,12 @@ import { EntityInboxConsumer, EntityOutboxProducer } from '../baselines/entity-o
 import { HandWrittenConsumer, type HandWrittenConsumerOptions } from '../baselines/consumer';
 import { HandWrittenProducer, type HandWrittenProducerOptions } from '../baselines/producer';
 import { HandWrittenRelay } from '../baselines/relay';
-import { closedLoop, type Load, openLoop } from '../business/load';
+import { closedLoop, type Load, now, openLoop, sell, sellAtRate } from '../business/load';
 import type { Consumer, Producer, SideOptions } from '../business/sides';
 import { LibraryConsumer, type LibraryConsumerOptions } from '../library/consumer';
 import { LibraryProducer, type LibraryProducerOptions } from '../library/producer';
+import { PEERS, type PeerName } from '../peers';
+import type { PeerSideOptions, Seller } from '../peers/peer';
 import { LibraryShop, type LibraryShopOptions } from '../library/shop';
 
 /** What a load came to. */
@@ -139,12 +141,70 @@ class ConsumerRole extends Role {
   }
 }
 
+/** Sells, and does not wait for what comes of it. */
+class SellerRole extends Role {
+  constructor(private readonly seller: Seller) {
+    super();
+  }
+
+  start(): Promise<void> {
+    return this.seller.start();
+  }
+
+  stop(): Promise<void> {
+    return this.seller.stop();
+  }
+
+  sell(load: { count: number; concurrency: number }): Promise<ReadonlyMap<string, number>> {
+    return sell(this.seller, load);
+  }
+
+  sellAtRate(load: { perSecond: number; seconds: number }): Promise<ReadonlyMap<string, number>> {
+    return sellAtRate(this.seller, load);
+  }
+}
+
+/** Creates orders, and remembers when. */
+class OrdersRole extends Role {
+  private at = new Map<string, number>();
+
+  constructor(private readonly side: Consumer) {
+    super();
+    side.onHandled = (id) => this.at.set(id, now());
+  }
+
+  start(): Promise<void> {
+    return this.side.start();
+  }
+
+  stop(): Promise<void> {
+    return this.side.stop();
+  }
+
+  /** How many orders since {@link takeHandled}. */
+  async handled(): Promise<number> {
+    return this.at.size;
+  }
+
+  /** When they were created, by id; milliseconds since the epoch. */
+  async takeHandled(): Promise<ReadonlyMap<string, number>> {
+    const taken = this.at;
+    this.at = new Map();
+    return taken;
+  }
+}
+
+type PeerOptions = PeerSideOptions & { readonly peer: PeerName };
 type PooledOptions = SideOptions & { readonly poolSize: number };
 type ConcurrentOptions = SideOptions & { readonly concurrency: number };
 
 const ROLES = {
   'library-producer': (options: LibraryProducerOptions) => new LibraryProducerRole(options),
   'library-consumer': (options: LibraryConsumerOptions) => new ConsumerRole(new LibraryConsumer(options)),
+  'library-seller': (options: LibraryProducerOptions) => new SellerRole(new LibraryProducer(options)),
+  'library-orders': (options: LibraryConsumerOptions) => new OrdersRole(new LibraryConsumer(options)),
+  'peer-seller': ({ peer, ...options }: PeerOptions) => new SellerRole(new PEERS[peer].seller(options)),
+  'peer-orders': ({ peer, ...options }: PeerOptions) => new OrdersRole(new PEERS[peer].orders(options)),
   'library-shop': (options: LibraryShopOptions) => new LibraryShop(options),
   'raw-producer': (options: HandWrittenProducerOptions) =>
     new OutboxProducerRole(new HandWrittenProducer(options), options, HAND_WRITTEN_COMPLETIONS),

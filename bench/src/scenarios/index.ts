@@ -3,6 +3,7 @@ import { consume } from './consume';
 import { growth } from './growth';
 import { idle } from './idle';
 import { latency } from './latency';
+import { peers } from './peers';
 import { record } from './record';
 import { relay } from './relay';
 import { roundtrip } from './roundtrip';
@@ -14,6 +15,7 @@ export const SCENARIOS: readonly Scenario[] = [
   record,
   relay,
   roundtrip,
+  peers,
   latency,
   consume,
   backlog,
