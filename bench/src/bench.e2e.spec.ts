@@ -52,6 +52,7 @@ describe('npm run bench -- all --small --json', () => {
       'backlog',
       'growth',
       'idle',
+      'memory',
       'scale',
     ]);
   });
@@ -66,7 +67,7 @@ describe('npm run bench -- all --small --json', () => {
     }
   });
 
-  it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'backlog', 'growth', 'idle', 'scale'])(
+  it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'backlog', 'growth', 'idle', 'memory', 'scale'])(
     '%s: says what was measured, where, and how it compares',
     (scenario) => {
       const { figures, machine, parameters } = results.get(scenario)!;

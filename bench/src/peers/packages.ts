@@ -17,7 +17,8 @@ const INSTALL_WITHIN_MS = 120_000;
 export class PeersUnavailableError extends Error {
   constructor(options: { cause: unknown }) {
     const { stderr } = options.cause as { stderr?: string };
-    const reason = /^npm (?:error|ERR!) (?!code |errno |syscall )(.+)$/m.exec(stderr ?? '')?.[1] ?? String(options.cause);
+    const reason =
+      /^npm (?:error|ERR!) (?!code |errno |syscall )(.+)$/m.exec(stderr ?? '')?.[1] ?? String(options.cause);
     super(
       `The packages of bench/peers could not be installed (${reason}). The first run of the scenario peers needs the npm ` +
         'registry; every other scenario runs without.',

@@ -133,13 +133,19 @@ export class TransactionalOutboxSeller implements Seller {
   }
 }
 
+/** Without its lock in the outbox, which the inbox would keep: it would look at the message when that has run out. */
 function publish(channel: ConfirmChannel, message: Message): Promise<void> {
   return new Promise((resolve, reject) => {
     const properties = { persistent: true, messageId: message.id };
-    channel.sendToQueue(QUEUE, Buffer.from(JSON.stringify(message)), properties, (error: unknown) => {
-      if (error == null) resolve();
-      else reject(new Error(`${message.id} was not confirmed`, { cause: error }));
-    });
+    channel.sendToQueue(
+      QUEUE,
+      Buffer.from(JSON.stringify({ ...message, lockedUntil: undefined })),
+      properties,
+      (error: unknown) => {
+        if (error == null) resolve();
+        else reject(new Error(`${message.id} was not confirmed`, { cause: error }));
+      },
+    );
   });
 }
 

@@ -28,13 +28,14 @@ interface Completion {
 interface Usage {
   readonly cpuMs: number;
   readonly atMs: number;
+  readonly rssBytes: number;
 }
 
 abstract class Role {
-  /** Processor time of this process so far. */
+  /** Processor time of this process so far, and its memory. */
   async usage(): Promise<Usage> {
     const { user, system } = process.cpuUsage();
-    return { cpuMs: (user + system) / 1000, atMs: performance.now() };
+    return { cpuMs: (user + system) / 1000, atMs: performance.now(), rssBytes: process.memoryUsage.rss() };
   }
 }
 

@@ -25,7 +25,7 @@ export const growth: Scenario = {
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress } = context;
-    const largest = size(context, 5_000_000, 10_000);
+    const largest = size(context, 2_000_000, 10_000);
     const sizes = [largest / 50, largest / 5, largest].map(Math.ceil);
     const open = async () => libraryPair(context, await stage.broker(cleanup), { outbox: { pollInterval: POLL_MS } });
     const [empty, full] = [await open(), await open()];

@@ -3,6 +3,7 @@ import { consume } from './consume';
 import { growth } from './growth';
 import { idle } from './idle';
 import { latency } from './latency';
+import { memory } from './memory';
 import { peers } from './peers';
 import { record } from './record';
 import { relay } from './relay';
@@ -21,5 +22,6 @@ export const SCENARIOS: readonly Scenario[] = [
   backlog,
   growth,
   idle,
+  memory,
   scale,
 ];
