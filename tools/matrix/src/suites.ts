@@ -12,11 +12,17 @@ const select = (project: string, ...paths: string[]): readonly string[] => [
   ...(paths.length > 0 ? ['--testPathPatterns', paths.join('|')] : []),
 ];
 
-/** Contract, consuming, publishing, what is declared, TLS, faults of the broker; and that we can start and break one. */
+/** Contract, consuming, publishing, what is declared, TLS, faults of the broker. */
 const TRANSPORT: Suite = {
   name: 'transport',
   about: 'RabbitMQ transport, its contract and faults',
-  jest: select('integration', 'adapters/rabbitmq/', 'shop-broker', 'services/src/rabbit'),
+  jest: select('integration', 'adapters/rabbitmq/', 'shop-broker'),
+};
+/** What the other tests build on. */
+const BROKER: Suite = {
+  name: 'broker',
+  about: 'RabbitMQ itself, alone and as a cluster of three',
+  jest: select('integration', 'services/src/rabbit'),
 };
 const DATABASE: Suite = {
   name: 'database',
@@ -34,7 +40,7 @@ const SERVICES: Suite = { name: 'e2e', about: 'the services as processes', jest:
 
 /** What depends on a product, by its name in `product@version`. */
 export const SUITES: Readonly<Record<string, readonly Suite[]>> = {
-  rabbitmq: [TRANSPORT, SERVICES],
+  rabbitmq: [BROKER, TRANSPORT, SERVICES],
   pgbouncer: [POOLER, POOLED],
   postgresql: [DATABASE, SERVICES],
   node: [UNIT, TRANSPORT, SERVICES],
