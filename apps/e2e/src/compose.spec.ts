@@ -2,7 +2,7 @@ import { compose, exampleEnvironment, readFromRoot } from './compose';
 
 describe('docker-compose.yml', () => {
   const example = exampleEnvironment();
-  const { configs, services, volumes } = compose(example);
+  const { configs, networks, services, volumes } = compose(example);
   const passwords = Object.keys(example).filter((name) => name.endsWith('_PASSWORD'));
 
   it.each(passwords)('cannot be used without %s', (name) => {
@@ -27,11 +27,22 @@ describe('docker-compose.yml', () => {
 
   it.each(['user', 'order'])('gives %s-service a database of its own, on a named volume', (side) => {
     const { environment, build } = services[`${side}-service`]!;
-    expect(new URL(environment!.DATABASE_URL!)).toMatchObject({ hostname: `${side}-db`, pathname: `/${side}_service` });
-    expect(services[`${side}-db`]!.environment).toMatchObject({ POSTGRES_DB: `${side}_service` });
+    const { hostname, pathname, username, password } = new URL(environment!.DATABASE_URL!);
+    expect([hostname, pathname, username]).toEqual([`${side}-db`, `/${side}_service`, `${side}_service`]);
+    const { SERVICE_ROLE, SERVICE_PASSWORD, POSTGRES_PASSWORD } = services[`${side}-db`]!.environment!;
+    expect([SERVICE_ROLE, SERVICE_PASSWORD]).toEqual([username, password]);
+    expect(POSTGRES_PASSWORD).not.toBe(password);
     expect(services[`${side}-db`]!.volumes![0]!.split(':')[0]).toBe(`${side}-db`);
     expect(volumes).toHaveProperty(`${side}-db`);
     expect(readFromRoot(build!.dockerfile)).toContain('\nUSER node\n');
+  });
+
+  it.each(['user', 'order'])('keeps the database of %s-service on a network that only the two are on', (side) => {
+    const [own] = services[`${side}-db`]!.networks!;
+    expect(services[`${side}-db`]!.networks).toHaveLength(1);
+    expect(networks[own!]).toEqual({ internal: true });
+    const there = Object.keys(services).filter((name) => services[name]!.networks!.includes(own!));
+    expect(there).toEqual([`${side}-service`, `${side}-db`]);
   });
 
   it.each(['user-service', 'order-service'])('lets %s log in to the broker as itself', (service) => {
