@@ -176,9 +176,12 @@ async function atRest(rig: Rig): Promise<void> {
 }
 
 async function damageTo(rig: Rig, purchaseId: string): Promise<Damage[]> {
-  const orders = await rig.query<{ amount: string }>('consumer', 'select amount from orders where purchase_id = $1', [
-    purchaseId,
-  ]);
+  // What somebody orders in their own name is no damage: whether they may is the business's question, and it knows who asked.
+  const orders = await rig.query<{ amount: string }>(
+    'consumer',
+    `select amount from orders where purchase_id = $1 and ordered_by = 'rig-producer'`,
+    [purchaseId],
+  );
   const invented = await rig.query('consumer', 'select 1 from orders where purchase_id = $1', [
     inventedFor(purchaseId),
   ]);

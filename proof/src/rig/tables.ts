@@ -37,7 +37,8 @@ const CONSUMER = `
     message_id uuid not null,
     purchase_id uuid not null,
     account_id uuid not null,
-    amount bigint not null
+    amount bigint not null,
+    ordered_by varchar(255) not null default 'rig-producer'
   );
   create index on orders (purchase_id);
   create table announced (

@@ -12,11 +12,12 @@ export class OrdersService {
   /** Every way of failing comes after the insert: a rollback that does not happen would leave an order behind. */
   @MessageHandler(OrderWanted)
   @MessageHandler(OrderNoted)
-  async create(order: OrderWanted, { manager, messageId }: MessageContext): Promise<void> {
+  async create(order: OrderWanted, { manager, messageId, source }: MessageContext): Promise<void> {
     const { purchaseId, accountId, amount, script } = order;
-    await manager.query('insert into orders (message_id, purchase_id, account_id, amount) values ($1, $2, $3, $4)', [
-      ...[messageId, purchaseId, accountId, amount],
-    ]);
+    await manager.query(
+      'insert into orders (message_id, purchase_id, account_id, amount, ordered_by) values ($1, $2, $3, $4, $5)',
+      [messageId, purchaseId, accountId, amount, source],
+    );
     if (script.delayMs) await sleep(script.delayMs);
     await this.failures.perhaps(purchaseId, 'handle', script.failTimes);
     if (script.reject) throw new MessageRejected(script.reject);
