@@ -118,21 +118,12 @@ export class MissingDependencyError extends OutboxError {
   readonly code = 'MISSING_DEPENDENCY';
 }
 
-const REJECTED = Symbol.for('tallystick.message-rejected');
-
 /**
  * Thrown by a `@MessageHandler` to say no *for good*. The handler's work is rolled back, the rejection is stored as the
  * verdict and the producer compensates. Any other error means "not yet": it leaves no trace and is tried again.
  */
 export class MessageRejected extends OutboxError {
   readonly code = 'MESSAGE_REJECTED';
-  /** Another copy of the library in the process throws another class: its rejections are rejections all the same. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    if (this !== MessageRejected) return Function.prototype[Symbol.hasInstance].call(this, value);
-    return typeof value === 'object' && value !== null && REJECTED in value;
-  }
-
-  readonly [REJECTED] = true;
   constructor(
     /** Stable and machine-readable, e.g. `OUT_OF_STOCK`; not empty. Travels to the producer, who else reads `UNSPECIFIED`. */
     readonly reason: string,
@@ -144,4 +135,43 @@ export class MessageRejected extends OutboxError {
     // Whatever a caller without types hands over: the rejection must get home.
     super(explanation ?? (typeof reason === 'string' ? `Rejected: ${reason}` : 'Rejected'));
   }
+}
+
+/** Every class above. */
+export const ERRORS = [
+  OutboxError,
+  InvalidOptionsError,
+  InvalidHandlerError,
+  HandlersUnknownError,
+  TransactionRequiredError,
+  TransactionEndedError,
+  SilentRollbackError,
+  WriteOutsideTransactionError,
+  UnknownMessageError,
+  InvalidMessageError,
+  MessageAlreadyRecordedError,
+  UnknownDeliveryError,
+  OperationRefusedError,
+  VerdictTimeoutError,
+  DeliveryParkedError,
+  SchemaMismatchError,
+  TopologyMismatchError,
+  MissingDependencyError,
+  MessageRejected,
+] as const;
+
+/**
+ * A second copy of the library in the process (a package of contracts that brings its own) throws other classes of the
+ * same names. They are told by a mark that all copies share, so `instanceof` means the same in each of them.
+ */
+for (const type of ERRORS) {
+  const mark = Symbol.for(`tallystick.${type.name}`);
+  Object.defineProperty(type.prototype, mark, { value: true });
+  Object.defineProperty(type, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      // A user's own subclass inherits this function, and is told in the ordinary way.
+      if (this !== type) return Function.prototype[Symbol.hasInstance].call(this, value);
+      return typeof value === 'object' && value !== null && mark in value;
+    },
+  });
 }

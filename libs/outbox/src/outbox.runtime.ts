@@ -184,7 +184,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   /** @throws TopologyMismatchError and whatever else stops a boot */
   async start(): Promise<void> {
     await this.prepare();
-    await this.parts.transport.start(this.endpoint());
+    await this.parts.transport.start(this.endpoint(await this.parts.store.fingerprint()));
     this.pruner.start();
     if (this.parts.options.relay) this.runner.start();
   }
@@ -216,10 +216,11 @@ export class OutboxRuntime<Tx = EntityManager> {
     await this.runner.stop();
   }
 
-  private endpoint(): Endpoint {
+  private endpoint(database: string | undefined): Endpoint {
     const { options, handlers, transport, monitor } = this.parts;
     return {
       service: options.service,
+      database,
       subscriptions: handlers.handlers().map(({ type, kind, concurrency, timeoutMs }) => ({
         ...{ type, kind, concurrency },
         ...(kind === 'announcement' && { waiting: waitingRoom({ concurrency, timeoutMs }) }),

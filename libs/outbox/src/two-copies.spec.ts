@@ -10,7 +10,7 @@ function copy(): Copy {
   jest.isolateModules(() => {
     loaded = {
       ...jest.requireActual('./discovery/decorators'),
-      ...jest.requireActual('./errors'),
+      ...jest.requireActual<typeof Errors>('./errors'),
       ...jest.requireActual('./message/contract'),
     } as Copy;
   });
@@ -44,5 +44,20 @@ describe('two copies of the library in one process', () => {
     expect(new one.MessageRejected('NO')).not.toBeInstanceOf(OutOfStock);
     for (const not of [undefined, null, 'NO', {}, new Error('NO')])
       expect(not instanceof one.MessageRejected).toBe(false);
+  });
+
+  it.each(one.ERRORS.map((type, index) => [type.name, type, other.ERRORS[index]!] as const))(
+    'take each other’s %s for one, and for nothing else',
+    (name, mine, theirs) => {
+      const error: unknown = Object.create(theirs.prototype);
+      expect(error).toBeInstanceOf(mine);
+      for (const type of one.ERRORS)
+        expect([type.name, error instanceof type]).toEqual([type.name, ['OutboxError', name].includes(type.name)]);
+    },
+  );
+
+  it('know every error that the library exports', () => {
+    const { ERRORS, ...exported } = jest.requireActual<typeof Errors>('./errors');
+    expect(new Set<unknown>(ERRORS)).toEqual(new Set(Object.values(exported)));
   });
 });

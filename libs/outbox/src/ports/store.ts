@@ -44,6 +44,12 @@ export interface OutboxStore<Tx = unknown> {
   stillThere(tx: Tx, leaseToken: string, messageIds: readonly string[]): Promise<string[]>;
 
   /**
+   * Tells one database from another in a few characters: the same for every process that uses it, and after a failover to
+   * its replica; another one for a second database. Undefined if the database does not say.
+   */
+  fingerprint(): Promise<string | undefined>;
+
+  /**
    * Takes at most `limit` due deliveries and leases them under one token, in one statement:
    * - `pending`, `sent` → unchanged, attempt + 1; past their deadline → `cancelling`, attempt 1
    * - `cancelling`, `answered` → unchanged, attempt + 1

@@ -38,6 +38,8 @@ export interface Transport {
 /** What a transport serves: the consuming half of this service, and its receipts. None of these ever rejects. */
 export interface Endpoint {
   readonly service: string;
+  /** Which database it works on, for whoever looks at its connections: two behind one service share its messages out. */
+  readonly database: string | undefined;
   readonly subscriptions: readonly Subscription[];
   /** Handles a message or cancel to its end. */
   onEnvelope(envelope: MessageEnvelope | CancelEnvelope): Promise<Reaction>;

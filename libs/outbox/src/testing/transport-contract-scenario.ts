@@ -119,6 +119,7 @@ export class TransportScenario {
 /** A service that notes what happens to it, and does what the case wants. */
 export class ContractEndpoint implements Endpoint {
   transport!: Transport;
+  readonly database = 'contract';
   readonly received: (MessageEnvelope | CancelEnvelope)[] = [];
   readonly receipts: ReceiptEnvelope[] = [];
   readonly malformed: MalformedEnvelope[] = [];

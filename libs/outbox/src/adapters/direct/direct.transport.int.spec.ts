@@ -49,6 +49,7 @@ class Service {
   async start(concurrency = 10): Promise<this> {
     const endpoint: Endpoint = {
       service: this.name,
+      database: undefined,
       subscriptions: [{ type: 'order.requested', kind: 'request', concurrency }],
       onEnvelope: async (envelope) => {
         this.received.push(envelope);

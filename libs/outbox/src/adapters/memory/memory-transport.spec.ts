@@ -53,6 +53,7 @@ describe('MemoryTransport', () => {
     });
     await transport.start({
       service,
+      database: undefined,
       subscriptions: [],
       onEnvelope: async () => ({ kind: 'silence' }),
       onReceipt: async () => ({ kind: 'done' }),

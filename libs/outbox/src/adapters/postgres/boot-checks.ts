@@ -1,6 +1,6 @@
 import { SchemaMismatchError } from '../../errors';
 import { columnProblems, COLUMNS, layouts } from './columns';
-import type { Database, Statement } from './database';
+import { type Database, sqlState, type Statement } from './database';
 import { SCHEMA_VERSION } from './schema';
 import { type TableOptions, type Tables, tables } from './tables';
 
@@ -68,6 +68,26 @@ async function checkColumns(database: Database, t: Tables): Promise<void> {
 const WHERE_IS = plain(
   'outbox.where-is',
   'select nspname as schema from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.oid = to_regclass($1)',
+);
+
+/** Of the cluster's identifier, which its replicas share, and the database's in it. Some hosts do not let everybody read the first. */
+export async function fingerprint(database: Database): Promise<string | undefined> {
+  try {
+    const { rows } = await database.run(FINGERPRINT, []);
+    return rows[0]!.fingerprint!;
+  } catch (error) {
+    if (sqlState(error) === INSUFFICIENT_PRIVILEGE) return undefined;
+    throw error;
+  }
+}
+
+const INSUFFICIENT_PRIVILEGE = '42501';
+const FINGERPRINT = plain(
+  'outbox.fingerprint',
+  `
+select left(md5(concat_ws('.', system_identifier, d.oid)), 8) as fingerprint
+from pg_control_system(), pg_database d
+where d.datname = current_database()`,
 );
 
 export async function checkDurability(database: Database): Promise<string[]> {

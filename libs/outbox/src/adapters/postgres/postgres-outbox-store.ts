@@ -29,7 +29,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const MAX_PAGE = 1000;
 
 /** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
-export class PostgresOutboxStore implements OutboxStore<EntityManager> {
+export class PostgresOutboxStore implements Omit<OutboxStore<EntityManager>, 'fingerprint'> {
   private readonly sql: () => Promise<OutboxSql>;
   /** The statement inserts into both tables; which one notices first is PostgreSQL's choice. */
   private readonly keys: readonly (string | undefined)[];

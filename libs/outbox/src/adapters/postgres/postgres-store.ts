@@ -1,11 +1,19 @@
 import type { Pool } from 'pg';
 import type { EntityManager } from 'typeorm';
 import type { Reason } from '../../message/receipt';
-import type { InboxBegin, InboxKey, InboxLook, InboxMessage, InboxReject, InboxStore } from '../../ports/store';
+import type {
+  InboxBegin,
+  InboxKey,
+  InboxLook,
+  InboxMessage,
+  InboxReject,
+  InboxStore,
+  OutboxStore,
+} from '../../ports/store';
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
 import { PostgresOutboxStore } from './postgres-outbox-store';
-import { checkDurability, checkSchema, located } from './boot-checks';
+import { checkDurability, checkSchema, fingerprint, located } from './boot-checks';
 import { type TableOptions, type Tables, tables } from './tables';
 
 export interface PostgresStoreOptions extends TableOptions {
@@ -18,7 +26,10 @@ export interface PostgresStoreOptions extends TableOptions {
 }
 
 /** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
-export class PostgresStore extends PostgresOutboxStore implements InboxStore<EntityManager> {
+export class PostgresStore
+  extends PostgresOutboxStore
+  implements OutboxStore<EntityManager>, InboxStore<EntityManager>
+{
   private readonly inbox: PostgresInboxStore;
   private readonly inPlace: () => Promise<Tables>;
 
@@ -40,6 +51,10 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
   /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */
   checkDurability(): Promise<string[]> {
     return checkDurability(this.database);
+  }
+
+  fingerprint(): Promise<string | undefined> {
+    return fingerprint(this.database);
   }
 
   begin(

@@ -52,6 +52,7 @@ describe('one consumer', () => {
       clock: new SystemClock(),
       random: new SystemRandom(),
       queue: QUEUE,
+      tag: 'worker',
       exchanges: [],
       quarantine: { name: 'work.quarantine', binding: { exchange: 'amq.direct', key: 'work.quarantine' } },
       prefetch: 2,

@@ -10,6 +10,8 @@ export interface ConsumerOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly queue: Queue;
+  /** What the broker shows of this consumer, to people. */
+  readonly tag: string;
   /** What must exist beside the queue. */
   readonly exchanges: readonly Exchange[];
   readonly quarantine: Queue;
@@ -113,17 +115,19 @@ export class Consumer {
   }
 
   private async subscribe(channel: Channel): Promise<{ over: Promise<string | undefined>; stopWatching(): void }> {
-    const { clock, queue, prefetch } = this.options;
+    const { clock, queue, prefetch, tag } = this.options;
     await channel.prefetch(prefetch);
     let end: (why: string | undefined) => void = () => {};
     const over = new Promise<string | undefined>((resolve) => (end = resolve));
-    const { consumerTag } = await channel.consume(queue.name, (message) => {
+    const onMessage = (message: ConsumeMessage | null): void => {
       if (message) this.take(channel, message);
       else
         end(
           'the broker cancelled the subscription: was the queue deleted? RabbitMQ 4.3 does it too when a handler outlasts its consumer_timeout',
         );
-    });
+    };
+    // The only consumer of its channel, and tags count per channel.
+    const { consumerTag } = await channel.consume(queue.name, onMessage, { consumerTag: tag });
     this.subscription = { channel, consumerTag };
     this.lastDelivery = clock.monotonic();
     return { over, stopWatching: this.watchIdle(() => end(undefined)) };

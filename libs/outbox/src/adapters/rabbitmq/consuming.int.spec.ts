@@ -1,4 +1,4 @@
-import { TcpProxy, testBroker, until } from '@tallystick/services';
+import { connectTestRabbit, TcpProxy, testBroker, until } from '@tallystick/services';
 import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, idOf, request, requests } from '../../testing/transport-contract-scenario';
 import type { RabbitMqTransport } from './rabbitmq.transport';
@@ -98,6 +98,20 @@ describe('consuming', () => {
     await until('it is counted', () => fixture.events.some(({ event }) => event === 'transport.receipt-not-sent'));
     expect(orders.finished).toBe(1);
     expect(await fixture.waiting(QUEUE)).toBe(0);
+  });
+
+  it('shows at the broker which database its service works on', async () => {
+    if (!connectTestRabbit().supportsFaults) return; // a broker by URL: there is no rabbitmqctl for it
+    const other = Object.assign(new ContractEndpoint('order-service', [requests(5)]), { database: 'another' });
+    await fixture.connect('order-service', orders);
+    await fixture.connect('order-service', other);
+    const vhost = decodeURIComponent(new URL(adminUrl).pathname.slice(1));
+    const listed = await connectTestRabbit().ctl('list_consumers', '-p', vhost, 'queue_name', 'consumer_tag');
+    const tags = listed.split('\n').filter((line) => line.startsWith(QUEUE));
+    expect(tags.map((line) => line.split('\t')[1]).sort()).toEqual([
+      'order-service on database another',
+      'order-service on database contract',
+    ]);
   });
 
   it('subscribes again after the queue was deleted', async () => {

@@ -143,6 +143,7 @@ export class RabbitMqTransport implements Transport {
         clock,
         random,
         queue,
+        tag: consumerTag(endpoint),
         exchanges: topology.exchanges(),
         quarantine: topology.quarantine(),
         prefetch,
@@ -212,4 +213,9 @@ export class RabbitMqTransport implements Transport {
       alarm: needsPerson(problem),
     });
   }
+}
+
+/** Two different ones on a queue are two databases behind one service name, which share out its messages. */
+function consumerTag({ service, database }: Endpoint): string {
+  return database === undefined ? service : `${service} on database ${database}`;
 }
