@@ -184,9 +184,20 @@ export class OutboxRuntime<Tx = EntityManager> {
   /** @throws TopologyMismatchError and whatever else stops a boot */
   async start(): Promise<void> {
     await this.prepare();
+    await this.nameOldHandlers();
     await this.parts.transport.start(this.endpoint(await this.parts.store.fingerprint()));
     this.pruner.start();
     if (this.parts.options.relay) this.runner.start();
+  }
+
+  /**
+   * What the service handled once and this process does not: their queues go on taking copies. Another process may have
+   * the handlers, so this one does not consume in its place; if none has, the producers' alarms follow (`alarmAfter`).
+   */
+  private async nameOldHandlers(): Promise<void> {
+    const { handlers, store, options, monitor } = this.parts;
+    for (const { type, where } of await store.registerHandlers(options.service, handlers.handlers()))
+      monitor.record({ event: 'inbox.not-handled-here', type, where });
   }
 
   /** Takes no more envelopes; lets handlers in progress end. */

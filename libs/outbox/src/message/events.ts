@@ -40,6 +40,7 @@ export type OutboxEvent =
   | ({ event: 'inbox.collision'; source: string } & Ids)
   | ({ event: 'inbox.result-dropped'; type: string; problem: string } & Ids)
   | ({ event: 'inbox.reason-replaced'; type: string; problem: string } & Ids)
+  | { event: 'inbox.not-handled-here'; type: string; where: string }
   | { event: 'inbox.malformed'; problem: string; messageId?: string; source?: string }
   | ({ event: 'inbox.quarantined'; problem: string } & Ids)
   // the machinery
@@ -68,7 +69,7 @@ const WARNING: readonly OutboxEventName[] = [
   'pressure.high',
   'pressure.unknown',
 ];
-const GOOD_NEWS: readonly OutboxEventName[] = ['transport.ready', 'pressure.normal'];
+const NEWS: readonly OutboxEventName[] = ['transport.ready', 'pressure.normal', 'inbox.not-handled-here'];
 const ALARMING: readonly OutboxEventName[] = [
   'delivery.parked',
   'delivery.overdue',
@@ -90,5 +91,5 @@ export function levelOf(event: OutboxEvent): 'count' | 'debug' | 'log' | 'warn' 
   if (ALARMING.includes(event.event)) return 'alarm';
   if (DETAILED.includes(event.event)) return 'debug';
   if (WARNING.includes(event.event)) return 'warn';
-  return GOOD_NEWS.includes(event.event) ? 'log' : 'count';
+  return NEWS.includes(event.event) ? 'log' : 'count';
 }

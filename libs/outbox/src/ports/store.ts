@@ -263,8 +263,20 @@ export interface InboxStore<Tx = unknown> {
   ): Promise<InboxReject>;
   /** The stored row, or how the message stands to the horizon when there is none. */
   look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook>;
+  /**
+   * Writes down what a process of the service handles. What is registered already stays as it is.
+   * @returns what the service has handled besides, in other processes or in older versions
+   */
+  registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]>;
   /** Deletes at most `limit` rows of this consumer received longer than `olderThanMs` ago. @returns how many */
   pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number>;
+}
+
+/** A handler that some process of the service has or had. */
+export interface RegisteredHandler {
+  readonly type: string;
+  /** `OrdersService.create`, for people. */
+  readonly where: string;
 }
 
 /** Names one row of the inbox. A producer chooses its ids, so the same id from another one is another message. */

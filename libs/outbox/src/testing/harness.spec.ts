@@ -575,6 +575,17 @@ describe('what cannot be processed', () => {
     expect(counts(orders)).toEqual({ orders: 2 });
   });
 
+  it('is of a type whose handler was removed: the next start names it', async () => {
+    const { orders } = await shop();
+    orders.crash();
+    await orders.start([]);
+    expect(orders.events).toContainEqual({
+      event: 'inbox.not-handled-here',
+      type: 'order.requested',
+      where: expect.any(String),
+    });
+  });
+
   it('is older than the horizon: it is not executed, and parked as expired', async () => {
     const { system, users, orders } = await shop();
     orders.crash();
@@ -711,7 +722,7 @@ describe('waitForVerdict', () => {
     orders.crash();
     const { id } = await users.add(OrderRequested, order);
     const waiting = expect(users.outbox.waitForVerdict(id, { timeout: '5s' })).rejects.toThrow(
-      /within 5s \(order-service: (pending|sent)\)/,
+      /within 5s, the `timeout` of waitForVerdict \(order-service: (pending|sent)\)/,
     );
     await system.advance('10s');
     await waiting;

@@ -223,6 +223,19 @@ export const inboxCases = [
     assert.equal((await begin(s, skewed)).kind, 'first');
   }),
 
+  behaviour('registerHandlers names what the service has handled besides', async (s) => {
+    const [create, note, theirs] = [
+      { type: 'order.requested', where: 'Orders.create' },
+      { type: 'order.noted', where: 'Orders.note' },
+      { type: 'mail.wanted', where: 'Mails.send' },
+    ] as const;
+    await s.inbox.registerHandlers('mail', [theirs]);
+    assert.deepEqual(await s.inbox.registerHandlers(CONSUMER, [create, note]), []);
+    assert.deepEqual(await s.inbox.registerHandlers(CONSUMER, [create, note]), []); // every process does, at every start
+    assert.deepEqual(await s.inbox.registerHandlers(CONSUMER, [{ ...create, where: 'Orders.make' }]), [note]);
+    assert.deepEqual(await s.inbox.registerHandlers(CONSUMER, []), [note, create]);
+  }),
+
   behaviour('pruneInbox deletes rows received long ago, a bounded number at a time', async (s) => {
     const old = await Promise.all(Array.from({ length: 3 }, () => s.arriving({ messageId: randomUUID() })));
     for (const message of old) await begin(s, message);

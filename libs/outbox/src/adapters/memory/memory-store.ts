@@ -19,6 +19,7 @@ import type {
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
+  RegisteredHandler,
   SettleRow,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
@@ -178,6 +179,10 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
 
   look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
     return this.alone((tx) => inbox.look(this.t, tx, message, limits));
+  }
+
+  registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]> {
+    return this.alone((tx) => inbox.registerHandlers(this.t, tx, consumer, handlers));
   }
 
   pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {

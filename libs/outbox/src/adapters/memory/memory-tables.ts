@@ -7,7 +7,7 @@ import {
   isFinal,
   type RecordedMessage,
 } from '../../message/delivery';
-import type { InboxKey, RegisteredFollowUp } from '../../ports/store';
+import type { InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
 import type { MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
@@ -55,12 +55,14 @@ export class OutboxTables {
   readonly delivery: MemoryTable<DeliveryRow>;
   readonly inbox: MemoryTable<InboxMessageRow>;
   readonly followUp: MemoryTable<RegisteredFollowUp>;
+  readonly handler: MemoryTable<RegisteredHandler>;
 
   constructor(private readonly database: MemoryDatabase) {
     this.message = database.table<MessageRow>('outbox_message');
     this.delivery = database.table<DeliveryRow>('outbox_delivery', checkDelivery);
     this.inbox = database.table<InboxMessageRow>('inbox_message', checkInbox);
     this.followUp = database.table<RegisteredFollowUp>('outbox_follow_up');
+    this.handler = database.table<RegisteredHandler>('inbox_handler');
   }
 
   now(): number {

@@ -7,6 +7,7 @@ import {
   type InboxReject,
   type InboxRow,
   type OutOfTime,
+  type RegisteredHandler,
   TwinInProgressError,
 } from '../../ports/store';
 import { MemoryDatabaseError } from './memory-database-error';
@@ -84,6 +85,19 @@ export function look(
   if (row) return { kind: 'known', row };
   const kind = outOfTime(t.now() - Date.parse(message.recordedAt), horizonMs);
   return { kind: kind ?? 'new' };
+}
+
+export async function registerHandlers(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  consumer: string,
+  handlers: readonly RegisteredHandler[],
+): Promise<RegisteredHandler[]> {
+  for (const { type, where } of handlers) await t.handler.insert(tx, `${consumer} ${type}`, () => ({ type, where }));
+  return [...t.handler.entries(tx)]
+    .filter(([key, { type }]) => key === `${consumer} ${type}` && !handlers.some((each) => each.type === type))
+    .map(([, { type, where }]) => ({ type, where }))
+    .sort((one, other) => (one.type < other.type ? -1 : 1));
 }
 
 export function pruneInbox(

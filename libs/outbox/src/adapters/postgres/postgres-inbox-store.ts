@@ -9,6 +9,7 @@ import {
   type InboxRow,
   type InboxStore,
   type OutOfTime,
+  type RegisteredHandler,
   TwinInProgressError,
 } from '../../ports/store';
 import { type Database, type Result, sqlState } from './database';
@@ -95,6 +96,12 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
 
   async look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
     return standingOf(await this.database.run((await this.sql()).look, lookValues(message, limits)));
+  }
+
+  async registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]> {
+    const columns = (['type', 'where'] as const).map((column) => handlers.map((each) => each[column]));
+    const { rows } = await this.database.run((await this.sql()).registerHandlers, [consumer, ...columns]);
+    return rows.map((row) => ({ type: row.type!, where: row.handler! }));
   }
 
   async pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {

@@ -9,6 +9,7 @@ import type {
   InboxReject,
   InboxStore,
   OutboxStore,
+  RegisteredHandler,
 } from '../../ports/store';
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
@@ -87,6 +88,10 @@ export class PostgresStore
 
   look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
     return this.inbox.look(message, limits);
+  }
+
+  registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]> {
+    return this.inbox.registerHandlers(consumer, handlers);
   }
 
   pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {

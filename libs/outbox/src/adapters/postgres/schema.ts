@@ -118,6 +118,14 @@ export function createStatements(t: Tables): string[] {
 )`,
     `create index if not exists ${t.named('inbox_message_prunable')}
   on ${t.inbox} (received_at)`,
+    // What the service has handled: a queue outlives the handler that it was declared for.
+    `create table if not exists ${t.handler} (
+  consumer varchar(255) not null,
+  type varchar(255) not null,
+  handler text not null,
+  registered_at timestamptz not null default clock_timestamp(),
+  constraint ${t.named('inbox_handler_pkey')} primary key (consumer, type)
+)`,
     `create table if not exists ${t.version} (
   version int not null,
   installed_at timestamptz not null default clock_timestamp(),
@@ -130,5 +138,7 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  return [t.version, t.inbox, t.followUp, t.delivery, t.message].map((table) => `drop table if exists ${table}`);
+  return [t.version, t.handler, t.inbox, t.followUp, t.delivery, t.message].map(
+    (table) => `drop table if exists ${table}`,
+  );
 }

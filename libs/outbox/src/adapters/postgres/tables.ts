@@ -14,6 +14,7 @@ export interface Tables {
   readonly message: string;
   readonly delivery: string;
   readonly inbox: string;
+  readonly handler: string;
   readonly followUp: string;
   readonly version: string;
   /** The quoted name of an index or constraint, e.g. `named('outbox_delivery_pkey')`. Never qualified. */
@@ -44,6 +45,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
     message: table('outbox_message'),
     delivery: table('outbox_delivery'),
     inbox: table('inbox_message'),
+    handler: table('inbox_handler'),
     followUp: table('outbox_follow_up'),
     version: table('outbox_schema'),
     named,

@@ -122,6 +122,25 @@ left join ${t.inbox} on consumer = $1 and message_id = $2::uuid and source = $5`
       'own',
     ),
 
+    /** Two statements in one: what was written just now is among the handlers of this process, so the second needs not see it. */
+    registerHandlers: statement(
+      t,
+      'inbox.register-handlers',
+      `
+with registered as (
+  insert into ${t.handler} (consumer, type, handler)
+  select $1, type, handler
+  from unnest($2::text[], $3::text[]) as known (type, handler)
+  order by type
+  on conflict do nothing
+)
+select type, handler
+from ${t.handler}
+where consumer = $1
+  and type <> all ($2::text[])
+order by type`,
+    ),
+
     prune: statement(
       t,
       'inbox.prune',
