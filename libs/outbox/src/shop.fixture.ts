@@ -9,6 +9,7 @@ import { MemoryBroker } from './adapters/memory/memory-broker';
 import { MemoryTransport } from './adapters/memory/memory-transport';
 import { type RoleSettings, urlOfRole } from './adapters/postgres/postgres.fixture';
 import { SystemClock } from './adapters/system/system-clock';
+import type { Duration } from './message/duration';
 import type { OutboxEventName } from './message/events';
 import type { TransportFactory } from './ports/transport';
 import {
@@ -112,6 +113,8 @@ export interface ShopOptions {
   readonly transport?: TransportFactory;
   /** Of handlers and follow-ups. @default the library's */
   readonly handlerTimeout?: number;
+  /** @default a second */
+  readonly lease?: Duration;
   /** @default the library's */
   readonly shutdownTimeout?: number;
   /** Where the shops connect instead of the database's own port. */
@@ -229,7 +232,7 @@ function inMemory(broker: MemoryBroker): TransportFactory {
 async function application(
   url: string,
   transport: TransportFactory,
-  { poolSize, handlerTimeout, shutdownTimeout }: ShopOptions,
+  { poolSize, handlerTimeout, shutdownTimeout, lease = '1s' }: ShopOptions,
 ): Promise<TestingModule> {
   const testing = await Test.createTestingModule({
     imports: [
@@ -239,7 +242,7 @@ async function application(
         transport,
         backoff: { first: 20, max: 100 },
         receiptWait: { first: 200, max: 400 },
-        lease: '1s',
+        lease,
         pollInterval: 20,
         poolSize,
         handlerTimeout,

@@ -118,6 +118,10 @@ describe('a request', () => {
   it.each([
     ['add', (users: HarnessService) => void users.outbox.add(OrderRequested, order).catch(() => undefined)],
     [
+      'addAll',
+      (users: HarnessService) => void users.outbox.addAll(OrderRequested, [order, order]).catch(() => undefined),
+    ],
+    [
       'add in forEach',
       (users: HarnessService) =>
         [1, 2, 3].forEach(async () => void (await users.outbox.add(OrderRequested, order).catch(() => undefined))),
