@@ -18,6 +18,7 @@ const documents = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
   join('libs', 'outbox', 'README.md'),
+  join('examples', 'README.md'),
 ].filter((name) => existsSync(join(root, name)));
 
 const read = (path: string): string => readFileSync(join(root, path), 'utf8');
