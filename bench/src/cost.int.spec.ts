@@ -121,8 +121,10 @@ describe('what one message costs', () => {
 
 /** At boot, once. */
 const AT_BOOT = [
+  'inbox.register-handlers',
   'outbox.columns',
   'outbox.durability',
+  'outbox.fingerprint',
   'outbox.isolation',
   'outbox.register-follow-ups',
   'outbox.schema-version',
