@@ -34,14 +34,34 @@ describe('running the services', () => {
   it('described by OpenAPI', async () => {
     const [user, order] = [fixture.services.user.url, fixture.services.order.url];
     expect(await send('GET', `${user}/docs`)).toMatchObject({ status: 200, body: expect.stringContaining('swagger') });
-    expect(await pathsOf(user)).toEqual([
-      '/purchases',
-      '/purchases/{id}',
-      '/purchases/{id}/timeline',
-      '/users',
-      '/users/{id}',
-    ]);
-    expect(await pathsOf(order)).toEqual(['/orders', '/orders/{id}', '/stock/{sku}']);
+    expect({ ...(await describedBy(user)), ...(await describedBy(order)) }).toEqual({
+      'post /users': '201 400 413',
+      'get /users/{id}': '200 400 404',
+      'post /purchases': '202 400 404 409 413 422',
+      'get /purchases/{id}': '200 400 404',
+      'get /purchases/{id}/timeline': '200 400 404',
+      'get /orders': '200 400',
+      'get /orders/{id}': '200 400 404',
+      'put /stock/{sku}': '200 400 413',
+      'get /stock/{sku}': '200 400 404',
+      'get /health/live': '200',
+      'get /health/ready': '200 503',
+    });
+  });
+
+  it('what is created says where it is', async () => {
+    const { shop, services } = fixture;
+    const purchase = { userId: await shop.createUser(1_000), sku: 'tally-stick', quantity: 1, amount: 10 };
+    for (const [path, body] of Object.entries({ users: { name: 'Ada', balance: 0 }, purchases: purchase })) {
+      const answer = await fetch(`${services.user.url}/${path}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      const { id } = (await answer.json()) as { id: string };
+      const found = await send('GET', services.user.url + answer.headers.get('location'));
+      expect(found).toMatchObject({ status: 200, body: { ...body, id } });
+    }
   });
 
   it('quietly: they say that they listen, and nothing else', () => {
@@ -139,9 +159,28 @@ async function readiness(url: string, status: number, word: string): Promise<voi
   });
 }
 
-async function pathsOf(url: string): Promise<string[]> {
-  const { body } = await send('GET', `${url}/docs-json`);
-  return Object.keys(body.paths)
-    .filter((path) => !path.startsWith('/health'))
-    .sort();
+/** As much of an OpenAPI document as is looked at here. */
+interface Description {
+  paths: Record<string, Record<string, { summary?: string; responses: Record<string, { description?: string }> }>>;
+  components: { schemas: Record<string, { properties: Record<string, { description?: string }> }> };
+}
+
+/** The statuses every route answers with. On the way: each route has a summary, each refusal a reason, each amount its unit. */
+async function describedBy(url: string): Promise<Record<string, string>> {
+  const { paths, components } = (await send('GET', `${url}/docs-json`)).body as Description;
+  const amounts = Object.values(components.schemas)
+    .flatMap(({ properties }) => [properties.amount, properties.balance])
+    .filter((field) => field !== undefined);
+  expect(amounts.length).toBeGreaterThan(0);
+  for (const amount of amounts) expect(amount.description).toContain('cents');
+
+  const routes = Object.entries(paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, { summary, responses }]) => {
+      expect(summary).toMatch(/\w/);
+      const refusals = Object.entries(responses).filter(([status]) => Number(status) >= 400);
+      for (const [, { description }] of refusals) expect(description).toMatch(/\w/);
+      return [`${method} ${path}`, Object.keys(responses).sort().join(' ')] as const;
+    }),
+  );
+  return Object.fromEntries(routes);
 }

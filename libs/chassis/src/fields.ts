@@ -8,12 +8,12 @@ import { IsInt, IsString, IsUUID, Length, Matches, Max, Min } from 'class-valida
 
 /** Whole cents. JavaScript's safe integers, so that no amount is ever rounded. */
 export function Cents({ min = 0 } = {}): PropertyDecorator {
-  return integer(min, Number.MAX_SAFE_INTEGER, 1250);
+  return integer(min, Number.MAX_SAFE_INTEGER, 1250, 'Whole cents: 1250 is 12.50');
 }
 
 /** A number of pieces; fits PostgreSQL's `integer`. */
 export function Quantity({ min = 0 } = {}): PropertyDecorator {
-  return integer(min, 2_147_483_647, 2);
+  return integer(min, 2_147_483_647, 2, 'Whole pieces');
 }
 
 /** Any UUID that PostgreSQL accepts, whatever its version. */
@@ -36,9 +36,9 @@ export function Text({ max, example }: { max: number; example?: string }): Prope
   );
 }
 
-function integer(minimum: number, maximum: number, example: number): PropertyDecorator {
+function integer(minimum: number, maximum: number, example: number, description: string): PropertyDecorator {
   return applyDecorators(
-    ApiProperty({ type: 'integer', minimum, maximum, example }),
+    ApiProperty({ type: 'integer', minimum, maximum, example, description }),
     IsInt(),
     Min(minimum),
     Max(maximum),

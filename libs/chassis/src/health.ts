@@ -1,5 +1,5 @@
 import { Controller, Get, Module } from '@nestjs/common';
-import { ApiTags } from '@nestjs/swagger';
+import { ApiOperation, ApiTags } from '@nestjs/swagger';
 import { HealthCheck, HealthCheckService, TerminusModule, TypeOrmHealthIndicator } from '@nestjs/terminus';
 import { OutboxHealth } from '@tallystick/outbox';
 
@@ -16,14 +16,15 @@ export class HealthController {
     private readonly outbox: OutboxHealth,
   ) {}
 
-  /** Is this process worth keeping? It answers, so it is. */
+  /** It answers, so it is. */
   @Get('live')
+  @ApiOperation({ summary: 'Is this process worth keeping?' })
   live(): { status: 'ok' } {
     return { status: 'ok' };
   }
 
-  /** Should this process get requests? */
   @Get('ready')
+  @ApiOperation({ summary: 'Should this process get requests?' })
   @HealthCheck()
   async ready(): Promise<object> {
     const result = await this.health.check([() => this.database.pingCheck('database', { timeout: 1_000 })]);

@@ -2,5 +2,5 @@ export { configuration, IsAddress, readConfig, SERVICE_CONFIG, ServiceConfig } f
 export { database, safeInteger } from './database';
 export { Cents, Quantity, Sku, Text, Uuid } from './fields';
 export { HealthModule } from './health';
-export { ById } from './http';
+export { ApiRefusals, ById, LOCATION, TOO_LARGE } from './http';
 export { startService } from './start';

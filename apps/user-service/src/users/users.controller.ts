@@ -1,6 +1,7 @@
-import { Body, Controller, Get, Param, Post } from '@nestjs/common';
-import { ApiCreatedResponse, ApiOkResponse, ApiTags } from '@nestjs/swagger';
-import { ById } from '@tallystick/chassis';
+import type { ServerResponse } from 'node:http';
+import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
+import { ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiTags } from '@nestjs/swagger';
+import { ApiRefusals, ById, LOCATION, TOO_LARGE } from '@tallystick/chassis';
 import { CreateUser, UserView } from './users.dto';
 import { UsersService } from './users.service';
 
@@ -10,13 +11,22 @@ export class UsersController {
   constructor(private readonly users: UsersService) {}
 
   @Post()
-  @ApiCreatedResponse({ type: UserView })
-  create(@Body() { name, balance }: CreateUser): Promise<UserView> {
-    return this.users.create(name, balance);
+  @ApiOperation({ summary: 'Opens an account with a first deposit' })
+  @ApiCreatedResponse({ type: UserView, headers: LOCATION })
+  @ApiRefusals(TOO_LARGE)
+  async create(
+    @Body() { name, balance }: CreateUser,
+    @Res({ passthrough: true }) response: ServerResponse,
+  ): Promise<UserView> {
+    const user = await this.users.create(name, balance);
+    response.setHeader('Location', `/users/${user.id}`);
+    return user;
   }
 
   @Get(':id')
+  @ApiOperation({ summary: 'A user, with the balance of now' })
   @ApiOkResponse({ type: UserView })
+  @ApiRefusals({ 404: 'There is no such user' })
   get(@Param() { id }: ById): Promise<UserView> {
     return this.users.get(id);
   }
