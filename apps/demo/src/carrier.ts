@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Cleanup, findRabbit, rabbitAnswers, rabbitInstalled, startRabbit } from '@tallystick/services';
+import { ownQueues } from './own-queues';
 
 export interface CarrierOptions {
   /** What was asked for; undefined: whatever there is. */
@@ -24,9 +25,15 @@ export async function findCarrier(options: CarrierOptions, cleanup: Cleanup): Pr
   const { wanted, amqpUrl, onProgress } = options;
   if (wanted === 'direct') return { transport: 'direct', broker: null, why: 'you asked for it' };
   const over = (broker: string, why: string): Carrier => ({ transport: 'rabbitmq', broker, why });
+  const removeQueuesLater = async (url: string): Promise<void> => {
+    const remove = await ownQueues(url);
+    // The broker may be gone by then, and the story is told.
+    cleanup.defer(() => remove().catch((error: Error) => onProgress(`Queues may be left: ${error.message}`)));
+  };
   if (amqpUrl) {
     await findRabbit({ url: amqpUrl }); // throws if it does not let us in
-    return over(amqpUrl, 'AMQP_URL is set; its queues stay there when the demo ends');
+    await removeQueuesLater(amqpUrl);
+    return over(amqpUrl, 'AMQP_URL is set; what the demo creates there goes when it ends');
   }
   const local = await rabbitAnswers(LOCAL_BROKER);
   const vhost = local ? await throwAwayVhost(LOCAL_BROKER).catch(() => undefined) : undefined;
@@ -39,7 +46,10 @@ export async function findCarrier(options: CarrierOptions, cleanup: Cleanup): Pr
     return over(url, 'rabbitmq-server is installed; this is a private one');
   }
   // Last, because its queues may have the names of ours and belong to somebody.
-  if (local) return over(LOCAL_BROKER, 'a broker answers on 127.0.0.1:5672; its queues stay there when the demo ends');
+  if (local) {
+    await removeQueuesLater(LOCAL_BROKER);
+    return over(LOCAL_BROKER, 'a broker answers on 127.0.0.1:5672; what the demo creates there goes when it ends');
+  }
   if (wanted === 'rabbitmq') {
     const rabbit = cleanup.stopLater(await findRabbit({ onProgress })); // a container, or an error that says what to do
     return over(rabbit.url, `you asked for it; this is ${rabbit.origin}`);

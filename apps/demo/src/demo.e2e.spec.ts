@@ -5,7 +5,7 @@ import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { freePort, portAnswers, testBroker, testDatabase, until } from '@tallystick/services';
+import { connectTestRabbit, freePort, portAnswers, testBroker, testDatabase, until } from '@tallystick/services';
 
 jest.setTimeout(180_000);
 
@@ -104,6 +104,16 @@ function urlsOf({ user, order }: Ready['databases']): NodeJS.ProcessEnv {
   return { DATABASE_URL_USER: user, DATABASE_URL_ORDER: order };
 }
 
+/** No queue and no exchange but those every virtual host has. */
+async function expectNothingAt(amqpUrl: string): Promise<void> {
+  const broker = connectTestRabbit();
+  if (!broker.supportsFaults) return; // there may be the queues of others
+  const vhost = new URL(amqpUrl).pathname.slice(1);
+  expect(await broker.ctl('list_queues', '--vhost', vhost, '--no-table-headers', 'name')).toBe('');
+  const exchanges = (await broker.ctl('list_exchanges', '--vhost', vhost, '--no-table-headers', 'name')).split('\n');
+  expect(exchanges.filter((name) => name.trim() && !name.startsWith('amq.'))).toEqual([]);
+}
+
 describe('the story', () => {
   it('is played over direct calls, on an embedded PostgreSQL, and leaves nothing behind', async () => {
     const demo = await Demo.start(['--transport', 'direct', '--once']);
@@ -130,6 +140,7 @@ describe('the story', () => {
     expect({ code: await first.exitCode(), output: first.output }).toMatchObject({ code: 0 });
     expect(first.output).not.toContain('✗');
     await first.expectNothingLeft();
+    await expectNothingAt(AMQP_URL);
 
     const second = await Demo.start([], environment);
     await second.says('go on serving');
@@ -139,6 +150,7 @@ describe('the story', () => {
     second.kill('SIGINT');
     expect(await second.exitCode()).toBe(0); // that was all that was asked for
     await second.expectNothingLeft();
+    await expectNothingAt(AMQP_URL);
   });
 });
 
