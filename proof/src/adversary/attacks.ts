@@ -47,6 +47,10 @@ export const ATTACKS: Readonly<Record<string, (victim: Victim, self: string) => 
       replyTo: self,
       headers: { cloudEvents_source: self },
     }),
+  'orders in its own name and has the producer told': (victim, self) =>
+    copy(victim, REQUESTS, { headers: { cloudEvents_source: self } }),
+  'cancels in its own name and has the producer told': (victim, self) =>
+    copy(victim, CANCELS, { body: '{}', headers: { cloudEvents_type: 'outbox.cancel', cloudEvents_source: self } }),
   'orders in the name of the producer': (victim) => invented(victim, REQUESTS, 'rig-producer'),
   'orders past the exchanges': (victim) => invented(victim, ['', 'rig-consumer.purchase.made'], 'rig-producer'),
   'orders through the queue of cancels': (victim) => invented(victim, CANCELS, 'rig-producer'),

@@ -17,6 +17,7 @@ function moduleOf<M extends object = Functions>(...path: string[]): M {
 
 interface Envelope {
   readonly kind: 'message' | 'cancel' | 'receipt';
+  readonly replyTo?: string | undefined;
 }
 
 const REMOVALS: Readonly<Record<Check, () => void>> = {
@@ -31,6 +32,8 @@ const REMOVALS: Readonly<Record<Check, () => void>> = {
   'messages are from the user of their service': () => trustUsersOf('message'),
   'cancels are from the user of their service': () => trustUsersOf('cancel'),
   'receipts are from the user of their service': () => trustUsersOf('receipt'),
+  'nobody asks for answers to somebody else': () =>
+    replaceSenderProblem((envelope) => ({ ...envelope, replyTo: undefined })),
   'an answer is to a content': () => {
     const delivery = moduleOf<{ answerOf: (receipt: object) => object }>('message', 'delivery.js');
     const { answerOf } = delivery;
@@ -44,11 +47,19 @@ const REMOVALS: Readonly<Record<Check, () => void>> = {
 };
 
 function trustUsersOf(kind: Envelope['kind']): void {
+  replaceSenderProblem((envelope) => (envelope.kind === kind ? undefined : envelope));
+}
+
+/** @param shown what the check is shown of an envelope; undefined: nothing, so it has nothing against it */
+function replaceSenderProblem(shown: (envelope: Envelope) => Envelope | undefined): void {
   const sender = moduleOf<{ senderProblem: (envelope: Envelope, ...more: unknown[]) => string | undefined }>(
     ...['adapters', 'rabbitmq', 'sender.js'],
   );
   const { senderProblem } = sender;
-  sender.senderProblem = (envelope, ...more) => (envelope.kind === kind ? undefined : senderProblem(envelope, ...more));
+  sender.senderProblem = (envelope, ...more) => {
+    const seen = shown(envelope);
+    return seen && senderProblem(seen, ...more);
+  };
 }
 
 REMOVALS[process.env[WITHOUT_VARIABLE] as Check]();

@@ -37,6 +37,11 @@ const BREAKS: Readonly<Record<Check, (Attempt & { readonly defence: Defence }) |
     who: 'may write receipts',
     attack: 'forges a rejection',
   },
+  'nobody asks for answers to somebody else': {
+    defence: 'checked users',
+    who: 'the user of another service',
+    attack: 'cancels in its own name and has the producer told',
+  },
   'an answer is to a content': {
     defence: 'neither',
     who: 'may write messages and cancels',

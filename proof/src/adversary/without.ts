@@ -7,6 +7,7 @@ export const CHECKS = [
   'messages are from the user of their service',
   'cancels are from the user of their service',
   'receipts are from the user of their service',
+  'nobody asks for answers to somebody else',
   'an answer is to a content',
   'fields are as narrow as their columns',
 ] as const;
