@@ -2,14 +2,14 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ScenarioResult } from './result';
 
-/** Where results are kept, one file per scenario: the report is made from them. */
+/** Where results are kept, one file per scenario: the report is made from them, and people read the report. */
 export const RESULTS = join(__dirname, '..', '..', 'results');
 /** Of the repository. */
 export const ROOT = join(RESULTS, '..', '..');
 
 export async function keepResult(folder: string, result: ScenarioResult): Promise<void> {
   await mkdir(folder, { recursive: true });
-  await writeFile(join(folder, `${result.scenario}.json`), `${JSON.stringify(result, undefined, 2)}\n`);
+  await writeFile(join(folder, `${result.scenario}.json`), `${JSON.stringify(result)}\n`);
 }
 
 /** The kept result, if the scenario was ever run. */
