@@ -50,6 +50,8 @@ const kinds = /\.(int|e2e|proof)\.spec\.ts$/.source;
 
 module.exports = {
   maxWorkers: 2,
+  // Jest's own half second is less than a busy machine takes to end a process: it warned of leaks where nothing was open.
+  workerGracefulExitTimeout: 10_000,
   // Generous: a busy machine is slow, and only a test that hangs should meet it.
   testTimeout: 120_000,
   projects: [
