@@ -8,7 +8,7 @@ import type { ScenarioResult } from './harness/result';
 
 /** The program as `npm run bench` starts it. What it measures here says nothing about speed: it shows that it works. */
 const MAIN = join(__dirname, '..', 'dist', 'main.js');
-const TIMEOUT_MS = 600_000;
+const TIMEOUT_MS = 900_000;
 
 interface Run {
   readonly code: number;
@@ -43,7 +43,7 @@ describe('npm run bench -- all --small --json', () => {
   it('runs every scenario, and writes nothing but JSON to stdout', () => {
     expect(run.stderr).not.toContain('failed');
     expect(run.code).toBe(0);
-    expect([...results.keys()].filter((name) => name !== 'peers')).toEqual([
+    expect([...results.keys()]).toEqual([
       'record',
       'relay',
       'roundtrip',
@@ -57,14 +57,8 @@ describe('npm run bench -- all --small --json', () => {
     ]);
   });
 
-  it('measures other packages beside it, or says why it cannot', () => {
-    if (run.stderr.includes('peers is left out')) return expect(results.has('peers')).toBe(false);
-    const { figures } = results.get('peers')!;
-    for (const name of ['pg-transactional-outbox', 'pg-boss', 'graphile-worker']) {
-      const against = figures.filter(({ baseline }) => baseline!.name.startsWith(`${name} `));
-      expect(against.map(({ unit }) => unit)).toEqual(['orders/s', 'orders/s', 'ms', 'ms']);
-      for (const { median, baseline } of against) expect(Math.min(median, baseline!.median)).toBeGreaterThan(0);
-    }
+  it('installs nothing: other packages are measured when somebody asks for them', () => {
+    expect(run.stderr).toContain('peers is left out');
   });
 
   it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'backlog', 'growth', 'idle', 'memory', 'scale'])(

@@ -42,6 +42,7 @@ interface Round {
 /** What else one may take from npm. */
 export const peers: Scenario = {
   name: 'peers',
+  installs: true,
   measures: 'orders/s and latency from the committed debit to the order in the other database, beside other packages',
 
   async run(context: Context): Promise<Findings> {

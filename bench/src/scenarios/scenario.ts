@@ -29,6 +29,8 @@ export interface Findings {
 export interface Scenario {
   readonly name: string;
   readonly measures: string;
+  /** It installs other packages first. */
+  readonly installs?: true;
   run(context: Context): Promise<Findings>;
 }
 
