@@ -10,6 +10,7 @@ import {
   receiversOf,
   type Service,
   type Stock,
+  USERS,
 } from './business';
 import { USER_IDS, type World } from './world';
 
@@ -115,7 +116,7 @@ export class Ledger {
     const key = `${messageId} ${receiver}`;
     const row = this.userTables.delivery.get(undefined, key);
     const state = row?.state ?? this.states.get(key);
-    const verdict = this.verdicts.get(`${receiver} ${messageId}`);
+    const verdict = this.verdicts.get(`${receiver} ${messageId} ${USERS}`);
     const effects = this.effectsAt(receiver, messageId);
     const at = `${purchaseId} (${messageId} at ${receiver}, ${state})`;
 
