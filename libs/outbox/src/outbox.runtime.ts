@@ -192,11 +192,14 @@ export class OutboxRuntime<Tx = EntityManager> {
 
   /**
    * What the service handled once and this process does not: their queues go on taking copies. Another process may have
-   * the handlers, so this one does not consume in its place; if none has, the producers' alarms follow (`alarmAfter`).
+   * the handlers, so this one does not consume in its place; if none has, the producers' alarms follow (`alarmAfter`). A
+   * process that only records, such as a script, neither has any nor needs to.
    */
   private async nameOldHandlers(): Promise<void> {
     const { handlers, store, options, monitor } = this.parts;
-    for (const { type, where } of await store.registerHandlers(options.service, handlers.handlers()))
+    const here = handlers.handlers();
+    if (here.length === 0 && !options.relay) return;
+    for (const { type, where } of await store.registerHandlers(options.service, here))
       monitor.record({ event: 'inbox.not-handled-here', type, where });
   }
 

@@ -21,7 +21,9 @@ describe.each([
     try {
       const [shop] = fixture.shops;
       const request = new AsyncLocalStorage<string>();
+      const bought: unknown[] = [];
       const seen: unknown[] = [];
+      shop!.at.buying = () => void bought.push(request.getStore());
       shop!.at.shipping = shop!.at.completing = () => void seen.push(request.getStore());
 
       const buy = (number: number): Promise<void> =>
@@ -31,6 +33,7 @@ describe.each([
       await Promise.all(Array.from({ length: 100 }, (_, number) => buy(number)));
 
       expect(await fixture.booksBalance()).toEqual({ completed: 100, refunded: 0 });
+      expect(new Set(bought).size).toBe(100); // every request has its own, and sees it
       expect([seen.length, new Set(seen)]).toEqual([200, new Set([undefined])]);
     } finally {
       await fixture.stop();

@@ -54,7 +54,7 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     id: 'R2',
     title: 'Inbox key',
-    says: 'The inbox has one row per consumer and message.',
+    says: 'The inbox has one row per consumer, producer and message.',
     removals: [{ id: 'R2', without: ['inboxKey'], breaks: 'I1' }],
   },
   {

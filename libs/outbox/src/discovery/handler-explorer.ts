@@ -5,7 +5,7 @@ import type { InstanceWrapper } from '@nestjs/core/injector/instance-wrapper';
 import { HandlersUnknownError, InvalidHandlerError } from '../errors';
 import { contractOf, deadlineProblem, type MessageContract } from '../message/contract';
 import { toMs } from '../message/duration';
-import { recordedBy } from '../message/records';
+import { contractsRecordedBy } from '../message/records';
 import type { BoundFollowUp, BoundHandler, FollowUpContext, HandlerRegistry, MessageContext } from '../ports/handlers';
 import type { Verdict } from '../message/receipt';
 import { type Declared, declaredOn, describeRole } from './decorators';
@@ -95,7 +95,7 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
             this.problemOf(wrapper, declared, where, options) ?? this.bind(wrapper, name, declared, where, options);
           if (problem) problems.push(`${where}: ${problem}`);
         }
-        for (const contract of recordedBy(prototype[name] as Method)) {
+        for (const contract of contractsRecordedBy(prototype[name] as Method)) {
           try {
             this.sends.add(contractOf(contract));
           } catch (error) {

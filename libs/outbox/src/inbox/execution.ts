@@ -69,7 +69,7 @@ export class Execution {
    */
   async together(group: readonly Executable[]): Promise<GroupOutcome> {
     const limits = { ...this.settings, lockTimeoutMs: GROUP_LOCK_TIMEOUT_MS };
-    // A second copy in the same group is left out: it will find the row of the first.
+    // A second one with this id is left out and goes alone: a copy will find the row of the first.
     const members = new Map(group.map((executable) => [executable.message.messageId, executable]));
     try {
       const outcomes = await this.transactions.run(

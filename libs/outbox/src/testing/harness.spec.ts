@@ -590,6 +590,15 @@ describe('what cannot be processed', () => {
     });
   });
 
+  it('is of a type that a script of its service need not handle: nothing is named where nothing is sent or handled', async () => {
+    const orders = await new OutboxHarness().service('order-service', [handle(OrderRequested, async () => undefined)], {
+      relay: false,
+    });
+    orders.crash();
+    await orders.start([]);
+    expect(eventsOf(orders)).not.toContain('inbox.not-handled-here');
+  });
+
   it('is older than the horizon: it is not executed, and parked as expired', async () => {
     const { system, users, orders } = await shop();
     orders.crash();

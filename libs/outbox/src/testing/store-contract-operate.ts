@@ -132,12 +132,6 @@ export const operateCases = [
     assert.deepEqual(await states(), ['cancelling', 'cancelling']);
   }),
 
-  behaviour('the fingerprint of a database does not change', async (s) => {
-    const fingerprint = await s.outbox.fingerprint();
-    assert.match(fingerprint ?? '', /^\w{6,8}$/);
-    assert.equal(await s.outbox.fingerprint(), fingerprint);
-  }),
-
   behaviour('find knows nothing of an unknown message', async (s) => {
     assert.deepEqual(await s.outbox.find(randomUUID()), []);
   }),

@@ -18,6 +18,7 @@ import type {
   RegisteredFollowUp,
   SettleRow,
 } from '../../ports/store';
+import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
 import { claimedOf, closedOf, keyOf, recordOf } from './rows';
@@ -29,7 +30,7 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const MAX_PAGE = 1000;
 
 /** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
-export class PostgresOutboxStore implements Omit<OutboxStore<EntityManager>, 'fingerprint'> {
+export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   private readonly sql: () => Promise<OutboxSql>;
   /** The statement inserts into both tables; which one notices first is PostgreSQL's choice. */
   private readonly keys: readonly (string | undefined)[];
@@ -71,6 +72,10 @@ export class PostgresOutboxStore implements Omit<OutboxStore<EntityManager>, 'fi
   async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
     const { rows } = await this.database.runIn(tx, (await this.sql()).stillThere, [leaseToken, messageIds]);
     return rows.map((row) => row.message_id!);
+  }
+
+  fingerprint(): Promise<string | undefined> {
+    return fingerprint(this.database);
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {

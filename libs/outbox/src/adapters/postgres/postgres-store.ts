@@ -8,13 +8,12 @@ import type {
   InboxMessage,
   InboxReject,
   InboxStore,
-  OutboxStore,
   RegisteredHandler,
 } from '../../ports/store';
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
 import { PostgresOutboxStore } from './postgres-outbox-store';
-import { checkDurability, checkSchema, fingerprint, located } from './boot-checks';
+import { checkDurability, checkSchema, located } from './boot-checks';
 import { type TableOptions, type Tables, tables } from './tables';
 
 export interface PostgresStoreOptions extends TableOptions {
@@ -27,10 +26,7 @@ export interface PostgresStoreOptions extends TableOptions {
 }
 
 /** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
-export class PostgresStore
-  extends PostgresOutboxStore
-  implements OutboxStore<EntityManager>, InboxStore<EntityManager>
-{
+export class PostgresStore extends PostgresOutboxStore implements InboxStore<EntityManager> {
   private readonly inbox: PostgresInboxStore;
   private readonly inPlace: () => Promise<Tables>;
 
@@ -52,10 +48,6 @@ export class PostgresStore
   /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */
   checkDurability(): Promise<string[]> {
     return checkDurability(this.database);
-  }
-
-  fingerprint(): Promise<string | undefined> {
-    return fingerprint(this.database);
   }
 
   begin(

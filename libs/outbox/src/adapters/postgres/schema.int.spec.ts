@@ -151,6 +151,23 @@ describe('The tables of the outbox', () => {
     const warnings = await withStore(dataSource, { url }, (store) => store.checkDurability());
     expect(warnings).toEqual([expect.stringMatching(/^synchronous_commit is off/)]);
   });
+
+  it('are told from those of another database by a fingerprint, whoever asks', async () => {
+    const [mine, theirs] = [await database(), await database()];
+    const ask = (dataSource: DataSource, url?: string): Promise<string | undefined> =>
+      withStore(dataSource, url === undefined ? {} : { url }, (store) => store.fingerprint());
+    const asRole = await urlOfRole(mine, (mine.options as { url: string }).url, {});
+    expect(await ask(mine)).toMatch(/^[0-9a-f]{8}$/);
+    expect(await ask(mine, asRole)).toBe(await ask(mine));
+    expect(await ask(theirs)).not.toBe(await ask(mine));
+  });
+
+  it('have no fingerprint where the server does not tell, which stops nobody', async () => {
+    const dataSource = await database();
+    await dataSource.query('revoke execute on function pg_control_system() from public');
+    const url = await urlOfRole(dataSource, (dataSource.options as { url: string }).url, {});
+    expect(await withStore(dataSource, { url }, (store) => store.fingerprint())).toBeUndefined();
+  });
 });
 
 /** Every column, constraint, index and storage parameter, as PostgreSQL would write it. */
