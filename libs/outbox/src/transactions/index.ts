@@ -7,3 +7,4 @@ export { injectTransactions, Transactional, transactionsOf } from './transaction
 export { Transactions } from './transactions';
 export type { IsolationLevel, Propagation, TransactionOptions, TransactionsOptions } from './transactions.options';
 export { type AsyncMethodDecorator, type MethodCall, wrapMethod } from './wrap-method';
+export { namingConnectTimeout } from './waiting-for-connection';

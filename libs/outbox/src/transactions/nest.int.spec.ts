@@ -369,6 +369,17 @@ describe('the bridge to a transaction host', () => {
     expect(committed).toHaveBeenCalledTimes(1);
   });
 
+  it('refuses their commit while something is still at work in it, and all is rolled back', async () => {
+    let done = (): void => {};
+    const committed = host.run(async () => {
+      await open('theirs');
+      done = transactions.underWay('what nobody awaited');
+    }, {});
+    await expect(committed).rejects.toThrow(/what nobody awaited had not finished.*`await` is missing/);
+    done();
+    expect(await saved()).toEqual([]);
+  });
+
   it('refuses to work with a host whose two functions do not talk about the same transaction', async () => {
     await transactions.onApplicationShutdown();
     bridge({ ...host, manager: () => undefined });

@@ -1,5 +1,6 @@
+import { Logger } from '@nestjs/common';
 import { Cleanup, connectTestPostgres, TcpProxy } from '@tallystick/services';
-import type { Pool } from 'pg';
+import type { Pool, PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { TimeIsOverError } from '../flow/time-out';
 import { Transactions } from './transactions';
@@ -105,5 +106,46 @@ describe('The connection of a transaction', () => {
     await expect(work).rejects.toThrow('took longer');
     await expect(late).rejects.toThrow();
     expect(pool().totalCount).toBe(0);
+  });
+
+  describe('when all of its pool are in use', () => {
+    let held: PoolClient[];
+    /** `dataSource`, without waiting for its time-outs in real time. */
+    const exhaust = async (): Promise<void> => {
+      held = await Promise.all([pool().connect(), pool().connect()]);
+      jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
+    };
+    const giveBack = (): void => held.forEach((client) => client.release());
+
+    it('names the option whose time is over, and how many there are', async () => {
+      await exhaust();
+      const outcome = expect(transactions.run(async () => {})).rejects.toThrow(
+        /no connection within 5000 ms \(connectTimeoutMS of the DataSource\): all 2 of its pool/,
+      );
+      jest.advanceTimersByTime(5_000);
+      await outcome;
+      giveBack();
+    });
+
+    it('is waited for aloud: once for all who wait, and again after it was there', async () => {
+      pool().options.connectionTimeoutMillis = 0;
+      const warn = jest.spyOn(Logger.prototype, 'warn').mockImplementation();
+      try {
+        for (const times of [1, 2]) {
+          await exhaust();
+          const waiting = [transactions.run(async () => {}), transactions.run(async () => {})];
+          jest.advanceTimersByTime(10_000);
+          expect(warn).toHaveBeenCalledTimes(times);
+          expect(warn).toHaveBeenLastCalledWith(
+            expect.stringMatching(/2 wait now: all 2 of its pool .* waits for ever: set e\.g\. connectTimeoutMS/),
+          );
+          jest.useRealTimers();
+          giveBack();
+          await Promise.all(waiting);
+        }
+      } finally {
+        warn.mockRestore();
+      }
+    });
   });
 });

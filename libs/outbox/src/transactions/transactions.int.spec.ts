@@ -633,7 +633,7 @@ describe('Transactions', () => {
     expect(await saved()).toEqual(['audit']);
   });
 
-  it('warns at boot when an exhausted pool would wait for ever', () => {
+  it('notes at boot, for who looks closely, that an exhausted pool would wait for ever', () => {
     const debug = jest.spyOn(Logger.prototype, 'debug').mockImplementation();
     const boot = (options: object): void => {
       const plain = new DataSource({ type: 'postgres', ...options });

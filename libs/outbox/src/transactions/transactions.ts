@@ -1,4 +1,4 @@
-import { Injectable, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
+import { Injectable, Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { Pool } from 'pg';
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner, Repository } from 'typeorm';
 import { InvalidOptionsError, TransactionEndedError, TransactionRequiredError } from '../errors';
@@ -11,6 +11,7 @@ import { TransactionScopes } from './transaction-scopes';
 import { TransactionSubscriber } from './transaction-subscriber';
 import type { IsolationLevel, TransactionOptions, TransactionsOptions } from './transactions.options';
 import { requireTypeOrm } from './typeorm-version';
+import { WaitingForConnection } from './waiting-for-connection';
 
 /** How often a transaction is begun on another connection when the one from the pool turns out to be dead. */
 const BEGINNINGS = 3;
@@ -27,6 +28,7 @@ const BEGINNINGS = 3;
 export class Transactions implements OnModuleInit, OnApplicationShutdown {
   private readonly records = new TransactionRecords();
   private readonly sessions = new Set<Session>();
+  private readonly waiting = new WaitingForConnection(new Logger(Transactions.name));
   private readonly scopes: TransactionScopes;
   private readonly guard: StrayWriteGuard;
   private readonly subscriber: TransactionSubscriber;
@@ -235,7 +237,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   private async connect(): Promise<{ runner: QueryRunner; session: Session }> {
     for (;;) {
       const runner = this.dataSource.createQueryRunner();
-      const session = await sessionOf(runner);
+      const session = await this.waiting.watch(sessionOf(runner), this.pool);
       watch(session);
       if (!isUnfit(session)) return { runner, session };
       destroy(session);

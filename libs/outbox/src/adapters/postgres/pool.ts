@@ -5,6 +5,7 @@ import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { InvalidOptionsError } from '../../errors';
 import { codeOf, isSessionFault } from '../../flow/failure';
+import { namingConnectTimeout } from '../../transactions';
 
 /** The part of TypeORM's PostgreSQL options that says how to connect. */
 interface ConnectOptions {
@@ -152,7 +153,9 @@ export class Connections {
 
   private async connect(): Promise<PoolClient> {
     for (;;) {
-      const client = await this.pool.connect();
+      const client = await this.pool.connect().catch((error: unknown) => {
+        throw namingConnectTimeout(error, this.pool);
+      });
       if ((this.generations.get(client) ?? 0) === this.generation) return client;
       client.release(true);
     }

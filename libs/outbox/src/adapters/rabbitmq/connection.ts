@@ -25,6 +25,7 @@ const CLOSE_TIMEOUT_MS = 2_000;
  */
 export async function connect(access: BrokerAccess, name: string): Promise<ChannelModel> {
   const { connect } = loadAmqplib();
+  const socket = { timeout: CONNECT_TIMEOUT_MS, ...access.socket };
   let problem: unknown;
   for (const address of access.addresses) {
     try {
@@ -32,14 +33,12 @@ export async function connect(access: BrokerAccess, name: string): Promise<Chann
         // amqplib leaves Nagle's algorithm on, which holds small frames back: 47 ms instead of 5 for a round trip.
         noDelay: true,
         keepAlive: true,
-        timeout: CONNECT_TIMEOUT_MS,
-        ...access.socket,
+        ...socket,
         clientProperties: { ...(access.socket.clientProperties as object | undefined), connection_name: name },
       });
     } catch (error) {
-      problem = new Error(`${describeAddress(address)}: ${refusedVhost(error, address) ?? messageOf(error)}`, {
-        cause: error,
-      });
+      const why = refusedVhost(error, address) ?? silence(error, socket.timeout) ?? messageOf(error);
+      problem = new Error(`${describeAddress(address)}: ${why}`, { cause: error });
     }
   }
   throw problem;
@@ -64,6 +63,11 @@ function refusedVhost(error: unknown, { vhost }: Options.Connect): string | unde
     `NOT_ALLOWED: the virtual host '${name}' does not exist, or this user may not use it. Create it with ` +
     `\`rabbitmqctl add_vhost '${name}'\` and give the user rights with \`rabbitmqctl set_permissions\`, or correct the url.`
   );
+}
+
+/** amqplib says `connect ETIMEDOUT`, also of a server that took the connection and never said a word. */
+function silence(error: unknown, timeoutMs: number): string | undefined {
+  return String(error).endsWith('connect ETIMEDOUT') ? `no answer within ${timeoutMs} ms` : undefined;
 }
 
 /** Without it a host name that resolves to two addresses answers with an AggregateError, whose own message is empty. */
