@@ -52,13 +52,6 @@ export async function audit({ databaseUrls, deposited, stocked, settled = true }
   return problems;
 }
 
-/** Like `audit`, and throws what it finds. */
-export async function expectPromiseKept(options: AuditOptions): Promise<void> {
-  const problems = await audit(options);
-  if (problems.length > 0)
-    throw new Error(`The promise was broken:\n${problems.map((each) => `- ${each}`).join('\n')}`);
-}
-
 interface Bought {
   readonly id: string;
   readonly userId: string;

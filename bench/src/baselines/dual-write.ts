@@ -16,9 +16,9 @@ import { createOrder, debit, entities } from './entities';
  * twice fails on the order's key, for ever. It shows what safety costs, and must not be copied.
  */
 
-export const DUAL_EXCHANGE = 'bench-dual';
-export const DUAL_ORDERS = 'bench-dual.orders';
-export const DUAL_REPLIES = 'bench-dual.replies';
+const DUAL_EXCHANGE = 'bench-dual';
+const DUAL_ORDERS = 'bench-dual.orders';
+const DUAL_REPLIES = 'bench-dual.replies';
 const REPLY_PREFETCH = 256;
 
 function rabbit(amqpUrl: string, prefetchCount: number): DynamicModule {

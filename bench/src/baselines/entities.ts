@@ -5,7 +5,7 @@ import type { OrderRequested } from '../business/order-requested';
 
 /** The tables of the business and of the hand-written outbox, as the entities of an application. */
 @Entity('account')
-export class Account {
+class Account {
   @PrimaryColumn('uuid')
   id!: string;
 
@@ -14,7 +14,7 @@ export class Account {
 }
 
 @Entity('purchase')
-export class Purchase {
+class Purchase {
   @PrimaryColumn('uuid')
   id!: string;
 
@@ -26,7 +26,7 @@ export class Purchase {
 }
 
 @Entity('orders')
-export class Order {
+class Order {
   @PrimaryColumn('uuid')
   id!: string;
 

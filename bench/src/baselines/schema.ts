@@ -19,4 +19,3 @@ create table inbox (message_id uuid primary key, received_at timestamptz not nul
 `;
 
 export const OUTBOX_TABLES = ['outbox'];
-export const INBOX_TABLES = ['inbox'];

@@ -25,4 +25,3 @@ export const INSERT_JOURNAL = `insert into journal (user_id, amount) values ($1,
 export const INSERT_ORDER = `insert into orders (id, user_id, sku, quantity, amount) values ($1, $2, $3, $4, $5)`;
 
 export const USERS_TABLES = ['purchase', 'journal'];
-export const ORDERS_TABLES = ['orders'];

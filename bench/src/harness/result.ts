@@ -88,7 +88,7 @@ function ms(value: number): string {
   return value.toFixed(value < 0.1 ? 3 : 2);
 }
 
-export function within(value: number, { atLeast = -Infinity, atMost = Infinity }: Target): boolean {
+function within(value: number, { atLeast = -Infinity, atMost = Infinity }: Target): boolean {
   return value >= atLeast && value <= atMost;
 }
 

@@ -74,7 +74,7 @@ export class Stage {
 }
 
 /** Everything the scenarios declare on a broker. Nobody else uses these names. */
-export const BROKER_OBJECTS = {
+const BROKER_OBJECTS = {
   queues: [
     'bench-orders.order.requested',
     'bench-orders.cancel',

@@ -1,7 +1,7 @@
 import { Client } from 'pg';
 
 /** Statements of the benchmark itself carry this comment, and are not counted. */
-export const UNCOUNTED = '-- bench';
+const UNCOUNTED = '-- bench';
 
 export interface CountedStatement {
   readonly statement: string;

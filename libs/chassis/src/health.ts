@@ -9,7 +9,7 @@ import { OutboxHealth } from '@tallystick/outbox';
  */
 @ApiTags('health')
 @Controller('health')
-export class HealthController {
+class HealthController {
   constructor(
     private readonly health: HealthCheckService,
     private readonly database: TypeOrmHealthIndicator,

@@ -7,7 +7,7 @@ import { Uuid } from './fields';
 const BODY_LIMIT = '100kb';
 
 /** Applied to every route parameter, query and body: what is not declared is refused, and nothing is converted. */
-export const validation = new ValidationPipe({
+const validation = new ValidationPipe({
   whitelist: true,
   forbidNonWhitelisted: true,
   forbidUnknownValues: true, // Nest's own default is false

@@ -31,7 +31,7 @@ import {
 /** Short leases, so that what a lost connection left leased is soon due again. */
 export const PUBLISH_TIMEOUT_MS = 400;
 
-export const PRICE = 5;
+const PRICE = 5;
 export const STARTING = { accounts: ['ada', 'ben', 'cleo'], balance: 1_000, skus: ['stick', 'knife'] } as const;
 
 @OutboxMessage({ type: 'purchase.made', to: 'shop' })

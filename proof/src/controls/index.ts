@@ -1,2 +1,2 @@
 /** Negative controls: builds that lack a rule must be caught. A suite that cannot fail proves nothing. */
-export { type Control, type ControlsOptions, type ControlsSummary, describeControl, runControls } from './controls';
+export { type ControlsSummary, describeControl, runControls } from './controls';

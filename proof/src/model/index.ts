@@ -1,11 +1,3 @@
 export { renderProtocolPage } from './report';
-export { runModel, type ModelOptions } from './run';
-export type {
-  BaselineResult,
-  ModelResult,
-  ModelSize,
-  ModelSummary,
-  Outcome,
-  RemovalResult,
-  TimedResult,
-} from './summary';
+export { runModel } from './run';
+export type { ModelSize, ModelSummary, RemovalResult } from './summary';

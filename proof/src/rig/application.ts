@@ -16,7 +16,7 @@ interface Surroundings {
   readonly RIG_RELAY: 'true' | 'false';
 }
 
-export const surroundings = process.env as unknown as Surroundings;
+const surroundings = process.env as unknown as Surroundings;
 
 /** Database and outbox: the part that both services have in common. */
 export function outboxOf(service: string, directly: (address: string) => DirectOptions): DynamicModule[] {

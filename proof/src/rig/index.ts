@@ -27,8 +27,8 @@
  * Between the processes and their servers there can be a `TcpProxy`: give `amqpUrl` per side, or `databasePort`.
  * `relaysOnly: n` starts n more producers that only relay, and makes the others record only.
  */
-export { auditRig, type AuditRigOptions } from './audit';
+export { auditRig } from './audit';
 export type { Script } from './contract';
-export { type PurchaseCommand, type Recorded, Rig, type RigOptions, startRig } from './rig';
-export { type LaunchOptions, RigProcess, type Side } from './rig-process';
-export { QUICK, type RigSettings } from './settings';
+export { type Recorded, Rig, type RigOptions, startRig } from './rig';
+export { RigProcess, type Side } from './rig-process';
+export type { RigSettings } from './settings';

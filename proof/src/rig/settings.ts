@@ -14,7 +14,7 @@ export interface RigSettings {
 }
 
 /** Times so short that what takes minutes in production takes seconds in a drill; in the same proportions. */
-export const QUICK = {
+const QUICK = {
   outbox: {
     lease: '5s',
     backoff: { first: 100, max: '1s' },

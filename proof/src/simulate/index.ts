@@ -1,1 +1,1 @@
-export { replay, simulate, type SimulationOptions, type SimulationSummary } from './simulate';
+export { replay, simulate, type SimulationSummary } from './simulate';

@@ -15,7 +15,7 @@ export interface Result extends Counts {
   readonly seconds: number;
 }
 
-export const RESULTS = join(__dirname, '..', 'results.json');
+const RESULTS = join(__dirname, '..', 'results.json');
 export const PAGE = join(__dirname, '../../../docs/operations.md');
 
 export async function readResults(file = RESULTS): Promise<Result[]> {

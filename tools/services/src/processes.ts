@@ -86,7 +86,7 @@ export async function isRunning(pid: number): Promise<boolean> {
 }
 
 /** SIGKILL for a process and its descendants, whatever process groups they are in; returns when all are gone. */
-export async function killTree(root: number): Promise<void> {
+async function killTree(root: number): Promise<void> {
   signal(root, 'SIGSTOP'); // so that it starts no more children while we look
   const family = [...descendants(root, await processTable()), root];
   for (const pid of family) signal(pid, 'SIGKILL');

@@ -24,8 +24,7 @@ export type OpenState = 'pending' | 'sent' | 'cancelling' | 'answered';
 export type FinalState = 'completed' | 'compensated' | 'delivered' | 'discarded';
 export type DeliveryState = OpenState | 'parked' | FinalState;
 
-export const OPEN_STATES: readonly OpenState[] = ['pending', 'sent', 'cancelling', 'answered'];
-export const FINAL_STATES: readonly FinalState[] = ['completed', 'compensated', 'delivered', 'discarded'];
+const FINAL_STATES: readonly FinalState[] = ['completed', 'compensated', 'delivered', 'discarded'];
 /** The states a verdict may be stored from, while none is stored yet (R6). */
 export const UNDECIDED_STATES: readonly DeliveryState[] = ['pending', 'sent', 'cancelling', 'parked'];
 
@@ -183,11 +182,10 @@ export function isOverdue({ state, attempt }: Pick<ClaimedDelivery, 'state' | 'a
 export const LISTENERS_HEADER = 'outbox_listeners';
 
 /** `last_error` of an announcement that no queue was bound for. */
-export const NOBODY_LISTENS =
+const NOBODY_LISTENS =
   "NOBODY_LISTENS: no queue is bound for this announcement. Start a subscriber, or declare listeners: 'optional'.";
 /** `last_error` of a request that no queue was bound for. */
-export const UNROUTABLE =
-  'UNROUTABLE: no queue is bound for this receiver and type. Has the consumer been started once?';
+const UNROUTABLE = 'UNROUTABLE: no queue is bound for this receiver and type. Has the consumer been started once?';
 
 /** Why a row was parked: the first word of `last_error`. */
 export type ParkCode =

@@ -8,7 +8,7 @@ import { messageTypeProblem, serviceNameProblem } from './names';
 export type Field = (value: unknown) => string | undefined;
 
 /** Longest short text, in UTF-8 bytes: what a short string of AMQP and a `varchar(255)` both hold. */
-export const MAX_SHORT_TEXT = 255;
+const MAX_SHORT_TEXT = 255;
 /** Largest attempt: PostgreSQL's `int`. */
 export const MAX_ATTEMPT = 2 ** 31 - 1;
 

@@ -69,7 +69,7 @@ export function isVerdict(receipt: Receipt): receipt is VerdictReceipt {
 }
 
 /** Longest result, or details of a reason, that travels in a receipt, in characters of JSON. */
-export const MAX_RECEIPT_PART = 8 * 1024;
+const MAX_RECEIPT_PART = 8 * 1024;
 /** Longest error text stored with a delivery or sent in a receipt. */
 export const MAX_ERROR_TEXT = 2 * 1024;
 const MAX_CODE = 255;

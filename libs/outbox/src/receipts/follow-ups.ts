@@ -22,7 +22,7 @@ import type { FollowUps, VerdictListener } from '../ports/verdicts';
 import { inConversation } from '../flow/conversation';
 
 /** The row expects a follow-up that this process does not have: another version or another worker has it (R13). */
-export class FollowUpMissingError extends Error {
+class FollowUpMissingError extends Error {
   constructor(type: string, verdict: string) {
     super(`NO_HANDLER: this process has no ${verdict === 'accepted' ? '@OnAccepted' : '@Compensate'} for '${type}'`);
   }

@@ -62,7 +62,7 @@ export const REJECTED: ReceivedAnswer = {
 
 /** Every place a row can be in. */
 export type Situation = Exclude<DeliveryRecord['state'], 'parked'> | 'parked' | 'parked with a verdict';
-export const SITUATIONS: readonly Situation[] = [
+const SITUATIONS: readonly Situation[] = [
   'pending',
   'sent',
   'cancelling',

@@ -7,7 +7,6 @@ export {
   CONTRACT_LISTENERS,
   CONTRACT_SERVICES,
   type ContractService,
-  type TransportCapabilities,
   type TransportContractCase,
   type TransportFixture,
 } from './transport-contract-scenario';

@@ -15,7 +15,7 @@ const BEFORE_FIELDS = 7 + 12;
 const WITHIN_MS = 120_000;
 
 /** Every queue that a service of the rig reads. Quarantines are for people. */
-export const QUEUES: readonly Way[] = [
+const QUEUES: readonly Way[] = [
   ...['rig-producer', 'rig-consumer'].flatMap((service): Way[] => [
     { queue: `${service}.cancel`, service, expected: { kind: 'cancel' } },
     { queue: `${service}.receipts`, service, expected: { kind: 'receipt' } },

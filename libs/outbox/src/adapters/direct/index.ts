@@ -1,2 +1,2 @@
 export { direct } from './direct.factory';
-export type { DirectAddress, DirectOptions } from './direct.options';
+export type { DirectOptions } from './direct.options';

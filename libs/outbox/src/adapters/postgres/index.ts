@@ -1,5 +1,5 @@
-export { type MigrationClass, OUTBOX_MIGRATIONS, outboxMigrations } from './migrations';
+export { OUTBOX_MIGRATIONS, outboxMigrations } from './migrations';
 export { endPool, poolFrom } from './pool';
-export { PostgresStore, type PostgresStoreOptions } from './postgres-store';
+export { PostgresStore } from './postgres-store';
 export { outboxSchemaSql } from './schema';
 export type { TableOptions } from './tables';

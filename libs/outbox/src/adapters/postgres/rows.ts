@@ -17,7 +17,7 @@ export function keyOf(row: Row): DeliveryKey {
   return { messageId: row.message_id!, consumer: row.consumer! };
 }
 
-export function messageOf(row: Row): RecordedMessage {
+function messageOf(row: Row): RecordedMessage {
   return {
     id: row.message_id!,
     type: row.type!,
