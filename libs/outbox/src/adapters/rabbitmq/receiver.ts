@@ -86,7 +86,7 @@ export class Receiver {
       const { service } = this.endpoint;
       const envelope = this.codec.decode(fromMessage(message), service, expected);
       if (envelope.kind === 'malformed') return envelope;
-      const problem = senderProblem(envelope, message.properties.userId, this.settings.users);
+      const problem = senderProblem(envelope, message.properties, this.settings.users);
       return problem === undefined ? envelope : untrusted(envelope, service, problem);
     } catch (error) {
       return malformed(errorText(error));

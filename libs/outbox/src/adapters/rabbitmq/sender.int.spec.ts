@@ -51,10 +51,15 @@ describe('a transport that is told its broker user', () => {
   afterEach(() => fixture?.end());
 
   /** Publishes as this user, under the name given or none. Resolves when the broker has taken it. */
-  async function send(as: keyof typeof urls, envelope: Envelope, userId: string | undefined): Promise<void> {
+  async function send(
+    as: keyof typeof urls,
+    envelope: Envelope,
+    userId: string | undefined,
+    receiptTo = 'user-service',
+  ): Promise<void> {
     const [exchange, key] =
       envelope.kind === 'receipt'
-        ? ['outbox.receipts', 'user-service']
+        ? ['outbox.receipts', receiptTo]
         : ['outbox.requests', envelope.kind === 'cancel' ? 'order-service.cancel' : 'order-service.order.requested'];
     const connection = await connect(urls[as]);
     connection.on('error', () => {}); // `waitForConfirms` rejects as well
@@ -129,6 +134,26 @@ describe('a transport that is told its broker user', () => {
       untrusted: { messageId: idOf(forged as MessageEnvelope), consumer: 'order-service' },
     });
     expect(await fixture.waiting('order-service.quarantine')).toBe(1);
+  });
+
+  it('puts a receipt aside that was for another service, and that a queue of somebody else has passed on', async () => {
+    if (given()) return;
+    const genuine = receipt();
+    await fixture.admin(async (channel) => {
+      const passingOn = { 'x-dead-letter-exchange': 'outbox.receipts', 'x-dead-letter-routing-key': 'user-service' };
+      const options = { autoDelete: true, arguments: { 'x-message-ttl': 0, ...passingOn } };
+      await channel.assertQueue('mallory.detour', options);
+      await channel.bindQueue('mallory.detour', 'outbox.receipts', 'mail-service');
+    });
+
+    await send('orders', genuine, names.orders, 'mail-service');
+
+    await until('it is reported', () => users.malformed.length === 1);
+    expect(users.malformed[0]!.problem).toMatch(/^UNTRUSTED: .*another queue/);
+    expect(users.receipts).toEqual([]);
+    const copy = await fixture.take('user-service.quarantine');
+    expect(copy && copy.properties.headers).toMatchObject({ outbox_user: names.orders });
+    await fixture.admin((channel) => channel.deleteQueue('mallory.detour'));
   });
 
   it('needs no check against a stolen name: the broker refuses it', async () => {

@@ -1,4 +1,4 @@
-import type { CancelEnvelope, MessageEnvelope, ReceiptEnvelope } from '../../message/envelope';
+import type { CancelEnvelope, Envelope, MessageEnvelope, ReceiptEnvelope } from '../../message/envelope';
 import { senderProblem } from './sender';
 
 const messageId = '018f0000-0000-7000-8000-000000000001';
@@ -17,6 +17,12 @@ const messageOf = (source: string, replyTo: string | undefined = source): Messag
   message: { id: messageId, type: 'order.requested', source, key: undefined, payload: '{}', headers: {}, recordedAt },
   ...{ attempt: 1, deadlineAt: undefined, replyTo },
 });
+const problemOf = (
+  envelope: Envelope,
+  userId: unknown,
+  users: Readonly<Record<string, string>> | undefined,
+  headers = {},
+): string | undefined => senderProblem(envelope, { userId, headers }, users);
 
 describe.each([
   ['a receipt', receiptOf],
@@ -25,8 +31,8 @@ describe.each([
   ['an announcement', (source: string): MessageEnvelope => ({ ...messageOf(source), replyTo: undefined })],
 ])('%s', (_, from) => {
   it('is believed if the broker let in the user of the service it is from', () => {
-    expect(senderProblem(from('order-service'), 'order-service', {})).toBeUndefined();
-    expect(senderProblem(from('order-service'), 'orders', { 'order-service': 'orders' })).toBeUndefined();
+    expect(problemOf(from('order-service'), 'order-service', {})).toBeUndefined();
+    expect(problemOf(from('order-service'), 'orders', { 'order-service': 'orders' })).toBeUndefined();
   });
 
   it.each([
@@ -36,16 +42,23 @@ describe.each([
     ['no user', undefined, {}, 'vouches for nobody'],
     ['a user that is no text', ['order-service'], {}, 'vouches for nobody'],
   ])('is not believed with %s', (__, userId, users, problem) => {
-    expect(senderProblem(from('order-service'), userId, users)).toContain(problem);
+    expect(problemOf(from('order-service'), userId, users)).toContain(problem);
   });
 
   it.each(['constructor', '__proto__', 'toString'])('from a service named %s gets no user from a prototype', (name) => {
-    expect(senderProblem(from(name), undefined, {})).toBeDefined();
-    expect(senderProblem(from(name), name, {})).toBeUndefined();
+    expect(problemOf(from(name), undefined, {})).toBeDefined();
+    expect(problemOf(from(name), name, {})).toBeUndefined();
+  });
+
+  it('is not believed if another queue has passed it on, whoever sent it first', () => {
+    const passedOn = { 'x-death': [{ queue: 'mail-service.detour', reason: 'expired' }] };
+    const envelope = from('order-service');
+    expect(problemOf(envelope, 'order-service', {}, passedOn)).toContain('another queue has passed it on');
+    expect(problemOf(envelope, 'order-service', undefined, passedOn)).toBeUndefined();
   });
 
   it('is believed whoever sent it if nobody asked for the check', () => {
-    expect(senderProblem(from('order-service'), undefined, undefined)).toBeUndefined();
+    expect(problemOf(from('order-service'), undefined, undefined)).toBeUndefined();
   });
 });
 
@@ -53,6 +66,6 @@ it.each([
   ['a request', messageOf('user-service', 'mail-service')],
   ['a cancel', { ...cancelOf('user-service'), replyTo: 'mail-service' }],
 ])('%s asks for nobody else’s receipt', (_, envelope) => {
-  expect(senderProblem(envelope, 'user-service', {})).toContain('its receipt is to go to mail-service');
-  expect(senderProblem(envelope, 'user-service', undefined)).toBeUndefined();
+  expect(problemOf(envelope, 'user-service', {})).toContain('its receipt is to go to mail-service');
+  expect(problemOf(envelope, 'user-service', undefined)).toBeUndefined();
 });
