@@ -16,8 +16,8 @@ import type { Publisher } from './publisher';
 import { quarantineCopy } from './quarantine';
 import { ComesAgainError, Returns } from './returns';
 import type { RabbitMqSettings } from './rabbitmq.options';
-import { senderProblem } from './sender';
-import type { Topology } from './topology';
+import { PASSED_ON_HEADER, senderProblem } from './sender';
+import type { Queue, Topology } from './topology';
 import { fromMessage, toProperties } from './wire';
 
 /** How long an answer waits for the publishing connection to come back. Longer would hold up the queue. */
@@ -138,10 +138,23 @@ export class Receiver {
   /** Rejects unless the copy is safe: nobody else will ever ask for this message again. */
   private async quarantine(message: ConsumeMessage, problem: string): Promise<void> {
     const queue = this.topology.quarantine();
+    if (isCopyOf(message, queue)) return;
     await this.publisher.untilReady(ANSWER_PATIENCE_MS);
     const outcome = await this.publisher.publish(quarantineCopy(message, queue.binding, problem, this.settings.user));
     if (outcome.kind === 'confirmed') return;
     if (outcome.kind === 'returned') await this.publisher.declare(queue); // somebody deleted it
     throw new Error(`'${queue.name}' did not take a copy (${outcome.kind}): the message stays in its queue for now`);
   }
+}
+
+/** Somebody has bound the quarantine to what is read here: the copy is in it already, and another would come back too, for ever. */
+function isCopyOf({ fields, properties }: ConsumeMessage, { name, binding }: Queue): boolean {
+  if (fields.exchange === binding.exchange) return true;
+  const ways: unknown = properties.headers?.[PASSED_ON_HEADER];
+  return Array.isArray(ways) && ways.some((way: PassedOn) => way.exchange === binding.exchange && way.queue !== name);
+}
+
+interface PassedOn {
+  readonly exchange?: unknown;
+  readonly queue?: unknown;
 }

@@ -1,5 +1,5 @@
 import { connectTestRabbit, testBroker, until } from '@tallystick/services';
-import { connect } from 'amqplib';
+import { type Channel, connect } from 'amqplib';
 import { encode, type Envelope, type MessageEnvelope } from '../../message/envelope';
 import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import {
@@ -154,6 +154,31 @@ describe('a transport that is told its broker user', () => {
     const copy = await fixture.take('user-service.quarantine');
     expect(copy && copy.properties.headers).toMatchObject({ outbox_user: names.orders });
     await fixture.admin((channel) => channel.deleteQueue('mallory.detour'));
+  });
+
+  it.each<[string, (channel: Channel) => Promise<unknown>]>([
+    ['an exchange', (channel) => channel.bindExchange('outbox.receipts', 'outbox.quarantine', 'user-service')],
+    [
+      'a queue that passes on',
+      async (channel) => {
+        const passingOn = { 'x-dead-letter-exchange': 'outbox.receipts', 'x-message-ttl': 0 };
+        await channel.assertQueue('mallory.loop', { arguments: passingOn });
+        await channel.bindQueue('mallory.loop', 'outbox.quarantine', 'user-service');
+      },
+    ],
+  ])('puts aside once what %s brings back from the quarantine', async (_, bind) => {
+    if (given()) return;
+    await fixture.admin(bind);
+
+    await send('mallory', receipt(), names.mallory);
+
+    await until('it has come back', () => users.malformed.length >= 2);
+    await fixture.admin((channel) => channel.unbindExchange('outbox.receipts', 'outbox.quarantine', 'user-service'));
+    await fixture.admin((channel) => channel.deleteQueue('mallory.loop'));
+    await until('nothing is under way', async () => (await fixture.waiting('user-service.receipts')) === 0);
+    await users.transport.close();
+    expect(users.malformed).toHaveLength(2);
+    expect(await fixture.waiting('user-service.quarantine')).toBe(1);
   });
 
   it('needs no check against a stolen name: the broker refuses it', async () => {
