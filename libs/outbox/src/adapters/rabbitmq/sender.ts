@@ -2,7 +2,7 @@ import type { MessageProperties } from 'amqplib';
 import type { Envelope } from '../../message/envelope';
 
 /** The broker writes it into what one queue has passed on to others. */
-const PASSED_ON_HEADER = 'x-death';
+export const PASSED_ON_HEADER = 'x-death';
 
 /**
  * Is this from whom it claims to be? `user_id` is the broker's word: it lets a client in under the name it logged in
