@@ -42,6 +42,7 @@ const common = {
     '^@tallystick/services$': '<rootDir>/tools/services/src/index.ts',
   },
   setupFiles: ['<rootDir>/tools/jest/setup.ts'],
+  setupFilesAfterEnv: ['<rootDir>/tools/jest/storages.ts'],
 };
 const servers = {
   globalSetup: '<rootDir>/tools/jest/servers.ts',
@@ -69,7 +70,7 @@ module.exports = {
       displayName: 'pooled',
       roots: ['<rootDir>/libs/outbox/src'],
       testMatch: ['**/{postgres,transactions}/*.int.spec.ts', '**/{outbox.module,pressure-guard,shop}.int.spec.ts'],
-      setupFilesAfterEnv: ['<rootDir>/tools/jest/pooled.ts'],
+      setupFilesAfterEnv: [...common.setupFilesAfterEnv, '<rootDir>/tools/jest/pooled.ts'],
     },
     { ...common, ...servers, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'] },
     { ...common, ...servers, displayName: 'proof', testMatch: ['**/*.proof.spec.ts'] },

@@ -10,12 +10,17 @@ interface Scope {
 }
 
 /**
+ * One for all DataSources, and of each its scope: every AsyncLocalStorage that was ever used makes every promise of the
+ * process slower (before Node 24), also long after an application was closed and the next test began.
+ */
+const storage = new AsyncLocalStorage<ReadonlyMap<TransactionScopes, Scope>>();
+
+/**
  * Which transaction the running call belongs to. A scope is opened around the work of a transaction and inherited by
  * everything the work calls; it is closed when the work is done, so that calls nobody awaited find it closed.
  */
 export class TransactionScopes {
   private readonly logger = new Logger('Transactions');
-  private readonly storage = new AsyncLocalStorage<Scope | undefined>();
 
   constructor(
     private readonly dataSource: DataSource,
@@ -24,7 +29,7 @@ export class TransactionScopes {
 
   /** The manager of the open transaction around this call. */
   current(): EntityManager | undefined {
-    const scope = this.storage.getStore();
+    const scope = this.scope();
     if (scope && !scope.open) return undefined;
     const manager = scope ? scope.manager : this.host?.manager();
     return manager?.queryRunner?.isTransactionActive && manager.dataSource === this.dataSource ? manager : undefined;
@@ -32,7 +37,7 @@ export class TransactionScopes {
 
   /** This call began in a transaction that is over. */
   hasEnded(): boolean {
-    const scope = this.storage.getStore();
+    const scope = this.scope();
     const manager = scope ? scope.manager : this.host?.manager();
     return manager?.queryRunner !== undefined && (scope?.open === false || !manager.queryRunner.isTransactionActive);
   }
@@ -40,14 +45,14 @@ export class TransactionScopes {
   async inside<T>(manager: EntityManager, work: () => Promise<T>): Promise<T> {
     const scope: Scope = { manager, open: true };
     try {
-      return await this.storage.run(scope, work);
+      return await this.enter(scope, work);
     } finally {
       scope.open = false;
     }
   }
 
   outside<T>(work: () => T): T {
-    return this.storage.run({ open: false }, work);
+    return this.enter({ open: false }, work);
   }
 
   /**
@@ -64,6 +69,17 @@ export class TransactionScopes {
 
   /** Forgets our own scopes: inside, the host alone says which transaction is open. */
   leaveToHost<T>(work: () => T): T {
-    return this.storage.run(undefined, work);
+    return this.enter(undefined, work);
+  }
+
+  private scope(): Scope | undefined {
+    return storage.getStore()?.get(this);
+  }
+
+  private enter<T>(scope: Scope | undefined, work: () => T): T {
+    const scopes = new Map(storage.getStore());
+    if (scope) scopes.set(this, scope);
+    else scopes.delete(this);
+    return storage.run(scopes, work);
   }
 }
