@@ -1,5 +1,6 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
 import type { Clock, Random } from '../../ports/clock';
+import { Acknowledgements } from './acknowledgements';
 import { closeChannel, gone } from './connection';
 import { KeepOpen, type Session } from './keep-open';
 import { ComesAgainError } from './returns';
@@ -117,10 +118,11 @@ export class Consumer {
   private async subscribe(channel: Channel): Promise<{ over: Promise<string | undefined>; stopWatching(): void }> {
     const { clock, queue, prefetch, tag } = this.options;
     await channel.prefetch(prefetch);
+    const acknowledgements = new Acknowledgements(channel);
     let end: (why: string | undefined) => void = () => {};
     const over = new Promise<string | undefined>((resolve) => (end = resolve));
     const onMessage = (message: ConsumeMessage | null): void => {
-      if (message) this.take(channel, message);
+      if (message) this.take(channel, acknowledgements, message);
       else
         end(
           'the broker cancelled the subscription: was the queue deleted? RabbitMQ 4.3 does it too when a handler outlasts its consumer_timeout',
@@ -133,28 +135,29 @@ export class Consumer {
     return { over, stopWatching: this.watchIdle(() => end(undefined)) };
   }
 
-  private take(channel: Channel, message: ConsumeMessage): void {
+  private take(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): void {
     this.lastDelivery = this.options.clock.monotonic();
+    acknowledgements.take(message);
     if (this.draining) {
-      void quietly(() => channel.nack(message, false, true));
+      void acknowledgements.nack(message);
       return;
     }
-    const work = this.handle(channel, message).finally(() => this.running.delete(work));
+    const work = this.handle(channel, acknowledgements, message).finally(() => this.running.delete(work));
     this.running.add(work);
   }
 
-  private async handle(channel: Channel, message: ConsumeMessage): Promise<void> {
+  private async handle(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): Promise<void> {
     const { onMessage } = this.options;
     try {
       await onMessage(message);
     } catch (error) {
       this.report(error);
       await this.pause(channel, error instanceof ComesAgainError ? error.pauseMs : REQUEUE_PAUSE_MS);
-      await quietly(() => channel.nack(message, false, true));
+      await acknowledgements.nack(message);
       return;
     }
     this.reported = undefined;
-    await quietly(() => channel.ack(message));
+    await acknowledgements.ack(message);
   }
 
   /** Ends early when this process or the broker lets go of the message: then nobody waits for anything. */
