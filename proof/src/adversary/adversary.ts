@@ -1,7 +1,9 @@
 import { type RabbitServer, type PostgresDatabaseServer, Cleanup, until } from '@tallystick/services';
-import { type Channel, type ChannelModel, connect, type GetMessage } from 'amqplib';
+import { type Channel, type ChannelModel, connect } from 'amqplib';
 import { type Rig, type RigSettings, startRig } from '../rig';
-import { ATTACKS, inventedFor, type Shot, type Victim } from './attacks';
+import { ATTACKS, EXCHANGES, forgedProblem, inventedFor, type Stage, UPHEAVALS } from './attacks';
+import { BrokerUser } from './hands';
+import { AMOUNT, bringTo, FOLLOW_UP_ATTEMPTS, MENDED } from './stages';
 import { type Check, without } from './without';
 
 export const DEFENCES = ['neither', 'checked users', 'signing', 'both'] as const;
@@ -20,7 +22,7 @@ export const ADVERSARIES = {
 } as const;
 export type Adversary = keyof typeof ADVERSARIES;
 
-/** What became of a purchase that would have been completed, with an order, if nobody had attacked it. */
+/** What became of a purchase otherwise than if nobody had attacked it, or of what people see of it. */
 export type Damage = (typeof DAMAGES)[number];
 export const DAMAGES = [
   'refund and order',
@@ -30,7 +32,9 @@ export const DAMAGES = [
   'completed with other content',
   'ordered twice',
   'ordered without payment',
+  'settled twice',
   'held up for a person',
+  'passes for what the service put aside',
 ] as const;
 
 /** By defence and adversary: `attack: damage`, sorted. */
@@ -41,8 +45,9 @@ export interface Attempt {
   readonly attack: string;
 }
 
+export const ATTACK_NAMES = [...Object.keys(ATTACKS), ...Object.keys(UPHEAVALS)];
 const EVERYTHING: readonly Attempt[] = (Object.keys(ADVERSARIES) as Adversary[]).flatMap((who) =>
-  Object.keys(ATTACKS).map((attack) => ({ who, attack })),
+  ATTACK_NAMES.map((attack) => ({ who, attack })),
 );
 
 export interface AdversaryOptions {
@@ -56,11 +61,13 @@ export interface AdversaryOptions {
   readonly onProgress?: (line: string) => void;
 }
 
-/** A copy that was lost is sent again after this: long enough for the consumer to start and meet the forgeries first. */
-const RESENT_AFTER = '25s';
+/** Longer than any run: a copy that was lost is sent again when the forgeries have been read. */
+const RESENT_AFTER = '30m';
 /** The service that the adversary's own user stands for. */
 const SELF = 'mail-service';
 const SETTLED_WITHIN_MS = 90_000;
+/** Where nobody attacks, these end without an order. */
+const REFUNDED: readonly Stage[] = ['refunded', 'cancelled', 'refund retried'];
 
 /** Runs every attack of every adversary against real services, and asks both databases what it achieved. */
 export async function runAdversaries(options: AdversaryOptions): Promise<Achieved> {
@@ -81,43 +88,59 @@ async function attackAll(
   const cleanup = new Cleanup();
   try {
     const vhost = await rabbit.createVhost();
-    const logIn = async (url: string): Promise<ChannelModel> => {
-      const connection = await connect(url);
-      connection.on('error', () => {});
-      cleanup.defer(() => connection.close().catch(() => {}));
-      return connection;
-    };
     const everything = { vhost, configure: '.*', write: '.*', read: '.*' };
     const amqpUrl = {
       producer: await rabbit.addUser({ name: 'rig-producer', ...everything }),
       consumer: await rabbit.addUser({ name: 'rig-consumer', ...everything }),
     };
     const environment = lacking && without(lacking);
-    const rig = cleanup.stopLater(await startRig({ postgres, amqpUrl, options: settingsFor(defence), environment }));
-    const admin = await (await logIn(vhost)).createChannel();
+    const settings = settingsFor(defence);
+    const rig = cleanup.stopLater(await startRig({ postgres, amqpUrl, options: settings, environment }));
+    const operator = await connect(vhost);
+    cleanup.defer(() => operator.close().catch(() => {}));
+    const admin = await operator.createChannel();
+    const users = {} as Record<Adversary, BrokerUser>;
+    const logIn = async (who: Adversary): Promise<void> => {
+      users[who] = await BrokerUser.logIn(await userOf(rabbit, vhost, who), SELF, cleanup);
+    };
+    await Promise.all((Object.keys(ADVERSARIES) as Adversary[]).map(logIn));
 
-    await rig.consumers[0].stop();
-    const victims = await withhold(rig, admin, attempts.length);
-
-    for (const who of Object.keys(ADVERSARIES) as Adversary[]) {
-      const url = await userOf(rabbit, vhost, who);
-      const connection = await logIn(url);
-      const user = decodeURIComponent(new URL(url).username);
-      for (const [index, attempt] of attempts.entries())
-        if (attempt.who === who) await fire(connection, ATTACKS[attempt.attack]!(victims[index]!, SELF), user);
-    }
-    await until('the producer has read every receipt', async () => {
-      const { messageCount } = await admin.checkQueue('rig-producer.receipts');
-      return messageCount === 0;
-    });
-    await rig.consumers[0].start();
+    const own = attempts.filter(({ attack }) => attack in ATTACKS);
+    const stages = own.map(({ attack }) => ATTACKS[attack]!.on);
+    const victims = await bringTo(stages, { rig, admin, ear: users['the user of another service'] });
+    const attackAs = async (who: Adversary): Promise<void> => {
+      for (const [index, attempt] of own.entries()) {
+        if (attempt.who !== who) continue;
+        const victim = victims[index]!;
+        if (stages[index] === 'refund retried')
+          await rig.producers[0].send('POST', `messages/${victim.messageId}/retry`, {});
+        await ATTACKS[attempt.attack]!.run(users[who], victim, SELF);
+      }
+    };
+    await Promise.all((Object.keys(ADVERSARIES) as Adversary[]).map(attackAs));
+    await areRead(admin, 'producer');
+    await rig.consumers[0].start(MENDED);
+    await areRead(admin, 'consumer');
+    await rig.consumers[0].stop(); // now it has handled what it has read
+    await rig.consumers[0].start(MENDED);
+    await areRead(admin, 'consumer');
+    await areRead(admin, 'producer');
     await atRest(rig);
+    const passing = await passingForPutAside(admin, amqpUrl, settings.checkUsers ?? false);
 
     const result = {} as Record<Adversary, string[]>;
-    for (const [index, { who, attack }] of attempts.entries()) {
-      const damages = await damageTo(rig, victims[index]!.purchaseId);
+    const note = ({ who, attack }: Attempt, damages: readonly Damage[]): void => {
       (result[who] ??= []).push(...damages.map((damage) => `${attack}: ${damage}`));
+    };
+    const books = await readBooks(rig);
+    for (const [index, attempt] of own.entries()) {
+      const { purchaseId } = victims[index]!;
+      const passes = passing.has(forgedProblem({ purchaseId }));
+      const damages = damageTo(purchaseId, books, stages[index]);
+      note(attempt, passes ? [...damages, 'passes for what the service put aside'] : damages);
     }
+    for (const attempt of attempts.filter(({ attack }) => attack in UPHEAVALS))
+      note(attempt, await livingWith(attempt, users[attempt.who], { rig, operator }));
     return result;
   } finally {
     await cleanup.run();
@@ -129,8 +152,10 @@ function settingsFor(defence: Defence): RigSettings {
   return {
     outbox: {
       receiptWait: { first: RESENT_AFTER, max: RESENT_AFTER },
+      maxFollowUpAttempts: FOLLOW_UP_ATTEMPTS,
       ...(signs && { signing: { sign: 'k', keys: { k: 'a secret of the services, of thirty-two bytes' } } }),
     },
+    rabbitMq: { idleResubscribe: '1s' },
     checkUsers: defence === 'checked users' || defence === 'both',
     logLevel: 'fatal',
   };
@@ -141,67 +166,134 @@ function userOf(rabbit: AdversaryOptions['rabbit'], vhost: string, who: Adversar
   return rabbit.addUser({ name, vhost, ...ADVERSARIES[who] });
 }
 
-/** Purchases whose first copies are read and lost: they come again, behind what the adversary sends. */
-async function withhold(rig: Rig, admin: Channel, count: number): Promise<Victim[]> {
-  const accountId = await rig.openAccount(count * AMOUNT);
-  const recorded = await rig.recordMany({ accountId, amount: AMOUNT, count });
-  const copies = new Map<string, GetMessage>();
-  await until('a copy of every message was read', async () => {
-    for (;;) {
-      const found = await admin.get('rig-consumer.purchase.made', { noAck: true });
-      if (!found) return copies.size === count;
-      copies.set(String(found.properties.messageId), found);
-    }
-  });
-  return recorded.map(({ messageId, purchaseId }) => ({ messageId, purchaseId, genuine: copies.get(messageId)! }));
-}
-
-const AMOUNT = 100;
-
-/** Under its own name and under none; what the broker refuses costs the channel only. */
-async function fire(connection: ChannelModel, { exchange, key, body, properties }: Shot, user: string): Promise<void> {
-  for (const userId of [undefined, user]) {
-    const channel = await connection.createConfirmChannel();
-    const refused = new Promise<void>((resolve) => channel.once('error', () => resolve()));
-    channel.publish(exchange, key, Buffer.from(body), { ...properties, userId });
-    await Promise.race([channel.waitForConfirms().catch(() => {}), refused]);
-    await channel.close().catch(() => {});
-  }
+/** Resolves when a service has read all of its queues. */
+async function areRead(admin: Channel, side: 'producer' | 'consumer'): Promise<void> {
+  const queues = side === 'producer' ? ['cancel', 'receipts'] : ['cancel', 'receipts', 'purchase.made'];
+  const empty = async (): Promise<boolean> => {
+    for (const queue of queues) if ((await admin.checkQueue(`rig-${side}.${queue}`)).messageCount > 0) return false;
+    return true;
+  };
+  await until(`the ${side} has read everything`, empty, { timeoutMs: SETTLED_WITHIN_MS });
 }
 
 async function atRest(rig: Rig): Promise<void> {
   const open = `select 1 from outbox_delivery where settled_at is null and state <> 'parked' limit 1`;
-  const done = async (): Promise<boolean> => (await rig.query('producer', open)).length === 0;
-  await until('no delivery is on its way', done, { timeoutMs: SETTLED_WITHIN_MS, everyMs: 200 });
+  const done = async (): Promise<boolean> => {
+    await sendAgain(rig);
+    return (await rig.query('producer', open)).length === 0;
+  };
+  await until('no delivery is on its way', done, { timeoutMs: SETTLED_WITHIN_MS, everyMs: 300 });
 }
 
-async function damageTo(rig: Rig, purchaseId: string): Promise<Damage[]> {
-  // What somebody orders in their own name is no damage: whether they may is the business's question, and it knows who asked.
-  const orders = await rig.query<{ amount: string }>(
+/** What was sent and not answered. */
+async function sendAgain(rig: Rig): Promise<void> {
+  await rig.query('producer', `update outbox_delivery set next_at = clock_timestamp() where state = 'sent'`);
+}
+
+/** Why they are there, it says of copies that nobody put aside and that look as if their service had. */
+async function passingForPutAside(
+  admin: Channel,
+  amqpUrl: { producer: string; consumer: string },
+  checkUsers: boolean,
+): Promise<Set<string>> {
+  const passing = new Set<string>();
+  for (const side of ['producer', 'consumer'] as const) {
+    const vouched = checkUsers ? decodeURIComponent(new URL(amqpUrl[side]).username) : undefined;
+    for (;;) {
+      const copy = await admin.get(`rig-${side}.quarantine`, { noAck: true });
+      if (!copy) break;
+      const { userId, headers } = copy.properties;
+      if (!checkUsers || userId === vouched) passing.add(String(headers?.outbox_problem));
+    }
+  }
+  return passing;
+}
+
+/** What becomes of a purchase after an upheaval, with a person if need be. */
+async function livingWith(
+  { attack }: Attempt,
+  user: BrokerUser,
+  { rig, operator }: { rig: Rig; operator: ChannelModel },
+): Promise<Damage[]> {
+  await UPHEAVALS[attack]!(user, SELF);
+  const { purchaseId, messageId } = await rig.record({ accountId: await rig.openAccount(AMOUNT), amount: AMOUNT });
+  const strange = await mended(operator);
+  const completed = async (): Promise<boolean> => {
+    await sendAgain(rig);
+    return (await rig.stateOf(messageId)) === 'completed';
+  };
+  await until(`a purchase is completed, for all that somebody ${attack}`, completed, {
+    timeoutMs: SETTLED_WITHIN_MS,
+    everyMs: 200,
+  });
+  return [...(strange ? (['held up for a person'] as const) : []), ...damageTo(purchaseId, await readBooks(rig))];
+}
+
+/** Deletes what stands in the place of exchanges, as a person would. @returns whether anything did */
+async function mended(operator: ChannelModel): Promise<boolean> {
+  let strange = false;
+  for (const name of EXCHANGES) {
+    const type = name === 'outbox.announcements' ? 'topic' : 'direct';
+    const channel = await operator.createChannel();
+    channel.on('error', () => {});
+    try {
+      await channel.assertExchange(name, type, { durable: true });
+      await channel.close();
+    } catch {
+      strange = true;
+      const another = await operator.createChannel();
+      await another.deleteExchange(name);
+      await another.close();
+    }
+  }
+  return strange;
+}
+
+/** What both databases say of all purchases. */
+interface Books {
+  /** By purchase, of those that say they are the producer's: their amounts. */
+  readonly orders: ReadonlyMap<string, readonly number[]>;
+  /** Whoever ordered. */
+  readonly ordered: ReadonlySet<string>;
+  readonly purchases: ReadonlyMap<string, { readonly status: string; readonly refunds: number; readonly all: number }>;
+}
+
+async function readBooks(rig: Rig): Promise<Books> {
+  const orders = new Map<string, number[]>();
+  const ordered = new Set<string>();
+  const found = await rig.query<{ id: string; amount: string; by: string }>(
     'consumer',
-    `select amount from orders where purchase_id = $1 and ordered_by = 'rig-producer'`,
-    [purchaseId],
+    'select purchase_id as id, amount, ordered_by as by from orders',
   );
-  const invented = await rig.query('consumer', 'select 1 from orders where purchase_id = $1', [
-    inventedFor(purchaseId),
-  ]);
-  const [row] = await rig.query<{ status: string; refunds: number }>(
+  for (const { id, amount, by } of found) {
+    ordered.add(id);
+    // What somebody orders in their own name is no damage: whether they may is the business's question, and it knows who asked.
+    if (by === 'rig-producer') orders.set(id, [...(orders.get(id) ?? []), Number(amount)]);
+  }
+  const purchases = await rig.query<{ id: string; status: string; refunds: number; all: number }>(
     'producer',
-    `select status, (select count(*)::int from movement where purchase_id = id and kind = 'refund') as refunds
-       from purchase where id = $1`,
-    [purchaseId],
+    `select id, status, count(*) filter (where kind = 'refund')::int as refunds,
+            count(*) filter (where kind in ('refund', 'completion'))::int as all
+       from purchase left join movement on purchase_id = id group by id`,
   );
-  const { status, refunds } = row!;
-  const other = orders.some(({ amount }) => Number(amount) !== AMOUNT);
+  return { orders, ordered, purchases: new Map(purchases.map((each) => [each.id, each])) };
+}
+
+function damageTo(purchaseId: string, books: Books, stage?: Stage): Damage[] {
+  const amounts = books.orders.get(purchaseId) ?? [];
+  const { status, refunds, all } = books.purchases.get(purchaseId)!;
+  const other = amounts.some((amount) => amount !== AMOUNT);
   const found: Record<Damage, boolean> = {
-    'refund and order': refunds > 0 && orders.length > 0,
-    'order denied': refunds > 0 && orders.length === 0,
-    'completed without order': status === 'completed' && orders.length === 0,
+    'refund and order': refunds > 0 && amounts.length > 0,
+    'order denied': refunds > 0 && amounts.length === 0 && !(stage && REFUNDED.includes(stage)),
+    'completed without order': status === 'completed' && amounts.length === 0,
     'other content ordered': other,
     'completed with other content': other && status === 'completed',
-    'ordered twice': orders.length > 1,
-    'ordered without payment': invented.length > 0,
+    'ordered twice': amounts.length > 1,
+    'ordered without payment': books.ordered.has(inventedFor(purchaseId)),
+    'settled twice': all > 1,
     'held up for a person': status === 'pending',
+    'passes for what the service put aside': false, // asked of the quarantines
   };
   return DAMAGES.filter((damage) => found[damage]);
 }

@@ -34,6 +34,13 @@ const REMOVALS: Readonly<Record<Check, () => void>> = {
   'receipts are from the user of their service': () => trustUsersOf('receipt'),
   'nobody asks for answers to somebody else': () =>
     replaceSenderProblem((envelope) => ({ ...envelope, replyTo: undefined })),
+  'what another queue has passed on is not believed': () => {
+    const sender = moduleOf<{ senderProblem: (envelope: Envelope, from: object, ...more: unknown[]) => unknown }>(
+      ...['adapters', 'rabbitmq', 'sender.js'],
+    );
+    const { senderProblem } = sender;
+    sender.senderProblem = (envelope, from, ...more) => senderProblem(envelope, { ...from, headers: {} }, ...more);
+  },
   'an answer is to a content': () => {
     const delivery = moduleOf<{ answerOf: (receipt: object) => object }>('message', 'delivery.js');
     const { answerOf } = delivery;

@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { type Achieved, ADVERSARIES, type Adversary, DAMAGES, type Defence, DEFENCES } from './adversary';
-import { ATTACKS } from './attacks';
+import { type Achieved, ADVERSARIES, type Adversary, ATTACK_NAMES, DAMAGES, type Defence, DEFENCES } from './adversary';
 
 /** From `proof/src` and from `proof/dist`. */
 const ROOT = join(__dirname, '..', '..', '..');
@@ -43,7 +42,7 @@ export function grown(before: Achieved, now: Partial<Achieved>): string[] {
 export function table(achieved: Achieved): string {
   const row = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
-    row([`of ${Object.keys(ATTACKS).length} attacks succeed`, ...DEFENCES]),
+    row([`of ${ATTACK_NAMES.length} attacks succeed`, ...DEFENCES]),
     row(['---', ...DEFENCES.map(() => '---')]),
     ...(Object.keys(ADVERSARIES) as Adversary[]).map((who) =>
       row([who, ...DEFENCES.map((defence) => cell(achieved[defence][who]))]),

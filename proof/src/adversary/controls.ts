@@ -42,6 +42,11 @@ const BREAKS: Readonly<Record<Check, (Attempt & { readonly defence: Defence }) |
     who: 'the user of another service',
     attack: 'cancels in its own name and has the producer told',
   },
+  'what another queue has passed on is not believed': {
+    defence: 'checked users',
+    who: 'the user of another service',
+    attack: 'cancels in its own name and passes the answer on',
+  },
   'an answer is to a content': {
     defence: 'neither',
     who: 'may write messages and cancels',

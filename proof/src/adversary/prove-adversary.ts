@@ -1,6 +1,5 @@
 import { Cleanup, startPostgres, startRabbit } from '@tallystick/services';
-import { type Achieved, ADVERSARIES, DEFENCES, runAdversaries } from './adversary';
-import { ATTACKS } from './attacks';
+import { type Achieved, ADVERSARIES, ATTACK_NAMES, DEFENCES, runAdversaries } from './adversary';
 import { commit, committed, grown } from './committed';
 
 /** Plain data: it survives `JSON.stringify`. */
@@ -34,7 +33,7 @@ export async function proveAdversary({ accept, onProgress }: ProveAdversaryOptio
     const holes = grown(committed(), achieved);
     return {
       ok: holes.length === 0,
-      attacks: Object.keys(ATTACKS).length * Object.keys(ADVERSARIES).length * DEFENCES.length,
+      attacks: ATTACK_NAMES.length * Object.keys(ADVERSARIES).length * DEFENCES.length,
       adversaries: Object.keys(ADVERSARIES).length,
       achieved,
       grown: holes,

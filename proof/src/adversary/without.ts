@@ -8,6 +8,7 @@ export const CHECKS = [
   'cancels are from the user of their service',
   'receipts are from the user of their service',
   'nobody asks for answers to somebody else',
+  'what another queue has passed on is not believed',
   'an answer is to a content',
   'fields are as narrow as their columns',
 ] as const;
