@@ -77,6 +77,7 @@ function troubles({
     ...(envelopes?.over ?? []).flatMap(({ transport, problems }) =>
       problems.map((problem) => `hostile envelopes over ${transport}: ${problem}`),
     ),
+    ...(envelopes?.replies?.problems ?? []).map((problem) => `hostile replies: ${problem}`),
     ...broken.map(({ part, error }) => `${part} came to no result: ${error}`),
   ];
 }

@@ -1,4 +1,10 @@
-import { type AdversaryControlsSummary, type AdversarySummary, describeOver, type EnvelopesSummary } from './adversary';
+import {
+  type AdversaryControlsSummary,
+  type AdversarySummary,
+  describeOver,
+  describeReplies,
+  type EnvelopesSummary,
+} from './adversary';
 import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
@@ -143,7 +149,7 @@ export function describeParts({
   }
   if (envelopes)
     lines.push(
-      `**hostile envelopes**: ${envelopes.over.map(describeOver).join('; ')}; seed ${envelopes.seed} (${seconds(envelopes.seconds)})`,
+      `**hostile envelopes**: ${[...envelopes.over.map(describeOver), ...(envelopes.replies ? [describeReplies(envelopes.replies)] : [])].join('; ')}; seed ${envelopes.seed} (${seconds(envelopes.seconds)})`,
     );
   return lines;
 }

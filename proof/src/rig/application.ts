@@ -13,10 +13,12 @@ interface Surroundings {
   readonly RIG_AMQP_URL?: string;
   /** Where the consumer takes direct calls. */
   readonly RIG_DIRECT_ADDRESS: string;
+  /** Where somebody else takes them. */
+  readonly RIG_ELSEWHERE?: string;
   readonly RIG_RELAY: 'true' | 'false';
 }
 
-const surroundings = process.env as unknown as Surroundings;
+export const surroundings = process.env as unknown as Surroundings;
 
 /** Database and outbox: the part that both services have in common. */
 export function outboxOf(service: string, directly: (address: string) => DirectOptions): DynamicModule[] {

@@ -3,6 +3,9 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsIn, IsInt, IsNotIn, IsOptional, IsString, IsUUID, Min, ValidateNested } from 'class-validator';
 import { rigSettings } from './settings';
 
+/** Beside `rig-consumer`, where the producer is told an address of it. */
+export const ELSEWHERE = 'rig-elsewhere';
+
 /** What is to happen to a message: its fate, written into its payload. Nothing given: it is accepted at once. */
 export class Script {
   /** The consumer says no, for good, with this code. */
@@ -43,6 +46,11 @@ export class Script {
   @IsOptional()
   @IsBoolean()
   noFollowUp?: boolean;
+
+  /** It is for somebody who is no consumer of ours, and is called directly. */
+  @IsOptional()
+  @IsBoolean()
+  elsewhere?: boolean;
 }
 
 /** The contract as the producer knows it. */
@@ -66,6 +74,10 @@ export class PurchaseMade {
 /** The same under a type that no consumer knows. */
 @OutboxMessage({ type: 'purchase.unheard', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })
 export class PurchaseUnheard extends PurchaseMade {}
+
+/** The same, to another service. */
+@OutboxMessage({ type: 'purchase.elsewhere', to: ELSEWHERE, key: 'accountId', deadline: rigSettings.deadline })
+export class PurchaseElsewhere extends PurchaseMade {}
 
 /** The same under a type that nobody follows up. */
 @OutboxMessage({ type: 'purchase.noted', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })

@@ -28,7 +28,7 @@
  * `relaysOnly: n` starts n more producers that only relay, and makes the others record only.
  */
 export { auditRig } from './audit';
-export type { Script } from './contract';
+export { ELSEWHERE, type Script } from './contract';
 export { type Recorded, Rig, type RigOptions, startRig } from './rig';
 export { RigProcess, type Side } from './rig-process';
 export type { RigSettings } from './settings';

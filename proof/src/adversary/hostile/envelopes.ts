@@ -3,9 +3,9 @@ import { type Codec, SeededRandom, signedCodec } from '@tallystick/outbox/testin
 import { hostileBody, hostileValue } from './values';
 
 export const SIGNING = { sign: 'k', keys: { k: 'a secret of the services, of thirty-two bytes' } };
-const CODEC = signedCodec(SIGNING);
+export const CODEC = signedCodec(SIGNING);
 /** The right key's id, another secret. */
-const FOREIGN = signedCodec({ sign: 'k', keys: { k: 'a secret of somebody else, of thirty-two bytes' } });
+export const FOREIGN = signedCodec({ sign: 'k', keys: { k: 'a secret of somebody else, of thirty-two bytes' } });
 
 type Envelope = Parameters<Codec['encode']>[0];
 type Wire = Parameters<Codec['decode']>[0];
@@ -55,6 +55,8 @@ export class HostileEnvelopes {
     private readonly ways: readonly Way[],
     /** Some purchase that is on its way or was. */
     private readonly known: (random: SeededRandom) => Known,
+    /** Who gives the receipts, as they say. */
+    private readonly consumer = 'rig-consumer',
   ) {
     this.random = new SeededRandom(seed);
   }
@@ -66,7 +68,7 @@ export class HostileEnvelopes {
     const kind = random.chance(0.75) ? kindFor(way, random) : random.pick(KINDS);
     const aboutKnown = random.chance(0.4);
     const about = aboutKnown ? this.known(random) : stranger(random);
-    const envelope = good(kind, about, way.service);
+    const envelope = good(kind, about, way.service, this.consumer);
     const hasKey = !aboutKnown && random.chance(0.6);
     if (hasKey) spoil(envelope, random);
     const to = random.chance(0.1) ? 'mail-service' : kind === 'announcement' && way.queue ? undefined : way.service;
@@ -101,7 +103,7 @@ function stranger(random: SeededRandom): Known {
   return { messageId: random.token(), purchaseId: random.token(), accountId: random.token(), amount: 1 };
 }
 
-function good(kind: Kind, about: Known, service: string): Envelope {
+function good(kind: Kind, about: Known, service: string, consumer: string): Envelope {
   const { messageId, purchaseId, accountId, amount } = about;
   const recordedAt = new Date().toISOString();
   const payload = JSON.stringify({ purchaseId, accountId, amount, script: {} });
@@ -123,7 +125,7 @@ function good(kind: Kind, about: Known, service: string): Envelope {
       };
     case 'receipt': {
       const payloadHash = createHash('sha256').update(`${type}\0${payload}`).digest('hex');
-      const answer = { messageId, consumer: 'rig-consumer', attempt: 1, recordedAt, payloadHash };
+      const answer = { messageId, consumer, attempt: 1, recordedAt, payloadHash };
       return { kind, to: service, receipt: { ...answer, verdict: 'rejected', reason: { code: 'FORGED' } } };
     }
     default:

@@ -1,1 +1,2 @@
-export { describeOver, type EnvelopesSummary, proveEnvelopes } from './prove-envelopes';
+export { describeOver, describeReplies, type EnvelopesSummary, proveEnvelopes } from './prove-envelopes';
+export { proveReplies, type RepliesSummary } from './prove-replies';

@@ -119,16 +119,16 @@ interface Answer {
   readonly err?: unknown;
 }
 
-function wireText({ fields, headers, body }: Hostile): string {
+export function wireText({ fields, headers, body }: Hostile): string {
   return JSON.stringify({ ...fields, headers, body: body.toString('utf8') });
 }
 
-function frameOf(text: string): Buffer {
+export function frameOf(text: string): Buffer {
   return Buffer.from(`${text.length}#${text}`);
 }
 
 /** Bytes that no frame can come of. `ends`: the connection ends in the middle. */
-function brokenFrame(frame: Buffer, random: SeededRandom): { bytes: Buffer; ends: boolean } {
+export function brokenFrame(frame: Buffer, random: SeededRandom): { bytes: Buffer; ends: boolean } {
   const text = frame.toString('utf8');
   const json = text.slice(text.indexOf('#') + 1);
   const all: readonly (() => Buffer)[] = [

@@ -9,6 +9,8 @@ import {
 import { SeededRandom } from '@tallystick/outbox/testing';
 import { type Rig, type RigProcess, type RigSettings, startRig } from '../../rig';
 import { SIGNING } from './envelopes';
+import { floodProblems } from './flood';
+import { proveReplies, type RepliesSummary } from './prove-replies';
 import { overDirect } from './over-direct';
 import { overRabbit } from './over-rabbit';
 import { Customers, ENVELOPES_PER_SECOND, PURCHASES_PER_SECOND, type Sender, storm, type Storm } from './storm';
@@ -34,6 +36,8 @@ export interface EnvelopesSummary {
   readonly ok: boolean;
   readonly seed: number;
   readonly over: readonly EnvelopesOver[];
+  /** What a producer was answered that called somebody false; not in small runs. */
+  readonly replies?: RepliesSummary;
   readonly seconds: number;
 }
 
@@ -61,9 +65,10 @@ const SETTINGS: RigSettings = {
   direct: { timeout: '7s' },
 };
 const FEWEST_PURCHASES = 20;
+/** A caller asks at its own pace. */
+const ENVELOPES_PER_REPLY = 50;
+const FEWEST_REPLIES = 100;
 const GROWN_MIB_AT_MOST = 256;
-/** What the library says of one event in a minute, and how often a minute may begin. */
-const LINES_PER_MINUTE = 20;
 const SLOWER_AT_MOST = 2;
 
 /** Sends hostile envelopes into everything that services read, while they are at work, and asks what became of both. */
@@ -75,8 +80,14 @@ export async function proveEnvelopes(options: ProveEnvelopesOptions): Promise<En
     const servers = options.servers ?? (await startServers(cleanup, onProgress));
     const over: EnvelopesOver[] = [];
     for (const transport of transports) over.push(await attack(transport, servers, options));
+    const asked = Math.floor(options.envelopes / ENVELOPES_PER_REPLY);
+    const replies =
+      asked < FEWEST_REPLIES
+        ? undefined
+        : await proveReplies({ postgres: servers.postgres, replies: asked, seed, onProgress });
     const seconds = Math.round((performance.now() - began) / 1_000);
-    return { ok: over.every(({ problems }) => problems.length === 0), seed, over, seconds };
+    const problems = [...over.flatMap((each) => each.problems), ...(replies?.problems ?? [])];
+    return { ok: problems.length === 0, seed, over, ...(replies && { replies }), seconds };
   } finally {
     await cleanup.run();
   }
@@ -159,12 +170,22 @@ export function describeOver({
   p99Ms,
   ...over
 }: EnvelopesOver): string {
-  const kib = (bytes: number): string => `${Math.ceil(bytes / 1_024).toLocaleString('en')} KiB`;
   return (
     `${transport} ${hostile.toLocaleString('en')} (and ${good.toLocaleString('en')} that were good after all; ` +
     `${kib(hostileBytes)}, ${kib(logBytes)} of log, ${grownMiB} MiB grown; p99 of ${over.purchases} purchases ` +
     `${p99Ms.before} → ${p99Ms.during} ms), ${over.problems.length} problems`
   );
+}
+
+export function describeReplies({ hostile, problems, ...replies }: RepliesSummary): string {
+  return (
+    `${hostile.toLocaleString('en')} hostile replies over ${replies.connections} connections (${kib(replies.logBytes)} of log, ` +
+    `${replies.grownMiB} MiB grown; ${replies.purchases} purchases elsewhere), ${problems.length} problems`
+  );
+}
+
+function kib(bytes: number): string {
+  return `${Math.ceil(bytes / 1_024).toLocaleString('en')} KiB`;
 }
 
 interface Look {
@@ -267,23 +288,4 @@ function connectionProblems(transport: TransportName, before: readonly Look[], a
     ...(lost > 0 ? [`${lost} connections were lost`] : []),
     ...(troubles > 0 ? [`${troubles} times a channel or message was given up`] : []),
   ];
-}
-
-/** Strangers can cause them by the thousand: a person must not drown in them. */
-function floodProblems(after: readonly Look[]): string[] {
-  return after.flatMap(({ process, output }) => {
-    const counts = new Map<string, number>();
-    const minutes = new Set<string>();
-    for (const line of output.split('\n')) {
-      const [, minute, event] = /(\d+:\d\d):\d\d.* WARN \[Outbox\] ([a-z]+[.][a-z-]+)(?: |$)/.exec(line) ?? [];
-      if (minute === undefined || event === undefined) continue;
-      minutes.add(minute);
-      counts.set(event, (counts.get(event) ?? 0) + 1);
-    }
-    // A minute of the log may hold parts of two of the library's.
-    const most = (minutes.size + 1) * LINES_PER_MINUTE;
-    return [...counts]
-      .filter(([, count]) => count > most)
-      .map(([event, count]) => `rig-${process.side} wrote ${count} lines of ${event}`);
-  });
 }

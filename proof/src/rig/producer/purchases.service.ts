@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Compensate, type ContractClass, OnAccepted, Outbox, Transactional, Transactions } from '@tallystick/outbox';
-import { PurchaseMade, PurchaseNoted, PurchaseUnheard, type Script } from '../contract';
+import { PurchaseElsewhere, PurchaseMade, PurchaseNoted, PurchaseUnheard, type Script } from '../contract';
 import { Failures } from '../failures';
 
 /** Debit and message in one transaction; completion or refund when the verdict is there. */
@@ -47,6 +47,7 @@ export class PurchasesService {
 
   @OnAccepted(PurchaseMade)
   @OnAccepted(PurchaseUnheard)
+  @OnAccepted(PurchaseElsewhere)
   async complete(purchase: PurchaseMade): Promise<void> {
     await this.move(purchase, 'completion', 'completed');
     await this.failures.perhaps(purchase.purchaseId, 'accept', purchase.script.acceptFailTimes);
@@ -54,6 +55,7 @@ export class PurchasesService {
 
   @Compensate(PurchaseMade)
   @Compensate(PurchaseUnheard)
+  @Compensate(PurchaseElsewhere)
   async refund(purchase: PurchaseMade): Promise<void> {
     await this.query('update account set balance = balance + $2 where id = $1', [purchase.accountId, purchase.amount]);
     await this.move(purchase, 'refund', 'refunded');
@@ -72,7 +74,8 @@ export class PurchasesService {
   }
 }
 
-function contractFor({ poison, noFollowUp }: Script): ContractClass<PurchaseMade> {
+function contractFor({ poison, noFollowUp, elsewhere }: Script): ContractClass<PurchaseMade> {
+  if (elsewhere) return PurchaseElsewhere;
   if (poison === 'unknown-type') return PurchaseUnheard;
   return noFollowUp ? PurchaseNoted : PurchaseMade;
 }
