@@ -391,6 +391,23 @@ describe('a peer that does not answer', () => {
   });
 });
 
+it('hangs up on a peer that sends more than any receipt can be, before the call is over', async () => {
+  const hungUp = gate();
+  const { address } = await stranger((socket) => {
+    socket.once('data', () => socket.write(`9999999#{"id":"${'x'.repeat(2 * 1024 * 1024)}`));
+    socket.once('end', () => hungUp.open());
+  });
+  const users = await new Service('user-service', { peers: { 'order-service': address }, timeout: '20s' }).start();
+  let over = false;
+  const call = users.transport.publish(message(), 'order-service').finally(() => (over = true));
+
+  await hungUp.opened;
+
+  expect(over).toBe(false);
+  await users.transport.close();
+  expect((await call).kind).toBe('unknown');
+});
+
 describe('a peer that is down', () => {
   it('is unavailable at once, takes no call, and makes the transport wait', async () => {
     const users = await new Service('user-service', {

@@ -6,8 +6,8 @@ import type { UntrustedWireEnvelope, WireEnvelope } from '../../message/envelope
  */
 export const PATTERN = { cmd: 'tallystick.envelope.v1' };
 
-/** Largest reply, in characters: 16 Mi. A receipt is far smaller; a peer that sends more is no peer. */
-export const MAX_REPLY = 16 * 1024 * 1024;
+/** Largest reply, in characters: 1 Mi. A receipt has at most a few ten thousand; a peer that sends more is no peer. */
+export const MAX_REPLY = 1024 * 1024;
 
 /** What a request holds beside its payload: pattern, id, and headers, which are at most a few thousand characters. */
 const FRAME_OVERHEAD = 64 * 1024;
