@@ -63,6 +63,8 @@ export interface AdversaryOptions {
 
 /** Longer than any run: a copy that was lost is sent again when the forgeries have been read. */
 const RESENT_AFTER = '30m';
+/** Users belong to the whole broker: a run beside this one must not give them another. */
+const PASSWORD = 'of all users of this proof';
 /** The service that the adversary's own user stands for. */
 const SELF = 'mail-service';
 const SETTLED_WITHIN_MS = 90_000;
@@ -88,7 +90,7 @@ async function attackAll(
   const cleanup = new Cleanup();
   try {
     const vhost = await rabbit.createVhost();
-    const everything = { vhost, configure: '.*', write: '.*', read: '.*' };
+    const everything = { vhost, password: PASSWORD, configure: '.*', write: '.*', read: '.*' };
     const amqpUrl = {
       producer: await rabbit.addUser({ name: 'rig-producer', ...everything }),
       consumer: await rabbit.addUser({ name: 'rig-consumer', ...everything }),
@@ -163,7 +165,7 @@ function settingsFor(defence: Defence): RigSettings {
 
 function userOf(rabbit: AdversaryOptions['rabbit'], vhost: string, who: Adversary): Promise<string> {
   const name = who === 'the user of another service' ? SELF : who.replaceAll(' ', '-');
-  return rabbit.addUser({ name, vhost, ...ADVERSARIES[who] });
+  return rabbit.addUser({ name, vhost, password: PASSWORD, ...ADVERSARIES[who] });
 }
 
 /** Resolves when a service has read all of its queues. */
