@@ -45,6 +45,7 @@ function troubles({
   controls,
   crash,
   soak,
+  clusterCrash,
   cluster,
   soakControls,
   adversary,
@@ -62,7 +63,7 @@ function troubles({
     ...(controls?.controls ?? [])
       .filter((each) => !each.caughtBy)
       .map(({ rule, without }) => `not caught: ${rule} ${without}`),
-    ...(crash?.failures ?? []).map(
+    ...[...(crash?.failures ?? []), ...(clusterCrash?.failures ?? [])].map(
       ({ point, action, problems }) => `crash: ${point}, ${action}: ${problems.join(' · ')}`,
     ),
     ...(soak?.problems ?? []).map((problem) => `soak: ${problem}`),
@@ -141,7 +142,9 @@ program
 
 program
   .command('cluster')
-  .description('the soak against three brokers, one of which is killed, stopped or cut off; a quarter of the faults')
+  .description(
+    'crash points and the soak against three brokers, one of which is killed, stopped or cut off; a quarter of the faults',
+  )
   .addOption(messages)
   .addOption(faults)
   .addOption(seed)

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { inspect } from 'node:util';
 import { proveAdversary, proveEnvelopes, runAdversaryControls } from './adversary';
 import { runControls } from './controls';
-import { runCrashMatrix } from './crash';
+import { runClusterCrashes, runCrashMatrix } from './crash';
 import { type ModelSize, renderProtocolPage, runModel } from './model';
 import { simulate } from './simulate';
 import { runSoak, runSoakControls } from './soak';
@@ -60,6 +60,7 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
     soak: await runSoak({ seed, messages, faults, onProgress }),
   }),
   cluster: async ({ seed, messages, faults }, onProgress) => ({
+    clusterCrash: await runClusterCrashes({ onProgress }),
     // What happens to a broker takes longer than most faults of the soak.
     cluster: await runSoak({ seed, messages, faults: Math.ceil(faults / 4), cluster: true, onProgress }),
   }),

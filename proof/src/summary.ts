@@ -35,6 +35,8 @@ export interface ProofSummary {
   readonly controls?: ControlsSummary;
   readonly crash?: CrashSummary;
   readonly soak?: SoakSummary;
+  /** With three brokers. */
+  readonly clusterCrash?: CrashSummary;
   /** The soak against three brokers. */
   readonly cluster?: SoakSummary;
   readonly soakControls?: SoakControlsSummary;
@@ -57,6 +59,7 @@ export type Parts = Pick<
   | 'controls'
   | 'crash'
   | 'soak'
+  | 'clusterCrash'
   | 'cluster'
   | 'soakControls'
   | 'adversary'
@@ -94,6 +97,7 @@ export function describeParts({
   controls,
   crash,
   soak,
+  clusterCrash,
   cluster,
   soakControls,
   adversary,
@@ -117,13 +121,9 @@ export function describeParts({
     const caught = controls.controls.filter(({ caughtBy }) => caughtBy).length;
     lines.push(`**controls**: ${caught} of ${controls.controls.length} builds that lack a rule were caught`);
   }
-  if (crash) {
-    lines.push(
-      `**crash**: ${crash.runs} runs at ${crash.points} points, every point hit, ` +
-        `${crash.failures.length} runs that broke the promise (${seconds(crash.seconds)})`,
-    );
-  }
+  if (crash) lines.push(describeCrash('crash', crash));
   if (soak) lines.push(...describeSoak('soak', soak));
+  if (clusterCrash) lines.push(describeCrash('crash, three brokers', clusterCrash));
   if (cluster) lines.push(...describeSoak('cluster, three brokers', cluster));
   if (soakControls) {
     const caught = soakControls.controls.filter((each) => each.caught);
@@ -152,6 +152,13 @@ export function describeParts({
       `**hostile envelopes**: ${[...envelopes.over.map(describeOver), ...(envelopes.replies ? [describeReplies(envelopes.replies)] : [])].join('; ')}; seed ${envelopes.seed} (${seconds(envelopes.seconds)})`,
     );
   return lines;
+}
+
+function describeCrash(name: string, crash: CrashSummary): string {
+  return (
+    `**${name}**: ${crash.runs} runs at ${crash.points} points, every point hit, ` +
+    `${crash.failures.length} runs that broke the promise (${seconds(crash.seconds)})`
+  );
 }
 
 function describeSoak(name: string, soak: SoakSummary): string[] {

@@ -3,10 +3,19 @@ import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
-import { Cleanup, startPostgres, startRabbit, TcpProxy, until } from '@tallystick/services';
+import {
+  Cleanup,
+  type PostgresServer,
+  startPostgres,
+  startRabbit,
+  startRabbitCluster,
+  TcpProxy,
+  until,
+} from '@tallystick/services';
 import { auditRig, type Rig, type RigProcess, type RigSettings, startRig } from '../rig';
+import { Brokers } from './brokers';
 import { Migrations } from './migrations';
-import { type PlannedRun, planMigrations, planRuns, type Scope } from './plan';
+import { planCluster, type PlannedRun, planMigrations, planRuns, type Scope } from './plan';
 import { type Action, MIGRATION_POINTS, type Point } from './points';
 import { Stops } from './stops';
 
@@ -37,6 +46,12 @@ const SETTINGS: RigSettings = {
   rabbitMq: { publishTimeout: '900ms' },
   logLevel: 'error',
 };
+/** Every confirm is the word of two brokers and their disks, and a new leader is elected first. */
+const CLUSTER_SETTINGS: RigSettings = {
+  ...SETTINGS,
+  outbox: { lease: '12s', handlerTimeout: '5s' },
+  rabbitMq: { publishTimeout: '5s' },
+};
 const BALANCE = 1_000_000;
 const UNATTENDED = 6;
 
@@ -57,17 +72,53 @@ const LONG_AGO_INBOX = `
  * Stops real processes at every step of a message, and there kills them, leaves them standing for two leases or cuts them
  * off; then asks both databases. Two producers and two consumers, so that somebody is there to take over.
  */
-export async function runCrashMatrix(options: CrashOptions): Promise<CrashSummary> {
-  const { scope, seed, onProgress = () => {} } = options;
-  const plan = [...planRuns(scope, seed), ...planMigrations(scope)];
+export async function runCrashMatrix({ scope, seed, onProgress = () => {} }: CrashOptions): Promise<CrashSummary> {
+  return perform([...planRuns(scope, seed), ...planMigrations(scope)], onProgress, async (cleanup) => {
+    const postgres = await startPostgres({ onProgress }).then((server) => cleanup.stopLater(server));
+    const rabbit = await startRabbit({ onProgress }).then((server) => cleanup.stopLater(server));
+    const database = await proxyTo(postgres.port, cleanup);
+    const broker = await proxyTo(rabbit.port, cleanup);
+    const amqpUrl = new URL(await rabbit.createVhost('crash'));
+    amqpUrl.port = String(broker.port);
+    const stops = await stopsOf(cleanup);
+    const rig = await rigOf(cleanup, SETTINGS, { postgres, database, amqpUrl: amqpUrl.href });
+    const bench = new Bench(rig, { database, broker }, stops);
+    await bench.start();
+    const migrations = new Migrations(postgres, database, stops);
+    return (run) => (MIGRATION_POINTS.some((point) => point === run.point) ? migrations : bench).perform(run);
+  });
+}
+
+/** The same with three brokers, where a message passes from a process to a queue or back: the queue's leader is lost there. */
+export async function runClusterCrashes({
+  onProgress = () => {},
+}: Pick<CrashOptions, 'onProgress'> = {}): Promise<CrashSummary> {
+  return perform(planCluster(), onProgress, async (cleanup) => {
+    const postgres = await startPostgres({ onProgress }).then((server) => cleanup.stopLater(server));
+    const cluster = cleanup.stopLater(await startRabbitCluster({ onProgress }));
+    const database = await proxyTo(postgres.port, cleanup);
+    const amqpUrls = await cluster.createVhost('crash');
+    const stops = await stopsOf(cleanup);
+    const rig = await rigOf(cleanup, CLUSTER_SETTINGS, { postgres, database, amqpUrl: amqpUrls.join(',') });
+    const bench = new Bench(rig, { database, brokers: new Brokers(cluster, amqpUrls[0]!) }, stops);
+    await bench.start();
+    return (run) => bench.perform(run);
+  });
+}
+
+/** @param setUp undone by its `cleanup`. @returns what performs one run and tells what was wrong */
+async function perform(
+  plan: readonly PlannedRun[],
+  onProgress: (line: string) => void,
+  setUp: (cleanup: Cleanup) => Promise<(run: PlannedRun) => Promise<string[]>>,
+): Promise<CrashSummary> {
   const began = performance.now();
   const cleanup = new Cleanup();
   const failures: CrashFailure[] = [];
   try {
-    const { bench, migrations } = await setUp(cleanup, onProgress);
+    const performOne = await setUp(cleanup);
     for (const [index, run] of plan.entries()) {
-      const stage = MIGRATION_POINTS.some((point) => point === run.point) ? migrations : bench;
-      const problems = await stage.perform(run).catch((error: Error) => [error.message]);
+      const problems = await performOne(run).catch((error: Error) => [error.message]);
       const result = problems.length === 0 ? 'held' : problems.join(' · ');
       onProgress(`${index + 1} of ${plan.length}: ${run.point}, ${run.action}: ${result}`);
       if (problems.length > 0) failures.push({ ...run, problems });
@@ -84,43 +135,44 @@ export async function runCrashMatrix(options: CrashOptions): Promise<CrashSummar
   };
 }
 
-async function setUp(
-  cleanup: Cleanup,
-  onProgress: (line: string) => void,
-): Promise<{ bench: Bench; migrations: Migrations }> {
-  const [postgres, rabbit] = await Promise.all([
-    startPostgres({ onProgress }).then((server) => cleanup.stopLater(server)),
-    startRabbit({ onProgress }).then((server) => cleanup.stopLater(server)),
-  ]);
-  const [database, broker] = [postgres, rabbit].map(({ port }) => new TcpProxy({ targetPort: port })) as [
-    TcpProxy,
-    TcpProxy,
-  ];
-  for (const proxy of [database, broker]) {
-    cleanup.defer(() => proxy.close());
-    await proxy.listen();
-  }
+async function proxyTo(targetPort: number, cleanup: Cleanup): Promise<TcpProxy> {
+  const proxy = new TcpProxy({ targetPort });
+  cleanup.defer(() => proxy.close());
+  await proxy.listen();
+  return proxy;
+}
+
+async function stopsOf(cleanup: Cleanup): Promise<Stops> {
   const directory = await mkdtemp(join(tmpdir(), 'tallystick-crash-'));
   const remove = (): void => rmSync(directory, { recursive: true, force: true });
   cleanup.defer(remove);
   process.once('exit', remove); // also after Ctrl-C
-  const amqpUrl = new URL(await rabbit.createVhost('crash'));
-  amqpUrl.port = String(broker.port);
-  const rig = cleanup.stopLater(
+  return new Stops(directory);
+}
+
+async function rigOf(
+  cleanup: Cleanup,
+  options: RigSettings,
+  { postgres, database, amqpUrl }: { postgres: PostgresServer; database: TcpProxy; amqpUrl: string },
+): Promise<Rig> {
+  return cleanup.stopLater(
     await startRig({
       postgres,
-      amqpUrl: amqpUrl.href,
+      amqpUrl,
       databasePort: { producer: database.port, consumer: database.port },
       producers: 2,
       consumers: 2,
-      options: SETTINGS,
+      options,
       start: false,
     }),
   );
-  const stops = new Stops(directory);
-  const bench = new Bench(rig, { database, broker }, stops);
-  await bench.start();
-  return { bench, migrations: new Migrations(postgres, database, stops) };
+}
+
+/** What processes reach each other through. Several brokers are reached past a proxy: what happens between them counts. */
+interface Networks {
+  readonly database: TcpProxy;
+  readonly broker?: TcpProxy;
+  readonly brokers?: Brokers;
 }
 
 class Bench {
@@ -129,7 +181,7 @@ class Bench {
 
   constructor(
     private readonly rig: Rig,
-    private readonly networks: { readonly database: TcpProxy; readonly broker: TcpProxy },
+    private readonly networks: Networks,
     private readonly stops: Stops,
   ) {}
 
@@ -143,9 +195,15 @@ class Bench {
     await this.stops.arm(point);
     const recording = this.record(point);
     const process = await this.stopped(point);
-    await this.act(action, process);
-    await recording;
-    await this.rig.settled();
+    try {
+      await this.act(action, process, point);
+      await recording;
+      // Who sees of others only some stops too (`pause_minority`): it may be that nobody serves until the cut is over.
+      if (action === 'the leader of its queue cut off') await this.networks.brokers!.whole();
+      await this.rig.settled();
+    } finally {
+      await this.networks.brokers?.whole();
+    }
     return [...(await this.audit()), ...this.rig.problems];
   }
 
@@ -174,7 +232,7 @@ class Bench {
     return this.rig.all.find((process) => process.pid === pid)!;
   }
 
-  private async act(action: Action, process: RigProcess): Promise<void> {
+  private async act(action: Action, process: RigProcess, point: Point): Promise<void> {
     switch (action) {
       case 'killed':
         await process.kill('SIGKILL');
@@ -186,7 +244,11 @@ class Bench {
         this.networks.database.cut();
         return process.kill('SIGCONT');
       case 'cut off from the broker':
-        this.networks.broker.cut();
+        this.networks.broker!.cut();
+        return process.kill('SIGCONT');
+      case 'the leader of its queue killed':
+      case 'the leader of its queue cut off':
+        await this.networks.brokers!.strike(action, point);
         return process.kill('SIGCONT');
       default:
         return action satisfies never;

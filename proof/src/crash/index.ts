@@ -1,2 +1,2 @@
 /** The crash matrix: real processes, stopped at every step of a message. */
-export { type CrashSummary, runCrashMatrix } from './crash';
+export { type CrashSummary, runClusterCrashes, runCrashMatrix } from './crash';

@@ -1,4 +1,4 @@
-import { ACTIONS, type Action, MIGRATION_POINTS, type Point, POINTS } from './points';
+import { ACTIONS, type Action, BROKER_POINTS, CLUSTER_ACTIONS, MIGRATION_POINTS, type Point, POINTS } from './points';
 
 export interface PlannedRun {
   readonly point: Point;
@@ -21,4 +21,8 @@ export function planRuns(scope: Scope, seed: number): PlannedRun[] {
 export function planMigrations(scope: Scope): PlannedRun[] {
   const actions = scope === 'all' ? ACTIONS.filter((action) => action !== 'cut off from the broker') : [ACTIONS[0]];
   return MIGRATION_POINTS.flatMap((point) => actions.map((action) => ({ point, action })));
+}
+
+export function planCluster(): PlannedRun[] {
+  return BROKER_POINTS.flatMap((point) => CLUSTER_ACTIONS.map((action) => ({ point, action })));
 }

@@ -55,7 +55,24 @@ export const ACTIONS = [
   'cut off from its database',
   'cut off from the broker',
 ] as const;
-export type Action = (typeof ACTIONS)[number];
+/** Where a message or a receipt passes from a process to a queue or back. */
+export const BROKER_POINTS = [
+  'before a publish',
+  'published',
+  'confirmed',
+  'delivered',
+  'after the commit of a verdict',
+  'receipt published',
+  'receipt confirmed',
+  'acknowledged',
+  'receipt delivered',
+  'receipt acknowledged',
+] as const satisfies readonly Point[];
+
+/** With three brokers: while a process stands there, one of them is lost to it, and comes back when all is settled. */
+export const CLUSTER_ACTIONS = ['the leader of its queue killed', 'the leader of its queue cut off'] as const;
+export type ClusterAction = (typeof CLUSTER_ACTIONS)[number];
+export type Action = (typeof ACTIONS)[number] | ClusterAction;
 
 /** Where processes and the matrix meet: a directory with two files. */
 export const DIRECTORY_VARIABLE = 'CRASH_DIRECTORY';

@@ -1,2 +1,2 @@
 export { describeOver, describeReplies, type EnvelopesSummary, proveEnvelopes } from './prove-envelopes';
-export { proveReplies, type RepliesSummary } from './prove-replies';
+export { proveReplies } from './prove-replies';

@@ -135,6 +135,44 @@ describe('PublishingSession', () => {
     expect(session.ready).toBe(false);
   });
 
+  describe('that is refused', () => {
+    const refuse = async (id: string): Promise<void> => {
+      const outcome = session.publish(message(id));
+      channel.published.at(-1)!.confirm(new Error('message nacked'));
+      expect(await outcome).toMatchObject({ kind: 'refused' });
+    };
+
+    it('everything for one queue for ten seconds, is replaced when what is in flight has landed', async () => {
+      await refuse('a');
+      await clock.advance(9_999);
+      await refuse('b');
+      expect(session.ready).toBe(true);
+      const inFlight = session.publish({ ...message('c'), routingKey: 'elsewhere' });
+      await clock.advance(2);
+      const elsewhere = channel.published.at(-1)!;
+
+      await refuse('d');
+
+      expect(session.ready).toBe(false);
+      elsewhere.confirm(null);
+      expect(await inFlight).toEqual({ kind: 'confirmed' });
+      expect(await session.over).toBe(
+        'everything for outbox.requests/order-service.order.requested was refused for 10000 ms',
+      );
+    });
+
+    it('now and then, stays', async () => {
+      for (let second = 0; second < 30; second++) {
+        await refuse('a');
+        const taken = session.publish(message('b'));
+        channel.published.at(-1)!.confirm(null);
+        await taken;
+        await clock.advance(1_000);
+      }
+      expect(session.ready).toBe(true);
+    });
+  });
+
   it('sends nothing while the broker is blocked', async () => {
     connection.emit('blocked', 'low on memory');
     expect(await session.publish(message('a'))).toEqual({ kind: 'unavailable' });

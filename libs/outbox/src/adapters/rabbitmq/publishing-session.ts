@@ -23,6 +23,13 @@ interface InFlight {
   returned: boolean;
 }
 
+/**
+ * After so long in which the broker refused everything for one queue, the session is replaced. A queue may be full for longer,
+ * and then this changes nothing. But a channel that was opened while a quorum queue had no leader may be refused for as long
+ * as that leader is away, although another one takes the same message from every new channel (seen with RabbitMQ 3.10.8).
+ */
+const REFUSED_MS = 10_000;
+
 /** How long a planned end waits for confirms that are on their way. */
 const LANDING_MS = 2_000;
 
@@ -38,6 +45,8 @@ export class PublishingSession implements Session {
   /** Kept by us: when a channel closes, amqplib forgets callbacks that stand behind a confirm out of order. */
   private readonly flying = new Set<InFlight>();
   private flyingBytes = 0;
+  /** Since when nothing but refusals came from a queue, by exchange and key. */
+  private readonly refusedSince = new Map<string, number>();
   private watching = false;
   private onLanded: () => void = () => {};
 
@@ -98,9 +107,16 @@ export class PublishingSession implements Session {
       const inFlight = this.takeOff(outgoing, resolve);
       try {
         this.channel.publish(exchange, routingKey, body, { ...properties, mandatory: true }, (error: unknown) => {
-          if (error == null) this.land(inFlight, { kind: inFlight.returned ? 'returned' : 'confirmed' });
-          else if (isNack(error))
-            this.land(inFlight, { kind: 'refused', error: 'the broker said no (nack): a queue is full' });
+          if (error == null) {
+            this.refusedSince.delete(addressOf(outgoing));
+            this.land(inFlight, { kind: inFlight.returned ? 'returned' : 'confirmed' });
+          } else if (isNack(error)) {
+            this.land(inFlight, {
+              kind: 'refused',
+              error: 'the broker said no (nack): a queue is full, or has no leader',
+            });
+            this.noteRefusal(outgoing);
+          }
           // else the channel closed, and the end of the session will say why
         });
       } catch (error) {
@@ -118,10 +134,31 @@ export class PublishingSession implements Session {
 
   async close(): Promise<void> {
     this.open = false;
-    const landed = new Promise<void>((resolve) => (this.onLanded = resolve));
-    if (this.flying.size > 0) await wait(this.options.clock, LANDING_MS, landed);
+    await this.landing();
     this.end(undefined);
     await closeConnection(this.connection, this.options.clock);
+  }
+
+  private noteRefusal(outgoing: Outgoing): void {
+    const now = this.options.clock.monotonic();
+    const address = addressOf(outgoing);
+    const since = this.refusedSince.get(address);
+    if (since === undefined) this.refusedSince.set(address, now);
+    else if (now - since > REFUSED_MS) void this.retire(`everything for ${address} was refused for ${REFUSED_MS} ms`);
+  }
+
+  /** Takes no more, lets what is in flight land, and makes room for another session. */
+  private async retire(why: string): Promise<void> {
+    if (!this.open) return;
+    this.open = false;
+    this.options.onChange();
+    await this.landing();
+    this.end(why);
+  }
+
+  private async landing(): Promise<void> {
+    const landed = new Promise<void>((resolve) => (this.onLanded = resolve));
+    if (this.flying.size > 0) await wait(this.options.clock, LANDING_MS, landed);
   }
 
   private takeOff(outgoing: Outgoing, resolve: InFlight['resolve']): InFlight {
@@ -178,6 +215,10 @@ export class PublishingSession implements Session {
     this.blocked = blocked;
     this.options.onChange();
   }
+}
+
+function addressOf({ exchange, routingKey }: Outgoing): string {
+  return `${exchange}/${routingKey}`;
 }
 
 function keyOf({ exchange, routingKey, properties }: Pick<Outgoing, 'exchange' | 'routingKey' | 'properties'>): string {
