@@ -1,6 +1,7 @@
 import type { ConsumeMessage, Options } from 'amqplib';
 import { clip, MAX_ERROR_TEXT } from '../../message/receipt';
-import type { Binding } from './topology';
+import { PASSED_ON_HEADER } from './sender';
+import type { Binding, Queue } from './topology';
 import { type Outgoing, publishProblem, ROUTING_HEADERS } from './wire';
 
 /**
@@ -42,6 +43,18 @@ export function quarantineCopy(
   // whoever sent this may have sent anything; the body and its origin are what matters
   return publishProblem(whole) === undefined ? whole : copy({});
 }
+
+/**
+ * Somebody has bound the quarantine to what is read here: the copy is in it already, and another would come back too, for ever.
+ * The header is anybody's word: whoever makes it up keeps only what he sent himself from being put aside.
+ */
+export function isCopyOf({ fields, properties }: ConsumeMessage, { name, binding }: Queue): boolean {
+  if (fields.exchange === binding.exchange) return true;
+  const ways: unknown = properties.headers?.[PASSED_ON_HEADER];
+  return Array.isArray(ways) && ways.some((way: PassedOn) => way?.exchange === binding.exchange && way.queue !== name);
+}
+
+type PassedOn = { readonly exchange?: unknown; readonly queue?: unknown } | null | undefined;
 
 function plainHeaders(headers: Readonly<Record<string, unknown>> = {}): Record<string, unknown> {
   return Object.fromEntries(

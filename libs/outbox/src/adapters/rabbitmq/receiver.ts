@@ -13,11 +13,11 @@ import type { Clock } from '../../ports/clock';
 import type { Monitor } from '../../ports/monitor';
 import type { Endpoint, Reaction, TransportDeps } from '../../ports/transport';
 import type { Publisher } from './publisher';
-import { quarantineCopy } from './quarantine';
+import { isCopyOf, quarantineCopy } from './quarantine';
 import { ComesAgainError, Returns } from './returns';
 import type { RabbitMqSettings } from './rabbitmq.options';
-import { PASSED_ON_HEADER, senderProblem } from './sender';
-import type { Queue, Topology } from './topology';
+import { senderProblem } from './sender';
+import type { Topology } from './topology';
 import { fromMessage, toProperties } from './wire';
 
 /** How long an answer waits for the publishing connection to come back. Longer would hold up the queue. */
@@ -145,16 +145,4 @@ export class Receiver {
     if (outcome.kind === 'returned') await this.publisher.declare(queue); // somebody deleted it
     throw new Error(`'${queue.name}' did not take a copy (${outcome.kind}): the message stays in its queue for now`);
   }
-}
-
-/** Somebody has bound the quarantine to what is read here: the copy is in it already, and another would come back too, for ever. */
-function isCopyOf({ fields, properties }: ConsumeMessage, { name, binding }: Queue): boolean {
-  if (fields.exchange === binding.exchange) return true;
-  const ways: unknown = properties.headers?.[PASSED_ON_HEADER];
-  return Array.isArray(ways) && ways.some((way: PassedOn) => way.exchange === binding.exchange && way.queue !== name);
-}
-
-interface PassedOn {
-  readonly exchange?: unknown;
-  readonly queue?: unknown;
 }
