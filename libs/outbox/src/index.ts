@@ -1,5 +1,5 @@
 // The public API is this page.
-export { outboxMigrations, OUTBOX_MIGRATIONS, outboxSchemaSql } from './adapters/postgres';
+export { outboxMigrations, OUTBOX_MIGRATIONS, outboxSchemaSql, type SchemaOptions } from './adapters/postgres';
 export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';
 export { direct, type DirectOptions } from './adapters/direct';
 export {

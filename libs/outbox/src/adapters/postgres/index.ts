@@ -1,5 +1,5 @@
 export { OUTBOX_MIGRATIONS, outboxMigrations } from './migrations';
 export { endPool, poolFrom } from './pool';
 export { PostgresStore } from './postgres-store';
-export { outboxSchemaSql } from './schema';
+export { outboxSchemaSql, type SchemaOptions } from './schema';
 export type { TableOptions } from './tables';

@@ -1,6 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { createStatements, dropStatements } from './schema';
-import { type TableOptions, tables } from './tables';
+import { createStatements, dropStatements, type SchemaOptions } from './schema';
+import { tables } from './tables';
 
 /** What goes into a DataSource's `migrations`. */
 export type MigrationClass = new () => MigrationInterface;
@@ -10,7 +10,7 @@ export type MigrationClass = new () => MigrationInterface;
  * and differ between table names, so that two sets of tables can live in one database.
  * @throws InvalidOptionsError if a name is not on the allow-list
  */
-export function outboxMigrations(options: TableOptions = {}): MigrationClass[] {
+export function outboxMigrations(options: SchemaOptions = {}): MigrationClass[] {
   const t = tables(options);
   // TypeORM tells migrations apart by name and sorts them by the number it ends with.
   const nameOf = (what: string, timestamp: number): string => `${what}${t.tag && `_${t.tag}_`}${timestamp}`;
@@ -19,7 +19,7 @@ export function outboxMigrations(options: TableOptions = {}): MigrationClass[] {
     readonly name = nameOf('CreateOutboxTables', 1763800000000);
 
     async up(runner: QueryRunner): Promise<void> {
-      for (const statement of createStatements(t)) await runner.query(statement);
+      for (const statement of createStatements(t, options)) await runner.query(statement);
     }
 
     /** Drops the tables with everything in them, messages that were never delivered included. */

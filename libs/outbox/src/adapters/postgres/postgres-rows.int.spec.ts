@@ -49,13 +49,13 @@ describe('The tables', () => {
   };
 
   it.each(IMPOSSIBLE)('refuse %s', async (_, row) => {
-    await expect(insert(row)).rejects.toMatchObject({ code: '23514', constraint: 'outbox_delivery_situation' });
+    await expect(insert(row)).rejects.toMatchObject({ code: '23514', constraint: 'outbox_delivery_legal' });
   });
 
   it('refuse an unknown follow-up', async () => {
     await expect(insert({ state: 'pending', next_at: NOW, follow_up: 'maybe' })).rejects.toMatchObject({
       code: '23514',
-      constraint: 'outbox_delivery_follow_up',
+      constraint: 'outbox_delivery_legal',
     });
   });
 

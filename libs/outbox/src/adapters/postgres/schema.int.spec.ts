@@ -109,6 +109,26 @@ describe('The tables of the outbox', () => {
     expect(generated).toEqual([]);
   });
 
+  it('say which rows may be, in a function; who does not want it asked at every write leaves the constraint out', async () => {
+    const lost = `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up)
+      values (gen_random_uuid(), 'order-service', 'lost', 0, 'none')`;
+    const checked = await database();
+    await checked.query(outboxSchemaSql());
+    await expect(checked.query(lost)).rejects.toThrow('outbox_delivery_legal');
+
+    const unchecked = await database(outboxMigrations({ rowCheck: false }));
+    await unchecked.runMigrations();
+    await checkSchema(unchecked);
+    await unchecked.query(lost);
+    const illegal: unknown = await unchecked.query(`select state from outbox_delivery
+      where not outbox_delivery_is_legal(state, verdict, follow_up, next_at, lease_token, settled_at)`);
+    expect(illegal).toEqual([{ state: 'lost' }]);
+
+    await unchecked.undoLastMigration();
+    const [left] = await unchecked.query(`select count(*)::int as functions from pg_proc where proname like 'outbox%'`);
+    expect(left).toEqual({ functions: 0 });
+  });
+
   it('can be several sets in one database, also with names that only just fit', async () => {
     const sets: TableOptions[] = [
       {},

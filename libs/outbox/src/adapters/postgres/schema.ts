@@ -3,44 +3,55 @@ import { type TableOptions, type Tables, tables } from './tables';
 /** What this version of the library reads and writes. Every migration adds one. */
 export const SCHEMA_VERSION = 1;
 
+/** How the tables are created. */
+export interface SchemaOptions extends TableOptions {
+  /**
+   * PostgreSQL itself refuses a delivery row that may not be, whoever writes it: 0.005 ms per write. Without it a mistake of a
+   * person's hand, or of this library, is found by the next who reads the row.
+   * @default true
+   */
+  rowCheck?: boolean;
+}
+
 /**
  * Everything the migrations do, as plain SQL, for those who do not let TypeORM change their databases. May be run again.
  * @throws InvalidOptionsError if a name is not on the allow-list
  */
-export function outboxSchemaSql(options: TableOptions = {}): string {
-  return `${createStatements(tables(options)).join(';\n\n')};\n`;
+export function outboxSchemaSql(options: SchemaOptions = {}): string {
+  return `${createStatements(tables(options), options).join(';\n\n')};\n`;
 }
 
-/** What a row of the delivery table says of itself. No two rows that differ in this read alike: only a state ends in a colon. */
-const SITUATION = `concat_ws(' ', state || ':', verdict,
-    case when next_at is not null then 'due' end,
-    case when lease_token is not null then 'leased' end,
-    case when settled_at is not null then 'settled' end)`;
-
 /**
- * All it may say: an open row is due at some time, perhaps leased; a final one is settled; verdicts belong to their states.
+ * Which delivery rows may be: an open row is due at some time, perhaps leased; a final one is settled; verdicts belong to their
+ * states.
  *
- * One constraint that compares with one constant: every statement that writes to the table reads and plans its constraints
- * anew, and ten small ones that said the same took it 0.08 ms, where the insert itself takes 0.02 ms.
+ * A function, because every statement that writes to the table reads and plans its constraints anew, and a call is the shortest
+ * there is to read: 0.004 ms per insert, where the same rules as an expression took 0.022. PostgreSQL keeps what it made of the body.
  */
-const SITUATIONS: readonly string[] = [
-  ...['pending:', 'sent:', 'cancelling:', 'answered: accepted', 'answered: rejected'].flatMap((open) => [
-    `${open} due`,
-    `${open} due leased`,
-  ]),
-  'parked:',
-  'parked: accepted',
-  'parked: rejected',
-  'completed: accepted settled',
-  'compensated: rejected settled',
-  'delivered: settled',
-  'discarded: settled',
-  'discarded: accepted settled',
-  'discarded: rejected settled',
-];
+function legalRow(t: Tables): string {
+  return `create or replace function ${t.legal} (
+  state varchar, verdict varchar, follow_up varchar, next_at timestamptz, lease_token uuid, settled_at timestamptz
+) returns boolean language plpgsql immutable parallel safe as $legal$
+begin
+  return (next_at is not null) = (state in ('pending', 'sent', 'cancelling', 'answered'))
+    and (settled_at is not null) = (state in ('completed', 'compensated', 'delivered', 'discarded'))
+    and (lease_token is null or next_at is not null)
+    and follow_up in ('none', 'accepted', 'rejected', 'both')
+    and case
+      when state in ('pending', 'sent', 'cancelling', 'delivered') then verdict is null
+      when state = 'completed' then coalesce(verdict = 'accepted', false)
+      when state = 'compensated' then coalesce(verdict = 'rejected', false)
+      when state = 'answered' then coalesce(verdict in ('accepted', 'rejected'), false)
+      when state in ('parked', 'discarded') then verdict is null or verdict in ('accepted', 'rejected')
+      else false
+    end;
+end
+$legal$`;
+}
 
 /** One statement each, in order. */
-export function createStatements(t: Tables): string[] {
+export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOptions, 'rowCheck'> = {}): string[] {
+  const legal = `constraint ${t.named('outbox_delivery_legal')} check (${t.legal}(state, verdict, follow_up, next_at, lease_token, settled_at))`;
   return [
     // Its columns are those Debezium's outbox event router expects. `json`, not `jsonb`: the text is kept exactly.
     `create table if not exists ${t.message} (
@@ -53,6 +64,7 @@ export function createStatements(t: Tables): string[] {
   created_at timestamptz not null default clock_timestamp(),
   constraint ${t.named('outbox_message_pkey')} primary key (id)
 )`,
+    legalRow(t),
     // No foreign key: one statement writes a message with its deliveries, one statement deletes them together, and the
     // check would cost every transaction a look-up.
     `create table if not exists ${t.delivery} (
@@ -72,9 +84,7 @@ export function createStatements(t: Tables): string[] {
   cancel_reason text,
   sent_at timestamptz,
   settled_at timestamptz,
-  constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer),
-  constraint ${t.named('outbox_delivery_situation')} check (${SITUATION} = any ('{${SITUATIONS.map((one) => `"${one}"`).join(',')}}'::text[])),
-  constraint ${t.named('outbox_delivery_follow_up')} check (follow_up = any ('{none,accepted,rejected,both}'::text[]))
+  constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer)${rowCheck ? `,\n  ${legal}` : ''}
 ) with (
   fillfactor = 70,
   autovacuum_vacuum_scale_factor = 0.02,
@@ -138,7 +148,6 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  return [t.version, t.handler, t.inbox, t.followUp, t.delivery, t.message].map(
-    (table) => `drop table if exists ${table}`,
-  );
+  const droppedTables = [t.version, t.handler, t.inbox, t.followUp, t.delivery, t.message];
+  return [...droppedTables.map((table) => `drop table if exists ${table}`), `drop function if exists ${t.legal}`];
 }

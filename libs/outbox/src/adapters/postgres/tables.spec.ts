@@ -45,7 +45,7 @@ describe('tables', () => {
         const t = tables({ prefix });
         const quoted = createStatements(t)
           .join('\n')
-          .match(/(?<=(?:constraint|table if not exists|index if not exists) ")[^"]+/g)!;
+          .match(/(?<=(?:constraint|table if not exists|index if not exists|create or replace function) ")[^"]+/g)!;
         expect(quoted.every((name) => name.length <= 63)).toBe(true);
         expect(new Set(quoted).size).toBe(quoted.length);
       }),

@@ -17,6 +17,8 @@ export interface Tables {
   readonly handler: string;
   readonly followUp: string;
   readonly version: string;
+  /** The function that says which delivery rows may be. */
+  readonly legal: string;
   /** The quoted name of an index or constraint, e.g. `named('outbox_delivery_pkey')`. Never qualified. */
   named(name: string): string;
   /** The same, as PostgreSQL reports it in errors. */
@@ -48,6 +50,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
     handler: table('inbox_handler'),
     followUp: table('outbox_follow_up'),
     version: table('outbox_schema'),
+    legal: table('outbox_delivery_is_legal'),
     named,
     bare,
     tag: schema === undefined && prefix === undefined ? '' : digest(`${schema ?? ''}.${prefix ?? ''}`),
