@@ -4,7 +4,7 @@ import type { AnsweredDelivery, NewMessage, SettleRow } from '../../ports/store'
 
 /** The ports' words into the parameters of a statement, in its order. Many rows travel as one array per column. */
 
-export function addOneValues(message: NewMessage): unknown[] {
+export function addOneValues(message: NewMessage, { consumer, followUp }: NewMessage['deliveries'][number]): unknown[] {
   const { attempts, leaseToken, waitMs, deadlineMs, giveUpMs } = startOf(message);
   return [
     message.id,
@@ -18,8 +18,8 @@ export function addOneValues(message: NewMessage): unknown[] {
     waitMs,
     deadlineMs,
     giveUpMs,
-    message.deliveries.map(({ consumer }) => consumer),
-    message.deliveries.map(({ followUp }) => followUp),
+    consumer,
+    followUp,
   ];
 }
 

@@ -48,11 +48,12 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
     if (messages.length === 0) return [];
     try {
-      const [only, ...others] = messages;
-      const { rows } =
-        others.length === 0
-          ? await this.database.runIn(tx, (await this.sql()).addOne, addOneValues(only!))
-          : await this.database.runIn(tx, (await this.sql()).addMany, addManyValues(messages));
+      const [message] = messages;
+      const [delivery] = message!.deliveries;
+      const single = messages.length === 1 && message!.deliveries.length === 1;
+      const { rows } = single
+        ? await this.database.runIn(tx, (await this.sql()).addOne, addOneValues(message!, delivery!))
+        : await this.database.runIn(tx, (await this.sql()).addMany, addManyValues(messages));
       return rows.map((row) => ({
         id: row.id!,
         recordedAt: row.recorded_at!,
