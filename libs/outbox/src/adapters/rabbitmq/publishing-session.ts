@@ -28,7 +28,7 @@ interface InFlight {
  * and then this changes nothing. But a channel that was opened while a quorum queue had no leader may be refused for as long
  * as that leader is away, although another one takes the same message from every new channel (seen with RabbitMQ 3.10.8).
  */
-const REFUSED_MS = 10_000;
+const REFUSED_MS = 30_000;
 
 /** How long a planned end waits for confirms that are on their way. */
 const LANDING_MS = 2_000;
