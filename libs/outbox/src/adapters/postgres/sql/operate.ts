@@ -175,7 +175,8 @@ returning d.message_id, d.consumer`,
 with old as materialized (
   select m.id
   from ${t.message} m
-  where m.id in (
+  -- An array, not a list to join with: PostgreSQL 16 would read all messages for it.
+  where m.id = any (array(
     select d.message_id
     from ${t.delivery} d
     where d.settled_at < (select clock_timestamp() - ${ms('$2')})
@@ -188,7 +189,7 @@ with old as materialized (
       )
     order by d.settled_at
     limit $3
-  )
+  ))
   order by m.id
   for update skip locked
 ),
