@@ -41,6 +41,10 @@ const PROGRESS_EVERY = 500;
 const SEEDS_PER_CONTROL = 500;
 
 const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> = {
+  // First of all: the only part that needs a machine with nothing else to do, and whoever started it still knows.
+  envelopes: async ({ envelopes, seed }, onProgress) => ({
+    envelopes: await proveEnvelopes({ envelopes, seed, judgeTimes: true, onProgress }),
+  }),
   model: async ({ size }, onProgress) => {
     const summary = await runModel({ size, onProgress });
     if (size === 'full' && summary.ok) writeFileSync(join(DOCS, 'protocol.md'), renderProtocolPage(summary));
@@ -67,9 +71,6 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
   'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
   adversary: async ({ accept }, onProgress) => ({ adversary: await proveAdversary({ accept, onProgress }) }),
   'adversary-controls': async (_, onProgress) => ({ adversaryControls: await runAdversaryControls({ onProgress }) }),
-  envelopes: async ({ envelopes, seed }, onProgress) => ({
-    envelopes: await proveEnvelopes({ envelopes, seed, judgeTimes: true, onProgress }),
-  }),
 };
 
 /** Runs one part or all of them, one after another, and goes on when one of them finds something. */
