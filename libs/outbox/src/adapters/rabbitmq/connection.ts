@@ -4,6 +4,7 @@ import type { Channel, ChannelModel, Options } from 'amqplib';
 import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import { loadAmqplib } from './amqplib';
+import { joinWrites } from './join-writes';
 import { quietly, wait } from './waiting';
 
 /** How to reach the broker. Passwords stay inside: only {@link describeAddress} goes into logs. */
@@ -29,13 +30,15 @@ export async function connect(access: BrokerAccess, name: string): Promise<Chann
   let problem: unknown;
   for (const address of access.addresses) {
     try {
-      return await connect(address, {
+      const connection = await connect(address, {
         // amqplib leaves Nagle's algorithm on, which holds small frames back: 47 ms instead of 5 for a round trip.
         noDelay: true,
         keepAlive: true,
         ...socket,
         clientProperties: { ...(access.socket.clientProperties as object | undefined), connection_name: name },
       });
+      joinWrites(socketOf(connection));
+      return connection;
     } catch (error) {
       const why = refusedVhost(error, address) ?? silence(error, socket.timeout) ?? messageOf(error);
       problem = new Error(`${describeAddress(address)}: ${why}`, { cause: error });
@@ -98,8 +101,7 @@ export async function closeConnection(connection: ChannelModel, clock: Clock): P
   const closed = quietly(() => connection.close());
   if (await wait(clock, CLOSE_TIMEOUT_MS, closed)) return;
   // amqplib waits for the answer for ever. Socket and heartbeat timers would keep the process alive; only an error ends both.
-  const { stream } = connection.connection as unknown as { stream: Socket };
-  stream.destroy(new Error(`no answer to the good-bye within ${CLOSE_TIMEOUT_MS} ms`));
+  socketOf(connection).destroy(new Error(`no answer to the good-bye within ${CLOSE_TIMEOUT_MS} ms`));
 }
 
 /** The same for a channel. What it had not acknowledged goes back to its queue. */
@@ -109,4 +111,9 @@ export async function closeChannel(channel: Channel, clock: Clock): Promise<void
     CLOSE_TIMEOUT_MS,
     quietly(() => channel.close()),
   );
+}
+
+/** amqplib's own; its types leave it out. */
+function socketOf({ connection }: ChannelModel): Socket {
+  return (connection as unknown as { stream: Socket }).stream;
 }
