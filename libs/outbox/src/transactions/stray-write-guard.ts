@@ -96,7 +96,7 @@ export class StrayWriteGuard {
 /** Between the caller's line and this one stand more frames of TypeORM than a stack has by default. */
 const FRAMES = 100;
 
-/** An error whose stack reaches the line that wrote, unless TypeORM lost it on the way: most query builders do. */
+/** An error whose stack reaches the line that wrote. */
 function withTheCaller<E extends Error>(make: () => E): E {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = FRAMES;
