@@ -1,7 +1,7 @@
 import js from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
-/** What a folder of the library may not import. The rules of the design's §7, each with its reason. */
+/** What a folder of the library may not import. Each with its reason. */
 const forbid = (files, ...patterns) => ({
   files,
   ignores: ['**/*.spec.ts'],

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
@@ -125,6 +126,12 @@ describe('links', () => {
     const linked = links(join('docs', 'tour.md')).map(({ target }) => target);
     expect(files.filter((file) => !linked.some((target) => target.includes(`../${file}`)))).toEqual([]);
   });
+});
+
+it('cites by name what is here: a rule, a heading, a file, and never the paragraph of another document', () => {
+  const sign = '\u00a7';
+  const { stdout } = spawnSync('git', ['grep', '--line-number', '-I', sign], { cwd: root, encoding: 'utf8' });
+  expect(stdout.split('\n').filter(Boolean)).toEqual([]);
 });
 
 describe('the TypeScript blocks of the documents', () => {

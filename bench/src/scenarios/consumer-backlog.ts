@@ -77,7 +77,7 @@ export async function drained({ databaseUrl, inbox }: ConsumerBacklog, count: nu
   });
 }
 
-/** An order as the library sends it (design §4). */
+/** An order as the library sends it. */
 function cloudEvent(number: number): Message {
   const id = randomUUID();
   const order = newOrder(number);

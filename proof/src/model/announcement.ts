@@ -2,7 +2,7 @@ import { StateOf } from './codec';
 import { SideRemoval } from './chapters';
 import { Model, Property } from './explorer';
 
-/** The rules of an announcement (§3.3) as switches, as in `rules.ts`. */
+/** The rules of an announcement as switches, as in `rules.ts`. */
 export const ANNOUNCEMENT_RULES = {
   inboxKey: 'The inbox has one row per consumer and message.',
   failureKeepsCopy:

@@ -22,7 +22,7 @@ export type SideRemoval<Rule extends string> = Pick<Removal, 'id' | 'thereafter'
   readonly breaks: string;
 };
 
-/** A rule of design §3.2 or a part of its chart, with every experiment that belongs to it. */
+/** A rule of the protocol or a part of its chart, with every experiment that belongs to it. */
 export interface Chapter {
   readonly id: string;
   readonly title: string;
@@ -212,8 +212,8 @@ export const CHAPTERS: readonly Chapter[] = [
   },
   {
     id: 'T',
-    title: 'The chart of §3.1',
-    says: 'Lines of the table of transitions that no rule of §3.2 mentions.',
+    title: 'The chart of states',
+    says: 'Lines of the table of transitions that no rule above mentions.',
     removals: [
       { id: 'T1', without: ['leaseEndsByItself'], breaks: 'L1', thereafter: 'The row is leased for good.' },
       { id: 'T2', without: ['deferredSparesDecided'], breaks: 'I5' },

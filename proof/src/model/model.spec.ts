@@ -83,7 +83,7 @@ describe('the model of the protocol', () => {
     });
   });
 
-  it('loses announcements, mixes up receivers and believes anybody without the rules of §3.3 and the checks', () => {
+  it('loses announcements, mixes up receivers and believes anybody without their rules and the checks', () => {
     for (const { baselines, removals } of [summary.announcement, summary.receivers, summary.adversary]) {
       expect(baselines.every(({ holds }) => holds)).toBe(true);
       expect(removals.filter(({ outcome }) => outcome !== 'breaks')).toEqual([]);

@@ -1,4 +1,4 @@
-/** What the states of a delivery mean, in the order of §3.1. */
+/** What the states of a delivery mean, in the order in which it meets them. */
 export const STATES: Readonly<Record<string, string>> = {
   pending: 'recorded; to be published',
   sent: 'the broker confirmed it; the verdict is outstanding',

@@ -2,7 +2,7 @@ import { SideRemoval } from './chapters';
 import { StateOf } from './codec';
 import { Model, Property, Step } from './explorer';
 
-/** The rules that matter once a message has several receivers (§3.3) as switches, as in `rules.ts`. */
+/** The rules that matter once a message has several receivers as switches, as in `rules.ts`. */
 export const RECEIVER_RULES = {
   receiptNamesReceiver:
     'A verdict is applied to the row of the receiver that gave it, not to every row of the message.',
@@ -35,7 +35,7 @@ const FIELDS = {
 
 type State = StateOf<typeof FIELDS>;
 
-/** The promise of §1 is per receiver. */
+/** The promise is per receiver. */
 export const RECEIVER_PROPERTIES: readonly Property<State>[] = [
   {
     kind: 'invariant',

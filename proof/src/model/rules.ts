@@ -48,7 +48,7 @@ export const RULES = {
   handOffAfterCommit: 'The hand-off waits for COMMIT.',
   handOffKnowsCommit: 'A COMMIT without an answer hands nothing off.',
   handOffSawRow: 'The hand-off happens only if the last statement still saw the row.',
-  // §3.1 the chart
+  // the chart of states
   leaseEndsByItself: 'A lease is a `next_at` in the future, not a state.',
   deferredSparesDecided: '*deferred* moves no answered or final row.',
   deferredSparesCancelling: '*deferred* moves no cancelling row.',

@@ -172,7 +172,7 @@ function isFine({ baselines, removals }: ModelResult): boolean {
   return baselines.every(({ holds }) => holds) && removals.every(({ asExpected }) => asExpected);
 }
 
-/** The chart of §3.1 as it is explored, not as it is meant: a step invariant that never complains sees every step. */
+/** The chart of states as it is explored, not as it is meant: a step invariant that never complains sees every step. */
 function drawChart(): Record<string, string[]> {
   const arrows = new Map<string, Set<string>>();
   const observer: Property<State> = {

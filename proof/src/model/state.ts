@@ -22,7 +22,7 @@ export const FIELDS = {
   /** The process that recorded the message: it publishes once, from memory (the hand-off). */
   recorder: ['idle', 'holds', 'published', 'refused'],
 
-  /** The delivery row: before it exists, then the states of §3.1. `lost` is a business change without its row. */
+  /** The delivery row: before it exists, then the states of a delivery. `lost` is a business change without its row. */
   delivery: [
     ...(['none', 'recording', 'rolledBack', 'lost'] as const),
     ...(['pending', 'sent', 'answered', 'cancelling', 'parked'] as const),
@@ -119,7 +119,7 @@ const FINAL: ReadonlySet<Delivery> = new Set(['completed', 'compensated', 'disca
 
 /** Something more will happen to the row by itself. */
 export const isOpen = (delivery: Delivery): boolean => OPEN.has(delivery);
-/** The row has come to its end (∎ in the diagram of §3.1). */
+/** The row has come to its end (∎ in the diagram of states). */
 export const isFinal = (delivery: Delivery): boolean => FINAL.has(delivery);
 /** The row is committed and can be found. */
 export const rowExists = ({ delivery }: State): boolean =>

@@ -10,7 +10,7 @@ export interface AuditRigOptions {
   readonly acknowledged?: readonly string[];
 }
 
-/** The arrows of the state chart (design §3.1). Written down by hand: this file shares nothing with the library. */
+/** The arrows of the state chart (docs/protocol.md). Written down by hand: this file shares nothing with the library. */
 const ARROWS: Readonly<Record<string, readonly string[]>> = {
   pending: ['sent', 'cancelling', 'parked', 'completed', 'compensated', 'answered'],
   sent: ['pending', 'cancelling', 'parked', 'completed', 'compensated', 'answered'],

@@ -24,7 +24,7 @@ export class InvariantViolation extends Error {
 }
 
 const UNDECIDED: readonly DeliveryState[] = ['cancelling', 'answered', 'parked', 'completed', 'compensated'];
-/** The state chart of design §3.1, closed over steps that are committed at one moment. */
+/** The chart of states (docs/protocol.md), closed over steps that are committed at one moment. */
 const MAY_BECOME: Readonly<Record<DeliveryState, readonly DeliveryState[]>> = {
   pending: ['sent', 'delivered', ...UNDECIDED],
   sent: ['pending', ...UNDECIDED],
@@ -40,7 +40,7 @@ const FINAL: readonly DeliveryState[] = ['completed', 'compensated', 'delivered'
 
 /**
  * The auditor. Looks at both databases after every commit and compares them with the promise (the invariants of
- * failures.md §1) and with what it saw before. It reads rows, never the library.
+ * docs/protocol.md) and with what it saw before. It reads rows and decides by itself: of the library it uses the tables only.
  */
 export class Ledger {
   violation: Error | undefined;

@@ -12,7 +12,7 @@ export type Sabotage = (store: MemoryStore, client: MemoryClient) => MemoryStore
 const YEARS_MS = 10 * 365 * 86_400_000;
 
 /**
- * Builds that must fail: each takes one rule of design §3.2 out of the store. A simulation that does not notice would
+ * Builds that must fail: each takes one rule of docs/protocol.md out of the store. A simulation that does not notice would
  * prove nothing about the build that has them all.
  */
 export const SABOTAGES: Readonly<Record<string, Sabotage>> = {

@@ -17,7 +17,7 @@ export interface Findings {
   readonly mismatchedVerdicts: number;
   /** Deposits − debits + refunds − balances. */
   readonly moneyDifference: number;
-  /** Changes of state that design §3.1 does not have. */
+  /** Changes of state that the chart does not have. */
   readonly illegalTransitions: number;
 }
 
@@ -46,7 +46,7 @@ export async function watchArrivals(consumerUrl: string): Promise<void> {
   }
 }
 
-/** The arrows of design §3.1, typed from it by hand. */
+/** The arrows of the chart of states (docs/protocol.md), typed by hand. */
 const ARROWS = `values
   ('pending', 'sent'), ('pending', 'cancelling'), ('pending', 'parked'),
   ('pending', 'completed'), ('pending', 'compensated'), ('pending', 'answered'),

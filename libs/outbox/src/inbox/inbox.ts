@@ -59,7 +59,7 @@ export class Inbox {
     return this.reactTo(envelope, await this.handle(envelope));
   }
 
-  /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (design §3.3). */
+  /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (docs/protocol.md, *Announcements*). */
   private async announced(envelope: MessageEnvelope): Promise<Reaction> {
     let tries = 0;
     const attempt = async (): Promise<Outcome> => {

@@ -9,7 +9,7 @@ import {
 } from './receipt';
 
 /**
- * The states of a delivery (design §3.1). One row per message and receiver moves through them:
+ * The states of a delivery (docs/protocol.md, *The states of a delivery*). One row per message and receiver moves through them:
  *
  * ```
  *  pending ──confirmed──► sent ──accepted──────────────► completed ∎

@@ -1,7 +1,7 @@
 import * as is from '../state';
 import { Change, Turn } from '../state';
 
-/** Operators, deploys, and the passing of time. (§3.1 cancel, retry, discard; R8, R9, R14) */
+/** Operators, deploys, and the passing of time. (cancel, retry, discard; R8, R9, R14) */
 export function peopleSteps(turn: Turn): void {
   operatorSteps(turn);
   ageSteps(turn);

@@ -4,7 +4,7 @@ import { Change, Delivery, Relay, State, Turn } from '../state';
 const NAMES: Record<Relay, string> = { recorder: 'The recorder', relayA: 'Relay A', relayB: 'Relay B' };
 const UNDERWAY: readonly Delivery[] = ['pending', 'sent'];
 
-/** The recorder publishes what it was handed; the sweeping relays claim what is due. (§3.1, R1, R8, R11) */
+/** The recorder publishes what it was handed; the sweeping relays claim what is due. (R1, R8, R11) */
 export function relaySteps(turn: Turn): void {
   const { state, world } = turn;
   if (state.recorder !== 'idle') workSteps(turn, 'recorder');

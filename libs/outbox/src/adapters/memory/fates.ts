@@ -1,7 +1,7 @@
 import type { PublishOutcome } from '../../message/delivery';
 import type { WireEnvelope } from '../../message/envelope';
 
-/** An envelope on its way through the broker (design §4). */
+/** An envelope on its way through the broker. */
 export interface Passage {
   readonly exchange: 'requests' | 'announcements' | 'receipts';
   readonly routingKey: string;

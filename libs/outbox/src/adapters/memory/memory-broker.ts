@@ -21,7 +21,7 @@ export interface Quarantined {
 }
 
 /**
- * A message broker in memory, with the topology of design §4: durable queues by name, mandatory publishing, competing
+ * A message broker in memory, with the topology of the RabbitMQ transport: durable queues by name, mandatory publishing, competing
  * consumers, announcements to everybody bound, redelivery of what was not acknowledged. What goes wrong is up to a
  * {@link FaultPlan}; it takes time only from the clock it is given.
  */

@@ -136,7 +136,7 @@ export function iso(time: number): string {
   return new Date(time).toISOString();
 }
 
-/** The CHECKs of design §5: the database refuses the impossible. */
+/** As the tables' constraints: the database refuses the impossible. */
 function checkDelivery(row: DeliveryRow): void {
   const { state, verdict } = row;
   const final = isFinal(state);

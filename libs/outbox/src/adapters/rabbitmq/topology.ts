@@ -4,7 +4,7 @@ import type { Clock } from '../../ports/clock';
 import type { Subscription } from '../../ports/transport';
 import { closeChannel, gone, rabbitMajor } from './connection';
 
-/** Names on the broker (design §4). The README's table of exchanges and queues says the same. */
+/** Names on the broker. The table of exchanges and queues in docs/operations.md (*RabbitMQ*) says the same. */
 export class Topology {
   readonly requests: string;
   readonly announcements: string;
