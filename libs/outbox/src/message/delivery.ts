@@ -24,9 +24,10 @@ export type OpenState = 'pending' | 'sent' | 'cancelling' | 'answered';
 export type FinalState = 'completed' | 'compensated' | 'delivered' | 'discarded';
 export type DeliveryState = OpenState | 'parked' | FinalState;
 
-const FINAL_STATES: readonly FinalState[] = ['completed', 'compensated', 'delivered', 'discarded'];
-/** The states a verdict may be stored from, while none is stored yet (R6). */
-export const UNDECIDED_STATES: readonly DeliveryState[] = ['pending', 'sent', 'cancelling', 'parked'];
+/** Due at some time, perhaps leased. */
+export const OPEN_STATES: readonly OpenState[] = ['pending', 'sent', 'cancelling', 'answered'];
+/** Settled: nothing more happens. */
+export const FINAL_STATES: readonly FinalState[] = ['completed', 'compensated', 'delivered', 'discarded'];
 
 export function isFinal(state: DeliveryState): state is FinalState {
   return (FINAL_STATES as readonly DeliveryState[]).includes(state);

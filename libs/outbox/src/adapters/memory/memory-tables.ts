@@ -4,11 +4,11 @@ import {
   type DeliveryState,
   expects,
   followUpOf,
-  isFinal,
   type RecordedMessage,
 } from '../../message/delivery';
 import type { InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
+import { isLegal } from '../../message/rules';
 import type { MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
 import type { MemoryTable } from './memory-table';
@@ -138,24 +138,14 @@ export function iso(time: number): string {
 
 /** As the tables' constraints: the database refuses the impossible. */
 function checkDelivery(row: DeliveryRow): void {
-  const { state, verdict } = row;
-  const final = isFinal(state);
-  const idle = final || state === 'parked';
-  refuseUnless(final === (row.settledAt !== undefined), 'outbox_delivery_settled', row);
-  refuseUnless(idle === (row.nextAt === undefined), 'outbox_delivery_idle', row);
-  refuseUnless(!idle || row.leaseToken === undefined, 'outbox_delivery_lease', row);
-  refuseUnless(
-    !['answered', 'completed', 'compensated'].includes(state) || verdict !== undefined,
-    'outbox_delivery_answered',
-    row,
-  );
-  refuseUnless(
-    !['pending', 'sent', 'cancelling', 'delivered'].includes(state) || verdict === undefined,
-    'outbox_delivery_undecided',
-    row,
-  );
-  refuseUnless(state !== 'completed' || verdict === 'accepted', 'outbox_delivery_completed', row);
-  refuseUnless(state !== 'compensated' || verdict === 'rejected', 'outbox_delivery_compensated', row);
+  const situation = {
+    state: row.state,
+    verdict: row.verdict,
+    due: row.nextAt !== undefined,
+    leased: row.leaseToken !== undefined,
+    settled: row.settledAt !== undefined,
+  };
+  refuseUnless(isLegal(situation), 'outbox_delivery_legal', row);
 }
 
 function checkInbox(row: InboxMessageRow): void {

@@ -1,20 +1,18 @@
 import type { FollowUp } from '../../message/contract';
 import {
   type DeliveryKey,
-  type DeliveryState,
   expects,
   finalStateOf,
   type ParkCode,
   type ReceivedAnswer,
   type StoredAnswer,
-  UNDECIDED_STATES,
 } from '../../message/delivery';
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
+import { dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
 import type { AnsweredDelivery, ClosedDelivery } from '../../ports/store';
 import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
-import { dueAfter } from './statements-send';
 
 /** A receipt came back: the statements that apply it. */
 
@@ -93,7 +91,7 @@ export async function defer(
   later: { waitMs: number; error: string; payloadHash?: string },
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
-  if (!row || !isOnItsWay(row) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;
+  if (!row || !isOneOf(ON_THE_WAY, row.state) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;
   t.update(tx, row, {
     state: 'pending',
     leaseToken: undefined,
@@ -111,10 +109,9 @@ export async function park(
   { code, error, payloadHash }: { code: ParkCode; error: string; payloadHash?: string },
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
-  const parkable =
-    row &&
-    (attempt === 'any' ? isOnItsWay(row) || row.state === 'cancelling' : isOnItsWay(row) && row.attempts === attempt);
-  if (!parkable || !isAbout(t, tx, row, { payloadHash })) return false;
+  const ofAttempt = attempt === 'any' || row?.attempts === attempt;
+  if (!row || !isOneOf(PARKABLE[attempt === 'any' ? 'any' : 'attempt'], row.state) || !ofAttempt) return false;
+  if (!isAbout(t, tx, row, { payloadHash })) return false;
   const lastError = errorText(`${code}: ${error}`);
   t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, lastError });
   return true;
@@ -130,7 +127,7 @@ export async function noteLateVerdict(
   const discarded = row?.state === 'discarded' && row.verdict === undefined;
   const contradicts = row?.verdict !== undefined && row.verdict !== answer.verdict;
   if (!row || !(discarded || contradicts) || !isAbout(t, tx, row, answer)) return;
-  const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
+  const note = NOTES.lateVerdict(answer.verdict, answer.reason?.code);
   t.update(tx, row, { ...(discarded && stored(answer)), lastError: before(note, row.lastError) });
 }
 
@@ -151,12 +148,7 @@ function isAbout(
 
 /** The guard of every verdict (R6). */
 function isUndecided({ state, verdict }: DeliveryRow): boolean {
-  return UNDECIDED_STATES.includes(state) && verdict === undefined;
-}
-
-const ON_THEIR_WAY: readonly DeliveryState[] = ['pending', 'sent'];
-function isOnItsWay({ state }: DeliveryRow): boolean {
-  return ON_THEIR_WAY.includes(state);
+  return isOneOf(UNDECIDED, state) && verdict === undefined;
 }
 
 function stored({ verdict, reason, result }: StoredAnswer): Partial<DeliveryRow> {

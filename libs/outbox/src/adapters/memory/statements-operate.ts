@@ -1,5 +1,6 @@
 import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
+import { HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY, startsWithCode } from '../../message/rules';
 import type { DeliveryFilter, DeliveryRecord, OutboxStats } from '../../ports/store';
 import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -23,7 +24,7 @@ export function list(t: OutboxTables, tx: MemoryTransaction, source: string, fil
         (after === undefined || key > keyOf(after)) &&
         (state === undefined || row.state === state) &&
         (consumer === undefined || row.consumer === consumer) &&
-        (code === undefined || codeOf(row.lastError) === code) &&
+        (code === undefined || startsWithCode(row.lastError, code)) &&
         (type === undefined || t.message.get(tx, row.messageId)?.type === type),
     )
     .sort(([one], [other]) => (one < other ? -1 : 1))
@@ -53,7 +54,7 @@ export async function cancel(
   const now = t.now();
   const cancellable = rows.filter(
     ({ consumer, state, verdict }) =>
-      consumer !== EVERYBODY && (state === 'pending' || state === 'sent' || (state === 'parked' && !verdict)),
+      consumer !== EVERYBODY && (isOneOf(ON_THE_WAY, state) || (state === 'parked' && !verdict)),
   );
   return change(t, tx, cancellable, ({ deadlineAt, lastError }) => ({
     state: 'cancelling',
@@ -63,7 +64,7 @@ export async function cancel(
     deadlineAt: Math.min(deadlineAt ?? now, now),
     giveUpAt: undefined,
     cancelReason: errorText(reason),
-    lastError: before(`CANCEL_REQUESTED: ${reason}`, lastError),
+    lastError: before(NOTES.cancelled(reason), lastError),
   }));
 }
 
@@ -78,7 +79,7 @@ export async function retry(
   const parked = rows.filter(({ state }) => state === 'parked');
   return change(t, tx, parked, (row) => {
     const deadlineAt = deadlineMs === undefined ? row.deadlineAt : now + deadlineMs;
-    const late = deadlineAt !== undefined && deadlineAt <= now && row.consumer !== EVERYBODY;
+    const late = isPastDeadline({ ...row, deadlineAt }, now);
     const state = row.verdict ? 'answered' : late ? 'cancelling' : 'pending';
     const cancelReason = deadlineMs === undefined ? row.cancelReason : undefined;
     return { state, attempts: 0, nextAt: now, deadlineAt, giveUpAt: undefined, cancelReason, lastError: undefined };
@@ -97,17 +98,13 @@ export async function discard(
   return change(t, tx, allowed, ({ lastError }) => ({
     state: 'discarded',
     settledAt,
-    lastError: before(`DISCARDED: ${reason}`, lastError),
+    lastError: before(NOTES.discarded(reason), lastError),
   }));
 }
 
 /** Nothing that could still have an effect is given up. */
 function mayBeDiscarded({ consumer, verdict, lastError }: DeliveryRow): boolean {
-  return (
-    consumer === EVERYBODY ||
-    verdict !== undefined ||
-    ['CANCEL_UNANSWERED', 'EXPIRED'].includes(codeOf(lastError) ?? '')
-  );
+  return consumer === EVERYBODY || verdict !== undefined || HARMLESS.some((code) => startsWithCode(lastError, code));
 }
 
 export function prune(
@@ -140,10 +137,6 @@ function change(
 ): DeliveryKey[] {
   for (const row of rows) t.update(tx, row, to(row));
   return rows.map(({ messageId, consumer }) => ({ messageId, consumer }));
-}
-
-function codeOf(lastError: string | undefined): string | undefined {
-  return lastError?.split(':')[0];
 }
 
 function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): DeliveryRecord {

@@ -1,12 +1,6 @@
-import {
-  type DeliveryKey,
-  type DeliveryState,
-  EVERYBODY,
-  type OpenState,
-  type ParkCode,
-  type Settlement,
-} from '../../message/delivery';
+import type { DeliveryKey, DeliveryState, OpenState, Settlement } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
+import { dueAfter, judge, startsWithCode, STEPS } from '../../message/rules';
 import type { ClaimRequest, ClaimResult, SettleRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -22,16 +16,15 @@ export function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequ
     if (t.message.get(tx, messageId)?.source !== request.source) continue;
     const row = t.delivery.tryLock(tx, keyOf({ messageId, consumer }));
     if (!row) continue;
-    const code = givenUp(row, now, request);
-    if (code) {
-      const said = row.lastError?.startsWith(`${code}:`);
-      const lastError = said
+    const ends = judge(row, now, request);
+    if (ends?.in === 'parked') {
+      const lastError = startsWithCode(row.lastError, ends.code)
         ? row.lastError
-        : errorText(row.lastError === undefined ? code : `${code}: ${row.lastError}`);
+        : errorText(row.lastError === undefined ? ends.code : `${ends.code}: ${row.lastError}`);
       t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, lastError });
-      parked.push({ messageId, consumer, code, error: row.lastError });
+      parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
     } else {
-      deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, now, request))));
+      deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, ends?.in ?? row.state, now, request))));
     }
   }
   return { deliveries, parked };
@@ -46,26 +39,16 @@ function dueRows(t: OutboxTables, now: number, { except }: ClaimRequest): Delive
   return due.sort((one, other) => one.nextAt! - other.nextAt! || (keyOf(one) < keyOf(other) ? -1 : 1));
 }
 
-function pastDeadline({ state, consumer, deadlineAt }: DeliveryRow, now: number): boolean {
-  return (state === 'pending' || state === 'sent') && consumer !== EVERYBODY && (deadlineAt ?? Infinity) <= now;
-}
-
-function givenUp(row: DeliveryRow, now: number, { maxFollowUpAttempts }: ClaimRequest): ParkCode | undefined {
-  const over = row.giveUpAt !== undefined && row.giveUpAt <= now;
-  if (row.state === 'answered') return over || row.attempts >= maxFollowUpAttempts ? 'FOLLOW_UP_FAILED' : undefined;
-  if (!over || pastDeadline(row, now)) return undefined;
-  if (row.state === 'cancelling') return 'CANCEL_UNANSWERED';
-  return row.lastError?.startsWith('NOBODY_LISTENS:') ? 'NOBODY_LISTENS' : 'GAVE_UP';
-}
-
+/** The next attempt, or the first of a new phase. */
 function leased(
-  row: DeliveryRow,
+  { state, attempts, giveUpAt }: DeliveryRow,
+  next: DeliveryState,
   now: number,
   { leaseToken, leaseMs, giveUpAfterMs }: ClaimRequest,
 ): Partial<DeliveryRow> {
   const lease = { leaseToken, nextAt: now + leaseMs };
-  if (pastDeadline(row, now)) return { ...lease, state: 'cancelling', attempts: 1, giveUpAt: now + giveUpAfterMs };
-  return { ...lease, attempts: row.attempts + 1, giveUpAt: row.giveUpAt ?? now + giveUpAfterMs };
+  if (next !== state) return { ...lease, state: next, attempts: 1, giveUpAt: now + giveUpAfterMs };
+  return { ...lease, attempts: attempts + 1, giveUpAt: giveUpAt ?? now + giveUpAfterMs };
 }
 
 function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
@@ -90,31 +73,26 @@ export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: read
   const written: DeliveryKey[] = [];
   for (const row of t.lockFree(tx, settlements)) {
     const { leaseToken, settlement } = wanted.get(keyOf(row))!;
-    if (row.leaseToken !== leaseToken || !MAY_LEAVE[settlement.kind].includes(row.state)) continue;
-    t.update(tx, row, { leaseToken: undefined, ...settled(row, settlement, now) });
+    if (
+      row.leaseToken !== leaseToken ||
+      !(STEPS[settlement.kind].leaves as readonly DeliveryState[]).includes(row.state)
+    )
+      continue;
+    const state = STEPS[settlement.kind].becomes ?? row.state;
+    t.update(tx, row, { leaseToken: undefined, state, ...settled(row, settlement, now) });
     written.push({ messageId: row.messageId, consumer: row.consumer });
   }
   return written;
 }
 
-/** The states each settlement may leave (R1). */
-const MAY_LEAVE: Readonly<Record<Settlement['kind'], readonly DeliveryState[]>> = {
-  sent: ['pending', 'sent'],
-  delivered: ['pending'],
-  retry: ['pending', 'sent'],
-  again: ['cancelling', 'answered'],
-  release: ['pending', 'sent', 'cancelling', 'answered'],
-};
-
 function settled(row: DeliveryRow, settlement: Settlement, now: number): Partial<DeliveryRow> {
   switch (settlement.kind) {
     case 'sent':
-      return { state: 'sent', sentAt: now, nextAt: dueAfter(row, now, settlement.waitMs) };
+      return { sentAt: now, nextAt: dueAfter(row, now, settlement.waitMs) };
     case 'delivered':
-      return { state: 'delivered', sentAt: now, settledAt: now, nextAt: undefined };
+      return { sentAt: now, settledAt: now, nextAt: undefined };
     case 'retry':
       return {
-        state: 'pending',
         nextAt: dueAfter(row, now, settlement.waitMs),
         lastError: errorText(settlement.error),
       };
@@ -132,10 +110,4 @@ function settled(row: DeliveryRow, settlement: Settlement, now: number): Partial
     default:
       return settlement satisfies never;
   }
-}
-
-/** In `pending` and `sent` nobody waits past the deadline. */
-export function dueAfter({ state, deadlineAt }: DeliveryRow, now: number, waitMs: number): number {
-  const due = now + waitMs;
-  return state === 'pending' || state === 'sent' ? Math.min(due, deadlineAt ?? Infinity) : due;
 }

@@ -4,6 +4,7 @@ import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
+import { NOTES } from '../../message/rules';
 import type {
   AddedMessage,
   AnsweredDelivery,
@@ -153,7 +154,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void> {
-    const note = `LATE_VERDICT: ${answer.verdict}${answer.reason ? ` (${answer.reason.code})` : ''}`;
+    const note = NOTES.lateVerdict(answer.verdict, answer.reason?.code);
     await this.database.run((await this.sql()).noteLateVerdict, [...answerValues(key, answer), errorText(note)]);
   }
 
@@ -208,7 +209,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     messageId: string,
     { to, reason }: { to?: string; reason: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(`CANCEL_REQUESTED: ${reason}`), errorText(reason)];
+    const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason)];
     const { rows } = tx
       ? await this.database.runIn(tx, (await this.sql()).cancel, values)
       : await this.database.run((await this.sql()).cancel, values);
@@ -223,7 +224,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     messageId: string,
     { to, reason, force }: { to?: string; reason: string; force: boolean },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(`DISCARDED: ${reason}`), force];
+    const values = [messageId, to, errorText(NOTES.discarded(reason)), force];
     return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
   }
 

@@ -1,3 +1,4 @@
+import { legal } from './sql/rules';
 import { type TableOptions, type Tables, tables } from './tables';
 
 /** What this version of the library reads and writes. Every migration adds one. */
@@ -33,18 +34,7 @@ function legalRow(t: Tables): string {
   state varchar, verdict varchar, follow_up varchar, next_at timestamptz, lease_token uuid, settled_at timestamptz
 ) returns boolean language plpgsql immutable parallel safe as ${withoutSemicolons(`
 begin
-  return (next_at is not null) = (state in ('pending', 'sent', 'cancelling', 'answered'))
-    and (settled_at is not null) = (state in ('completed', 'compensated', 'delivered', 'discarded'))
-    and (lease_token is null or next_at is not null)
-    and follow_up in ('none', 'accepted', 'rejected', 'both')
-    and case
-      when state in ('pending', 'sent', 'cancelling', 'delivered') then verdict is null
-      when state = 'completed' then coalesce(verdict = 'accepted', false)
-      when state = 'compensated' then coalesce(verdict = 'rejected', false)
-      when state = 'answered' then coalesce(verdict in ('accepted', 'rejected'), false)
-      when state in ('parked', 'discarded') then verdict is null or verdict in ('accepted', 'rejected')
-      else false
-    end;
+  return ${legal()};
 end`)}`;
 }
 
@@ -55,7 +45,7 @@ function withoutSemicolons(text: string): string {
 
 /** One statement each, in order. */
 export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOptions, 'rowCheck'> = {}): string[] {
-  const legal = `constraint ${t.named('outbox_delivery_legal')} check (${t.legal}(state, verdict, follow_up, next_at, lease_token, settled_at))`;
+  const legalOnly = `constraint ${t.named('outbox_delivery_legal')} check (${t.legal}(state, verdict, follow_up, next_at, lease_token, settled_at))`;
   return [
     // Its columns are those Debezium's outbox event router expects. `json`, not `jsonb`: the text is kept exactly.
     `create table if not exists ${t.message} (
@@ -88,7 +78,7 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   cancel_reason text,
   sent_at timestamptz,
   settled_at timestamptz,
-  constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer)${rowCheck ? `,\n  ${legal}` : ''}
+  constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer)${rowCheck ? `,\n  ${legalOnly}` : ''}
 ) with (
   fillfactor = 70,
   autovacuum_vacuum_scale_factor = 0.02,

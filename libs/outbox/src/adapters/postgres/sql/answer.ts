@@ -1,4 +1,4 @@
-import { UNDECIDED_STATES } from '../../../message/delivery';
+import { ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
 import type { Tables } from '../tables';
 import {
   bounded,
@@ -15,7 +15,7 @@ import {
 /** A receipt came back. */
 export function answerSql(t: Tables) {
   /** The verdict guard (R6). */
-  const undecided = `state in (${words(UNDECIDED_STATES)}) and verdict is null`;
+  const undecided = `state in (${words(UNDECIDED)}) and verdict is null`;
   const finalState = (verdict: string): string =>
     `case ${verdict} when 'accepted' then 'completed' else 'compensated' end`;
 
@@ -35,7 +35,7 @@ locked as materialized (
   join ${t.delivery} d on d.message_id = a.message_id and d.consumer = a.consumer
   -- Redundant, and it is what makes the planner look the rows up by key, however large it takes the table to be.
   where d.message_id = any (array(select message_id from answer))
-    and d.state in (${words(UNDECIDED_STATES)})
+    and d.state in (${words(UNDECIDED)})
     and d.verdict is null
     and not ${expectsFollowUp(t, 'd', 'a.verdict')}
     and ${isAbout(t, 'd.message_id', 'a.payload_hash')}
@@ -134,7 +134,7 @@ set state = 'pending',
     last_error = $5
 where message_id = $1
   and consumer = $2
-  and state in ('pending', 'sent')
+  and state in (${words(ON_THE_WAY)})
   and attempts = $3
   and ${isAbout(t, '$1', '$6')}`,
       'own',
@@ -153,8 +153,8 @@ set state = 'parked',
 where message_id = $1
   and consumer = $2
   and case
-        when $3::int is null then state in ('pending', 'sent', 'cancelling')
-        else state in ('pending', 'sent') and attempts = $3
+        when $3::int is null then state in (${words(PARKABLE.any)})
+        else state in (${words(PARKABLE.attempt)}) and attempts = $3
       end
   and ${isAbout(t, '$1', '$5')}`,
       'own',

@@ -1,6 +1,8 @@
 import { EVERYBODY } from '../../../message/delivery';
+import { HARMLESS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { bounded, followUpOf, iso, ms, recordedBy, statement } from './text';
+import { hasCode, pastDeadline } from './rules';
+import { bounded, followUpOf, iso, ms, recordedBy, statement, words } from './text';
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
@@ -29,7 +31,7 @@ where m.aggregatetype = $1
   and ($2::text is null or d.state = $2)
   and ($3::text is null or m.type = $3)
   and ($4::text is null or d.consumer = $4)
-  and ($5::text is null or split_part(d.last_error, ':', 1) = $5)
+  and ($5::text is null or ${hasCode('d.last_error', '$5')})
   and ($6::uuid is null or (d.message_id, d.consumer) > ($6, $7::text))
 order by d.message_id, d.consumer
 limit $8`,
@@ -89,7 +91,7 @@ with locked as materialized (
   where message_id = $1
     and ($2::text is null or consumer = $2)
     and consumer <> '${EVERYBODY}'
-    and (state in ('pending', 'sent') or state = 'parked' and verdict is null)
+    and (state in (${words(ON_THE_WAY)}) or state = 'parked' and verdict is null)
   order by message_id, consumer
   for no key update
 )
@@ -125,7 +127,7 @@ with locked as materialized (
 update ${t.delivery} d
 set state = case
       when verdict is not null then 'answered'
-      when new_deadline_at <= clock_timestamp() and d.consumer <> '${EVERYBODY}' then 'cancelling'
+      when ${pastDeadline('new_deadline_at', 'd.consumer')} then 'cancelling'
       else 'pending'
     end,
     attempts = 0,
@@ -153,7 +155,7 @@ with locked as materialized (
     and ($4::boolean
       or verdict is not null
       or consumer = '${EVERYBODY}'
-      or split_part(last_error, ':', 1) in ('CANCEL_UNANSWERED', 'EXPIRED'))
+      or split_part(last_error, ':', 1) in (${words(HARMLESS)}))
   order by message_id, consumer
   for no key update
 )

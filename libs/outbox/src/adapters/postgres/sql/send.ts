@@ -1,6 +1,7 @@
-import { EVERYBODY } from '../../../message/delivery';
+import { ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { bounded, iso, messageColumns, ms, recordedBy, statement } from './text';
+import { hasCode, judgedCode, judgedState, mayLeave, stepState } from './rules';
+import { bounded, iso, messageColumns, ms, recordedBy, statement, words } from './text';
 
 /** Due deliveries are taken, and what became of them is written down. */
 export function sendSql(t: Tables) {
@@ -25,18 +26,8 @@ with due as materialized (
 ),
 decided as materialized (
   select *,
-    case
-      when state in ('pending', 'sent') and deadline_at <= clock_timestamp() and consumer <> '${EVERYBODY}' then 'cancelling'
-      when state = 'answered' and attempts >= $3 then 'parked'
-      when give_up_at <= clock_timestamp() then 'parked'
-      else state
-    end as next_state,
-    case
-      when state = 'cancelling' then 'CANCEL_UNANSWERED'
-      when state = 'answered' then 'FOLLOW_UP_FAILED'
-      when last_error like 'NOBODY_LISTENS:%' then 'NOBODY_LISTENS'
-      else 'GAVE_UP'
-    end as park_code,
+    ${judgedState()} as next_state,
+    ${judgedCode()} as park_code,
     clock_timestamp() + ${ms('$5')} as leased_until,
     clock_timestamp() + ${ms('$6')} as new_give_up_at
   from due
@@ -49,7 +40,7 @@ claimed as (
       next_at = case when next_state <> 'parked' then leased_until end,
       give_up_at = case next_state when d.state then coalesce(d.give_up_at, new_give_up_at) else new_give_up_at end,
       last_error = case
-        when next_state <> 'parked' or d.last_error like park_code || ':%' then d.last_error
+        when next_state <> 'parked' or ${hasCode('d.last_error', 'park_code')} then d.last_error
         else ${bounded(`concat_ws(': ', park_code, d.last_error)`)}
       end
   from decided
@@ -82,23 +73,17 @@ locked as materialized (
   from outcome o
   join ${t.delivery} d on d.message_id = o.message_id and d.consumer = o.consumer
   where d.lease_token = o.lease_token
-    and (o.kind, d.state) in (
-      ('sent', 'pending'), ('sent', 'sent'),
-      ('delivered', 'pending'),
-      ('retry', 'pending'), ('retry', 'sent'),
-      ('again', 'cancelling'), ('again', 'answered'),
-      ('release', 'pending'), ('release', 'sent'), ('release', 'cancelling'), ('release', 'answered')
-    )
+    and (o.kind, d.state) in (${mayLeave()})
   order by d.message_id, d.consumer
   for no key update of d skip locked
 )
 update ${t.delivery} d
-set state = case kind when 'sent' then 'sent' when 'delivered' then 'delivered' when 'retry' then 'pending' else d.state end,
+set state = ${stepState('kind', 'd.state')},
     attempts = case kind when 'release' then greatest(d.attempts - 1, 0) else d.attempts end,
     lease_token = null,
     next_at = case
       when kind = 'delivered' then null
-      when d.state in ('pending', 'sent') then least(due_at, d.deadline_at)
+      when d.state in (${words(ON_THE_WAY)}) then least(due_at, d.deadline_at)
       else due_at
     end,
     last_error = coalesce(error, d.last_error),

@@ -1,0 +1,74 @@
+import { type DeliveryState, EVERYBODY, FINAL_STATES, OPEN_STATES } from '../../../message/delivery';
+import { type Circumstance, JUDGEMENTS, STEPS, VERDICT_IN } from '../../../message/rules';
+import { words } from './text';
+
+/** The lists of `message/rules.ts`, as SQL over the columns of a delivery. Nothing is decided here. */
+
+/** What becomes of the row that is due; `$3` is how often a follow-up may fail. */
+const HOLDS: Readonly<Record<Circumstance, string>> = {
+  'past-deadline': pastDeadline('deadline_at', 'consumer'),
+  'attempts-spent': 'attempts >= $3',
+  'budget-spent': 'give_up_at <= clock_timestamp()',
+  'budget-spent-unheard': `give_up_at <= clock_timestamp() and ${hasCode('last_error', "'NOBODY_LISTENS'")}`,
+};
+
+/** An announcement is never past its deadline. */
+export function pastDeadline(deadline: string, consumer: string): string {
+  return `${deadline} <= clock_timestamp() and ${consumer} <> '${EVERYBODY}'`;
+}
+
+/** Is this error text of this code? */
+export function hasCode(text: string, code: string): string {
+  return `split_part(${text}, ':', 1) = ${code}`;
+}
+
+/** The state of a due row's next attempt, or `parked`. */
+export function judgedState(): string {
+  return firstOf(({ ends }) => `'${ends.in}'`, 'state');
+}
+
+/** The code that a due row is parked with; null if it is not parked. */
+export function judgedCode(): string {
+  return firstOf(({ ends }) => (ends.in === 'parked' ? `'${ends.code}'` : 'null'), 'null');
+}
+
+function firstOf(then: (judgement: (typeof JUDGEMENTS)[number]) => string, otherwise: string): string {
+  const whens = JUDGEMENTS.map(
+    (judgement) => `when state in (${words(judgement.of)}) and ${HOLDS[judgement.when]} then ${then(judgement)}`,
+  );
+  return `case ${whens.join(' ')} else ${otherwise} end`;
+}
+
+/** The pairs of a settlement and a state that it may leave (R1). */
+export function mayLeave(): string {
+  const pairs = Object.entries(STEPS).flatMap(([kind, { leaves }]) => leaves.map((state) => `('${kind}', '${state}')`));
+  return pairs.join(', ');
+}
+
+/** What a settlement makes of a state. */
+export function stepState(kind: string, state: string): string {
+  const whens = Object.entries(STEPS).flatMap(([name, { becomes }]) =>
+    becomes ? [`when '${name}' then '${becomes}'`] : [],
+  );
+  return `case ${kind} ${whens.join(' ')} else ${state} end`;
+}
+
+/** True of a row that may be. */
+export function legal(): string {
+  const verdicts = (Object.entries(VERDICT_IN) as [DeliveryState, keyof typeof MAY_HOLD][]).map(
+    ([state, holds]) => `when '${state}' then ${MAY_HOLD[holds]}`,
+  );
+  return `(next_at is not null) = (state in (${words(OPEN_STATES)}))
+    and (settled_at is not null) = (state in (${words(FINAL_STATES)}))
+    and (lease_token is null or next_at is not null)
+    and follow_up in ('none', 'accepted', 'rejected', 'both')
+    and case state ${verdicts.join(' ')} else false end`;
+}
+
+const MAY_HOLD = {
+  none: 'verdict is null',
+  any: "coalesce(verdict in ('accepted', 'rejected'), true)",
+  one: "coalesce(verdict in ('accepted', 'rejected'), false)",
+  accepted: "coalesce(verdict = 'accepted', false)",
+  rejected: "coalesce(verdict = 'rejected', false)",
+} as const;

@@ -1,0 +1,190 @@
+import {
+  type DeliveryState,
+  EVERYBODY,
+  FINAL_STATES,
+  OPEN_STATES,
+  type OpenState,
+  type ParkCode,
+  type Settlement,
+} from './delivery';
+import type { Verdict } from './receipt';
+
+/**
+ * Which state of a delivery may follow which, as data. Stores decide nothing of it: one in SQL renders these lists into its
+ * statements, one in memory asks the functions below; so what the simulation proves is what a database runs.
+ */
+
+/** A copy is on its way to the consumer, or will be. */
+export const ON_THE_WAY: readonly OpenState[] = ['pending', 'sent'];
+/** The states a verdict may be stored from, while none is stored yet (R6). */
+export const UNDECIDED: readonly DeliveryState[] = [...ON_THE_WAY, 'cancelling', 'parked'];
+/** What a receipt without a verdict may park (R12): of its own attempt, or because nothing changes it any more. */
+export const PARKABLE: Readonly<Record<'attempt' | 'any', readonly OpenState[]>> = {
+  attempt: ON_THE_WAY,
+  any: [...ON_THE_WAY, 'cancelling'],
+};
+/** Parked for one of these, the consumer can no longer accept: it may be discarded without force. */
+export const HARMLESS: readonly ParkCode[] = ['CANCEL_UNANSWERED', 'EXPIRED'];
+
+/** What a settlement may leave (R1), and what the row becomes; without that it stays in its state. */
+interface Step {
+  readonly leaves: readonly OpenState[];
+  readonly becomes?: DeliveryState;
+}
+
+export const STEPS: Readonly<Record<Settlement['kind'], Step>> = {
+  sent: { leaves: ON_THE_WAY, becomes: 'sent' },
+  delivered: { leaves: ['pending'], becomes: 'delivered' },
+  retry: { leaves: ON_THE_WAY, becomes: 'pending' },
+  again: { leaves: ['cancelling', 'answered'] },
+  release: { leaves: [...ON_THE_WAY, 'cancelling', 'answered'] },
+};
+
+/** What can be true of a row that is due. */
+export type Circumstance =
+  /** It has a receiver that could still be asked, and its deadline is over. */
+  | 'past-deadline'
+  /** Its follow-up has failed as often as it may. */
+  | 'attempts-spent'
+  /** The budget of its phase is spent. */
+  | 'budget-spent'
+  /** The same, and its last copy was routed to nobody who listens. */
+  | 'budget-spent-unheard';
+
+interface Judgement {
+  readonly of: readonly OpenState[];
+  readonly when: Circumstance;
+  /** A new phase, or the code to be parked with. */
+  readonly ends: { readonly in: 'cancelling' } | { readonly in: 'parked'; readonly code: ParkCode };
+}
+
+/** What becomes of a row that is due *again*, by the first that applies; by none: the next attempt of its phase. */
+export const JUDGEMENTS: readonly Judgement[] = [
+  { of: ON_THE_WAY, when: 'past-deadline', ends: { in: 'cancelling' } },
+  { of: ON_THE_WAY, when: 'budget-spent-unheard', ends: { in: 'parked', code: 'NOBODY_LISTENS' } },
+  { of: ON_THE_WAY, when: 'budget-spent', ends: { in: 'parked', code: 'GAVE_UP' } },
+  { of: ['cancelling'], when: 'budget-spent', ends: { in: 'parked', code: 'CANCEL_UNANSWERED' } },
+  { of: ['answered'], when: 'attempts-spent', ends: { in: 'parked', code: 'FOLLOW_UP_FAILED' } },
+  { of: ['answered'], when: 'budget-spent', ends: { in: 'parked', code: 'FOLLOW_UP_FAILED' } },
+];
+
+/** As much of a row as its judgement needs. Times in milliseconds since 1970, by the database's clock. */
+export interface DueRow {
+  readonly state: DeliveryState;
+  readonly consumer: string;
+  readonly attempts: number;
+  readonly deadlineAt: number | undefined;
+  readonly giveUpAt: number | undefined;
+  readonly lastError: string | undefined;
+}
+
+/** What becomes of a row that is due at `now`; undefined: the next attempt of its phase. */
+export function judge(
+  row: DueRow,
+  now: number,
+  limits: { maxFollowUpAttempts: number },
+): Judgement['ends'] | undefined {
+  const holds = (when: Circumstance): boolean => {
+    const budgetSpent = row.giveUpAt !== undefined && row.giveUpAt <= now;
+    switch (when) {
+      case 'past-deadline':
+        return isPastDeadline(row, now);
+      case 'attempts-spent':
+        return row.attempts >= limits.maxFollowUpAttempts;
+      case 'budget-spent':
+        return budgetSpent;
+      case 'budget-spent-unheard':
+        return budgetSpent && startsWithCode(row.lastError, 'NOBODY_LISTENS');
+      default:
+        return when satisfies never;
+    }
+  };
+  return JUDGEMENTS.find(({ of, when }) => isOneOf(of, row.state) && holds(when))?.ends;
+}
+
+/** An announcement is never past its deadline: there is nobody who could be asked to forget it. */
+export function isPastDeadline(
+  { consumer, deadlineAt }: Pick<DueRow, 'consumer' | 'deadlineAt'>,
+  now: number,
+): boolean {
+  return consumer !== EVERYBODY && deadlineAt !== undefined && deadlineAt <= now;
+}
+
+/** When a row is due that waits from `now` on: on its way, not past its deadline. */
+export function dueAfter(
+  { state, deadlineAt }: Pick<DueRow, 'state' | 'deadlineAt'>,
+  now: number,
+  waitMs: number,
+): number {
+  const due = now + waitMs;
+  return isOneOf(ON_THE_WAY, state) ? Math.min(due, deadlineAt ?? Infinity) : due;
+}
+
+/** Which verdict a row may hold: none, any, one of both, or this one. */
+type Holds = 'none' | 'any' | 'one' | Verdict;
+
+export const VERDICT_IN: Readonly<Record<DeliveryState, Holds>> = {
+  pending: 'none',
+  sent: 'none',
+  cancelling: 'none',
+  answered: 'one',
+  parked: 'any',
+  completed: 'accepted',
+  compensated: 'rejected',
+  delivered: 'none',
+  discarded: 'any',
+};
+
+/** As much of a row as {@link isLegal} looks at. */
+export interface Situation {
+  readonly state: DeliveryState;
+  readonly verdict: Verdict | undefined;
+  readonly due: boolean;
+  readonly leased: boolean;
+  readonly settled: boolean;
+}
+
+/** May such a row be? Open rows are due, final ones settled, only what is due is leased, and verdicts belong to their states. */
+export function isLegal({ state, verdict, due, leased, settled }: Situation): boolean {
+  return (
+    due === isOneOf(OPEN_STATES, state) &&
+    settled === isOneOf(FINAL_STATES, state) &&
+    (due || !leased) &&
+    mayHold(state, verdict)
+  );
+}
+
+function mayHold(state: DeliveryState, verdict: Verdict | undefined): boolean {
+  const holds = VERDICT_IN[state];
+  switch (holds) {
+    case 'none':
+      return verdict === undefined;
+    case 'any':
+      return true;
+    case 'one':
+      return verdict !== undefined;
+    case 'accepted':
+    case 'rejected':
+      return verdict === holds;
+    default:
+      return holds satisfies never;
+  }
+}
+
+/** What stands before the older text of a row, and why. */
+export const NOTES = {
+  cancelled: (reason: string) => `CANCEL_REQUESTED: ${reason}`,
+  discarded: (reason: string) => `DISCARDED: ${reason}`,
+  lateVerdict: (verdict: Verdict, code: string | undefined) =>
+    `LATE_VERDICT: ${verdict}${code === undefined ? '' : ` (${code})`}`,
+};
+
+/** Is this error text of this code? */
+export function startsWithCode(text: string | undefined, code: string): boolean {
+  return text === code || (text?.startsWith(`${code}:`) ?? false);
+}
+
+/** `includes`, for a list of some states. */
+export function isOneOf(states: readonly DeliveryState[], state: DeliveryState): boolean {
+  return states.includes(state);
+}
