@@ -20,7 +20,7 @@ import type { Reason, Verdict } from '../message/receipt';
  * - **An answer is to a content.** A write that brings what a receipt says changes a row only if the recorded message has
  *   the receipt's `payloadHash`, where it has one: what was said about other content says nothing about this row.
  * - **One clock.** All "now" is the database's, read when the statement runs, not when its transaction began.
- * - **Bounded, ordered batches.** A statement over several rows locks them first, in key order, and skips rows that
+ * - **Bounded, ordered batches.** A statement over several rows locks them first, in one order, and skips rows that
  *   others hold, so batches neither deadlock nor wait for a follow-up in progress.
  * - `tx` parameters are the caller's transaction: the write commits or rolls back with it. Methods without one commit on
  *   their own before they resolve.

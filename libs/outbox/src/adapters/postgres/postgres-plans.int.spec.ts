@@ -99,6 +99,33 @@ describe('What PostgreSQL makes of the statements', () => {
     });
   });
 
+  describe('with 20,000 rows that are due and 20,000 that may be pruned', () => {
+    /** Of a table as it was long ago the planner knows how it was. */
+    const analyse = () => fixture.owner.query('analyze outbox_message, outbox_delivery');
+    beforeEach(async () => {
+      await analyse();
+      await fixture.owner.query(`
+        with message as (
+          insert into outbox_message (id, aggregatetype, type, payload)
+          select gen_random_uuid(), 'user-service', 'order.requested', '{}' from generate_series(1, 40000)
+          returning id
+        )
+        insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, settled_at)
+        select id, 'order-service', case when final then 'delivered' else 'pending' end, 1, 'none',
+          case when not final then clock_timestamp() - interval '1 hour' end,
+          case when final then clock_timestamp() - interval '1 hour' end
+        from (select id, row_number() over () % 2 = 0 as final from message) added`);
+    });
+
+    it.each(['before', 'after'])('stops at its limit, %s the tables were analysed', async (when) => {
+      if (when === 'after') await analyse();
+      const claim = await explain(sql().claim, [[], 100, 20, randomUUID(), 30_000, 1e9, SOURCE]);
+      const prune = await explain(sql().prune, [SOURCE, 1000, 100]);
+      expect(claim.find((node) => node['Index Name'] === 'outbox_delivery_due')?.['Actual Rows']).toBe(100);
+      expect(prune.find((node) => node['Index Name'] === 'outbox_delivery_prunable')?.['Actual Rows']).toBe(100);
+    });
+  });
+
   it.each([
     '',
     'hashjoin',

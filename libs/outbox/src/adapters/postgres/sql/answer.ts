@@ -1,16 +1,6 @@
 import { ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
 import type { Tables } from '../tables';
-import {
-  bounded,
-  contentHash,
-  expectsFollowUp,
-  followUpOf,
-  isAbout,
-  messageColumns,
-  ms,
-  statement,
-  words,
-} from './text';
+import { bounded, closable, contentHash, followUpOf, isAbout, messageColumns, ms, statement, words } from './text';
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
@@ -37,8 +27,7 @@ locked as materialized (
   where d.message_id = any (array(select message_id from answer))
     and d.state in (${words(UNDECIDED)})
     and d.verdict is null
-    and not ${expectsFollowUp(t, 'd', 'a.verdict')}
-    and ${isAbout(t, 'd.message_id', 'a.payload_hash')}
+    and ${closable(t, 'd', 'a.verdict', 'a.payload_hash')}
   order by d.message_id, d.consumer
   for no key update of d skip locked
 )

@@ -9,6 +9,8 @@ export function sendSql(t: Tables) {
     /**
      * Deadlines and budgets are judged here and nowhere else: a row is cancelled or parked when it would be due *again*.
      * A new phase begins without a `give_up_at`; its first claim sets it.
+     *
+     * The order is the index's own, so that it stops at its limit however many are due.
      */
     claim: statement(
       t,
@@ -20,7 +22,7 @@ with due as materialized (
   where next_at <= (select clock_timestamp())
     and consumer <> all ($1::text[])
     and ${recordedBy(t, 'message_id', '$7')}
-  order by next_at, message_id, consumer
+  order by next_at
   limit $2
   for no key update skip locked
 ),
@@ -58,7 +60,10 @@ join ${t.message} m on m.id = c.message_id
 order by c.due_at, c.message_id, c.consumer`,
     ),
 
-    /** The pairs are the fences: which settlement may leave which state (R1). */
+    /**
+     * The pairs are the fences: which settlement may leave which state (R1). Found again by where they are: a locked row does
+     * not move, and who moved it before the lock, while this statement ran, took the token with it.
+     */
     settle: statement(
       t,
       'outbox.settle',
@@ -69,7 +74,7 @@ with outcome as materialized (
     as o (message_id, consumer, lease_token, kind, wait_ms, error)
 ),
 locked as materialized (
-  select d.message_id, d.consumer, o.kind, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
+  select d.ctid as at, o.kind, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
   from outcome o
   join ${t.delivery} d on d.message_id = o.message_id and d.consumer = o.consumer
   where d.lease_token = o.lease_token
@@ -90,8 +95,7 @@ set state = ${stepState('kind', 'd.state')},
     sent_at = case when kind in ('sent', 'delivered') then clock_timestamp() else d.sent_at end,
     settled_at = case kind when 'delivered' then clock_timestamp() end
 from locked
-where d.message_id = locked.message_id
-  and d.consumer = locked.consumer
+where d.ctid = locked.at
 returning d.message_id, d.consumer`,
       'own',
     ),
