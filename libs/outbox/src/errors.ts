@@ -23,6 +23,23 @@ export class InvalidOptionsError extends OutboxError {
   }
 }
 
+/** A filter for deliveries cannot be meant as it was written. Lists *all* problems, not only the first. */
+export class InvalidFilterError extends OutboxError {
+  readonly code = 'INVALID_FILTER';
+  constructor(readonly problems: readonly string[]) {
+    super(
+      problems.length === 1
+        ? problems[0]!
+        : `${problems.length} problems:\n${problems.map((each) => `- ${each}`).join('\n')}`,
+    );
+  }
+}
+
+/** Finding what a filter means would keep the database busy for too long. Narrow it down, by what the message says. */
+export class FilterTooBroadError extends OutboxError {
+  readonly code = 'FILTER_TOO_BROAD';
+}
+
 /** A contract, handler or follow-up is declared in a way that cannot work. Thrown at boot, with all problems. */
 export class InvalidHandlerError extends OutboxError {
   readonly code = 'INVALID_HANDLER';

@@ -12,7 +12,9 @@ export {
 } from './discovery/decorators';
 export {
   DeliveryParkedError,
+  FilterTooBroadError,
   HandlersUnknownError,
+  InvalidFilterError,
   InvalidHandlerError,
   InvalidMessageError,
   InvalidOptionsError,
@@ -37,6 +39,7 @@ export type { DeliveryKey, DeliveryState } from './message/delivery';
 export type { Duration } from './message/duration';
 export type { OutboxEvent, OutboxEventName } from './message/events';
 export type { Reason, Verdict } from './message/receipt';
+export { type DeliveryFilter, filterText, parseFilter } from './operations/filter';
 export { OutboxHealth, type OutboxHealthReport } from './operations/health';
 export { LoggingMonitor as OutboxMonitor, type OnAlarm, type OnError } from './operations/monitor';
 export { OutboxOperations } from './operations/operations';
@@ -56,7 +59,7 @@ export {
   type TransactionalMessageOptions,
 } from './outbox/transactional-message.decorator';
 
-export type { DeliveryFilter, DeliveryRecord, OutboxStats } from './ports/store';
+export type { DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {
   type IsolationLevel,

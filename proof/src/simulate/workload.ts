@@ -120,7 +120,7 @@ export class Workload {
   private async lookAfterParked(process: SimulatedProcess): Promise<void> {
     const { operations, outbox } = process.runtime;
     const { random, healed } = this.world;
-    for (const { messageId, consumer, lastError } of await operations.list({ state: 'parked' })) {
+    for (const { messageId, consumer, lastError } of await operations.find('state:parked')) {
       // Nothing more can be learnt from the other side: a case for the books.
       if (healed && lastError?.startsWith('EXPIRED')) continue;
       const choice = healed ? 0 : random.below(10);

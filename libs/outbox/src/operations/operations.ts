@@ -1,8 +1,9 @@
-import { OperationRefusedError, UnknownDeliveryError } from '../errors';
+import { FilterTooBroadError, OperationRefusedError, UnknownDeliveryError } from '../errors';
 import { type Duration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
 import type { HandOff } from '../ports/hand-off';
-import type { DeliveryFilter, DeliveryRecord, OutboxStats, OutboxStore } from '../ports/store';
+import { type DeliveryRecord, type OutboxStats, type OutboxStore, SearchTookTooLongError } from '../ports/store';
+import { criteriaOf, type DeliveryFilter } from './filter';
 
 /**
  * What a person does with deliveries that the protocol cannot finish by itself. Everything here keeps the promise: a
@@ -17,12 +18,27 @@ export class OutboxOperations {
     private readonly askToCancel: (id: string, options: { reason: string; to?: string }) => Promise<unknown>,
   ) {}
 
-  /** Deliveries by state, type, receiver or error code; oldest first, at most `limit` (100). */
-  list(filter: Partial<DeliveryFilter> = {}): Promise<DeliveryRecord[]> {
-    const limit = filter.limit ?? 100;
-    if (!Number.isSafeInteger(limit) || limit < 1 || limit > 1000)
-      throw new RangeError(`limit ${limit} is no whole number from 1 to 1000`);
-    return this.store.list(this.service, { ...filter, limit });
+  /**
+   * The newest deliveries that match a filter, as `state:parked type:order.* older:10m` or as an object; at most `limit`
+   * (50, up to 1,000). The next page follows `after` the last of this one.
+   * @throws InvalidFilterError · FilterTooBroadError when the database would be busy with it for more than two seconds
+   */
+  async find(
+    filter: string | DeliveryFilter = {},
+    page: { limit?: number; after?: DeliveryKey } = {},
+  ): Promise<DeliveryRecord[]> {
+    const limit = wholeNumber('limit', page.limit ?? 50, 1_000);
+    const criteria = criteriaOf(filter);
+    return narrowEnough(this.store.search(this.service, criteria, { ...page, limit }));
+  }
+
+  /**
+   * How many deliveries match; counting stops at `cap` (10,000, up to 1,000,000), so `cap` means that many or more.
+   * @throws InvalidFilterError · FilterTooBroadError
+   */
+  async count(filter: string | DeliveryFilter = {}, options: { cap?: number } = {}): Promise<number> {
+    const cap = wholeNumber('cap', options.cap ?? 10_000, 1_000_000);
+    return narrowEnough(this.store.countUpTo(this.service, criteriaOf(filter), cap));
   }
 
   /** Asks the consumer to give a message up, a parked one too: as `Outbox.cancel`. The consumer decides. */
@@ -85,5 +101,23 @@ export class OutboxOperations {
       )
       .join(', ');
     throw new OperationRefusedError(`${rule}. Message ${id} is at ${states}.`);
+  }
+}
+
+function wholeNumber(name: string, value: number, max: number): number {
+  if (Number.isSafeInteger(value) && value >= 1 && value <= max) return value;
+  throw new RangeError(`${name} ${value} is no whole number from 1 to ${max}`);
+}
+
+async function narrowEnough<T>(searching: Promise<T>): Promise<T> {
+  try {
+    return await searching;
+  } catch (error) {
+    if (!(error instanceof SearchTookTooLongError)) throw error;
+    throw new FilterTooBroadError(
+      'The filter is too broad: the database would have to look at too many rows. Add state:parked or state:open, or an id; ' +
+        'a type, a receiver or a time alone only helps where most of what is new matches it.',
+      { cause: error },
+    );
   }
 }

@@ -102,8 +102,14 @@ export interface OutboxStore<Tx = unknown> {
   find(messageId: string, tx?: Tx): Promise<DeliveryRecord[]>;
   /** The `contentHash` of a recorded message; undefined if it is unknown or pruned. */
   contentHash(messageId: string): Promise<string | undefined>;
-  /** `source`, here and below: whose messages; several services may share the tables. */
-  list(source: string, filter: DeliveryFilter): Promise<DeliveryRecord[]>;
+  /**
+   * At most `limit` deliveries of a service (`source`, here and below), those with the largest keys first: ids grow with time, so the newest.
+   * @param page `after` is the last one of the page before
+   * @throws SearchTookTooLongError instead of keeping the database busy
+   */
+  search(source: string, criteria: Criteria, page: { limit: number; after?: DeliveryKey }): Promise<DeliveryRecord[]>;
+  /** How many there are; `cap` stands for that many or more. @throws SearchTookTooLongError */
+  countUpTo(source: string, criteria: Criteria, cap: number): Promise<number>;
   /** How long ago that was, in milliseconds, by the database's clock; negative for the future. */
   ageMs(recordedAt: string): Promise<number>;
   /** How long the oldest due row has been waiting, in milliseconds; 0 if none is due. Cheap: for health checks. */
@@ -209,17 +215,29 @@ export interface DeliveryRecord extends DeliveryKey {
   readonly settledAt: string | undefined;
 }
 
-export interface DeliveryFilter {
-  readonly state?: DeliveryState;
+/** Which deliveries of a service: everything that is given is true of them. */
+export interface Criteria {
+  readonly states?: readonly DeliveryState[];
+  /** The whole type, or with a `*` at its end the beginning of one. */
   readonly type?: string;
-  readonly consumer?: string;
+  readonly to?: string;
+  readonly key?: string;
+  readonly id?: string;
+  /** Recorded longer ago than this, and more recently than that. */
+  readonly olderMs?: number;
+  readonly newerMs?: number;
+  /** The code of a verdict's reason. */
+  readonly reason?: string;
   /** First word of `lastError`, e.g. `EXPIRED`. */
   readonly code?: string;
-  /** 1 to 1,000. */
-  readonly limit: number;
-  /** The last key of the previous page. */
-  readonly after?: DeliveryKey;
+  /** A part of `lastError`, in any case. */
+  readonly error?: string;
+  /** What stands in the payload: a text as it is, everything else as its JSON. */
+  readonly data?: readonly { readonly path: readonly string[]; readonly value: string }[];
 }
+
+/** A search took longer than a database should be kept busy by a person who looks around. */
+export class SearchTookTooLongError extends Error {}
 
 export interface OutboxStats {
   readonly open: Readonly<Record<'pending' | 'sent' | 'cancelling' | 'answered' | 'parked', number>>;

@@ -249,7 +249,7 @@ export const answerCases = [
     const keys = closed.flat().map(({ messageId }) => messageId);
     assert.equal(new Set(keys).size, keys.length, 'a row was closed twice');
     await s.outbox.closeMany(answers);
-    assert.equal((await s.outbox.list(SOURCE, { state: 'completed', limit: 1000 })).length, 100);
+    assert.equal(await s.outbox.countUpTo(SOURCE, { states: ['completed'] }, 1000), 100);
   }),
 
   behaviour('keepAnswer keeps the verdict for a follow-up that is due later', async (s) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { type DeliveryKey, EVERYBODY } from '../message/delivery';
+import type { Criteria } from '../ports/store';
 import {
   ACCEPTED,
   behaviour,
@@ -9,6 +10,7 @@ import {
   failsWith,
   MINUTE,
   newMessage,
+  REJECTED,
   SECOND,
   SOURCE,
 } from './store-contract-scenario';
@@ -136,7 +138,7 @@ export const operateCases = [
     assert.deepEqual(await s.outbox.find(randomUUID()), []);
   }),
 
-  behaviour('list filters and pages: every match once, in the order of the key', async (s) => {
+  behaviour('search pages: every match once, the largest key first', async (s) => {
     const expected: string[] = [];
     for (let index = 0; index < 5; index++) {
       const key = await s.pending({ type: 'stock.counted', deliveries: [{ consumer: 'stock', followUp: 'none' }] });
@@ -147,19 +149,63 @@ export const operateCases = [
     await s.into('parked', { type: 'stock.counted' });
     await s.pending({ type: 'stock.counted', deliveries: [{ consumer: 'stock', followUp: 'none' }] });
 
-    const filter = { state: 'parked', type: 'stock.counted', consumer: 'stock', code: 'EXPIRED' } as const;
+    const criteria = { states: ['parked'], type: 'stock.counted', to: 'stock', code: 'EXPIRED' } as const;
     const found: string[] = [];
     let after: DeliveryKey | undefined;
     do {
-      const page = await s.outbox.list(SOURCE, { ...filter, limit: 2, after });
+      const page = await s.outbox.search(SOURCE, criteria, { limit: 2, after });
       assert.ok(page.length <= 2);
       found.push(...page.map(({ messageId }) => messageId));
       after = page.at(-1);
     } while (after);
-    assert.deepEqual(found, expected.sort());
-    assert.equal((await s.outbox.list(SOURCE, { limit: 100 })).length, 8);
-    assert.equal((await s.outbox.list(SOURCE, { limit: 100, state: 'pending' })).length, 1);
-    assert.equal((await s.outbox.list(SOURCE, { limit: 100, code: 'UNPROCESSABLE' })).length, 2);
+    assert.deepEqual(found, expected.sort().reverse());
+    assert.equal(await s.outbox.countUpTo(SOURCE, criteria, 100), 5);
+    assert.equal(await s.outbox.countUpTo(SOURCE, criteria, 3), 3);
+    assert.equal(await s.outbox.countUpTo(SOURCE, {}, 100), 8);
+  }),
+
+  behaviour('search finds by everything that a filter can say, and by all of it together', async (s) => {
+    const payload = JSON.stringify({ sku: 'A"B', customer: { id: 42, note: null }, lines: [{ sku: 'C%' }] });
+    const deliveries = [{ consumer: 'stock', followUp: 'none' }] as const;
+    const wanted = await s.pending({ type: 'stock.counted', key: "o'k", payload, deliveries });
+    await s.outbox.park(wanted, 'any', { code: 'EXPIRED', error: 'Connection REFUSED by 100%_of them' });
+    await s.advance(2 * MINUTE);
+    const rejected = await s.pending();
+    await s.close(rejected, REJECTED);
+
+    const only = async (criteria: Criteria): Promise<string> => {
+      const found = await s.outbox.search(SOURCE, criteria, { limit: 10 });
+      assert.equal(await s.outbox.countUpTo(SOURCE, criteria, 10), found.length);
+      return found.map(({ messageId }) => (messageId === wanted.messageId ? 'wanted' : 'rejected')).join(' ');
+    };
+    const field = (value: string, ...path: string[]): Criteria => ({ data: [{ path, value }] });
+    const finds: [Criteria, string][] = [
+      [{ states: ['parked', 'sent'] }, 'wanted'],
+      [{ states: ['compensated'] }, 'rejected'],
+      [{ states: ['pending'] }, ''],
+      [{ type: 'stock.*' }, 'wanted'],
+      [{ type: 'stock' }, ''],
+      [{ type: 'st_ck.*' }, ''],
+      [{ to: 'stock' }, 'wanted'],
+      [{ key: "o'k" }, 'wanted'],
+      [{ id: wanted.messageId.toUpperCase() }, 'wanted'],
+      [{ olderMs: MINUTE }, 'wanted'],
+      [{ newerMs: MINUTE }, 'rejected'],
+      [{ olderMs: MINUTE, newerMs: 60 * MINUTE }, 'wanted'],
+      [{ reason: REJECTED.reason!.code }, 'rejected'],
+      [{ code: 'EXPIRED' }, 'wanted'],
+      [{ code: 'EXPIRE' }, ''],
+      [{ error: 'connection refused' }, 'wanted'],
+      [{ error: '100%_of' }, 'wanted'],
+      [{ error: '100_' }, ''],
+      [field('A"B', 'sku'), 'wanted'],
+      [field('42', 'customer', 'id'), 'wanted'],
+      [field('null', 'customer', 'note'), ''],
+      [field('C%', 'lines', '0', 'sku'), 'wanted'],
+      [field('42', 'customer', 'ID'), ''],
+      [{ states: ['parked'], ...field('43', 'customer', 'id') }, ''],
+    ];
+    for (const [criteria, expected] of finds) assert.equal(await only(criteria), expected, JSON.stringify(criteria));
   }),
 
   behaviour('stats counts what is open, and knows how long the oldest has been due', async (s) => {
@@ -198,12 +244,12 @@ export const operateCases = [
     await s.advance(15 * DAY);
     assert.equal(await s.outbox.oldestDueMs(SOURCE), 0);
     assert.deepEqual(await s.outbox.stats(SOURCE), { open: NOTHING, oldestDueMs: 0 });
-    assert.deepEqual(await s.outbox.list(SOURCE, { limit: 10 }), []);
+    assert.deepEqual(await s.outbox.search(SOURCE, {}, { limit: 10 }), []);
     assert.equal(await s.outbox.prune(SOURCE, 14 * DAY, 10), 0);
 
     assert.ok((await s.outbox.oldestDueMs(source)) >= 15 * DAY);
     assert.deepEqual((await s.outbox.stats(source)).open, { ...NOTHING, pending: 1 });
-    assert.equal((await s.outbox.list(source, { limit: 10 })).length, 2);
+    assert.equal(await s.outbox.countUpTo(source, {}, 10), 2);
     assert.equal(await s.outbox.prune(source, 14 * DAY, 10), 1);
   }),
 

@@ -7,7 +7,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   ClosedDelivery,
-  DeliveryFilter,
+  Criteria,
   DeliveryRecord,
   InboxBegin,
   InboxKey,
@@ -28,6 +28,7 @@ import type { MemoryTransaction } from './memory-transaction';
 import * as deciding from './statements-decide';
 import * as inbox from './statements-inbox';
 import * as operating from './statements-operate';
+import * as searching from './statements-search';
 import * as recording from './statements-record';
 import * as sending from './statements-send';
 
@@ -111,8 +112,16 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => deciding.contentHashOf(this.t, tx, messageId));
   }
 
-  list(source: string, filter: DeliveryFilter): Promise<DeliveryRecord[]> {
-    return this.alone((tx) => operating.list(this.t, tx, source, filter));
+  search(
+    source: string,
+    criteria: Criteria,
+    { limit, after }: { limit: number; after?: DeliveryKey },
+  ): Promise<DeliveryRecord[]> {
+    return this.alone((tx) => searching.search(this.t, tx, source, criteria, after).slice(0, limit));
+  }
+
+  countUpTo(source: string, criteria: Criteria, cap: number): Promise<number> {
+    return this.alone((tx) => Math.min(cap, searching.search(this.t, tx, source, criteria, undefined).length));
   }
 
   ageMs(recordedAt: string): Promise<number> {

@@ -1,7 +1,7 @@
 import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
 import { HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY, startsWithCode } from '../../message/rules';
-import type { DeliveryFilter, DeliveryRecord, OutboxStats } from '../../ports/store';
+import type { DeliveryRecord, OutboxStats } from '../../ports/store';
 import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 
@@ -13,23 +13,6 @@ export function find(t: OutboxTables, tx: MemoryTransaction, messageId: string):
     .map((consumer) => t.delivery.get(tx, keyOf({ messageId, consumer })))
     .filter((row) => row !== undefined)
     .map((row) => recordOf(t, tx, row));
-}
-
-export function list(t: OutboxTables, tx: MemoryTransaction, source: string, filter: DeliveryFilter): DeliveryRecord[] {
-  const { state, type, consumer, code, limit, after } = filter;
-  return [...t.delivery.entries(tx)]
-    .filter(
-      ([key, row]) =>
-        t.message.get(tx, row.messageId)?.source === source &&
-        (after === undefined || key > keyOf(after)) &&
-        (state === undefined || row.state === state) &&
-        (consumer === undefined || row.consumer === consumer) &&
-        (code === undefined || startsWithCode(row.lastError, code)) &&
-        (type === undefined || t.message.get(tx, row.messageId)?.type === type),
-    )
-    .sort(([one], [other]) => (one < other ? -1 : 1))
-    .slice(0, limit)
-    .map(([, row]) => recordOf(t, tx, row));
 }
 
 export function stats(t: OutboxTables, tx: MemoryTransaction, source: string): OutboxStats {
@@ -139,7 +122,7 @@ function change(
   return rows.map(({ messageId, consumer }) => ({ messageId, consumer }));
 }
 
-function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): DeliveryRecord {
+export function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): DeliveryRecord {
   const { type, key, createdAt } = t.message.get(tx, row.messageId)!;
   const {
     leaseToken: _token,

@@ -86,6 +86,17 @@ export class Database {
     });
   }
 
+  /** A question that PostgreSQL itself gives up after `limitMs`, with SQLSTATE 57014. It changes nothing. */
+  runWithin(limitMs: number, statement: Statement, values: readonly unknown[]): Promise<Result> {
+    return this.onOwn(statement, async (client) => {
+      await client.query('begin isolation level read committed read only');
+      await client.query(`set local statement_timeout = ${Math.round(limitMs)}`);
+      const result = await this.send(client, statement, values, false);
+      await client.query('commit');
+      return result;
+    });
+  }
+
   /** @throws TransactionRequiredError if `tx` is not the manager of an open transaction */
   async runIn(tx: EntityManager, statement: Statement, values: readonly unknown[]): Promise<Result> {
     const runner = tx.queryRunner;

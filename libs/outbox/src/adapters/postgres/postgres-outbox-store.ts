@@ -11,7 +11,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   ClosedDelivery,
-  DeliveryFilter,
+  Criteria,
   DeliveryRecord,
   NewMessage,
   OutboxStats,
@@ -19,16 +19,20 @@ import type {
   RegisteredFollowUp,
   SettleRow,
 } from '../../ports/store';
+import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
 import { claimedOf, closedOf, keyOf, recordOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
+import { countSql, type Question, searchSql } from './sql/search';
 import type { Tables } from './tables';
 
 const UNIQUE_VIOLATION = '23505';
 const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
-const MAX_PAGE = 1000;
+const QUERY_CANCELED = '57014';
+/** As long as a person looks around, and no longer: the database has other things to do. */
+const SEARCH_MS = 2_000;
 
 /** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
 export class PostgresOutboxStore implements OutboxStore<EntityManager> {
@@ -38,7 +42,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
 
   constructor(
     protected readonly database: Database,
-    tables: () => Promise<Tables>,
+    private readonly tables: () => Promise<Tables>,
     names: Tables,
   ) {
     let sql: OutboxSql | undefined;
@@ -170,19 +174,16 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return rows[0]!.content_hash ?? undefined;
   }
 
-  async list(source: string, filter: DeliveryFilter): Promise<DeliveryRecord[]> {
-    const { state, type, consumer, code, after, limit } = filter;
-    const { rows } = await this.database.run((await this.sql()).list, [
-      source,
-      state,
-      type,
-      consumer,
-      code,
-      after?.messageId,
-      after?.consumer,
-      Math.min(Math.max(limit, 1), MAX_PAGE),
-    ]);
-    return rows.map(recordOf);
+  async search(
+    source: string,
+    criteria: Criteria,
+    page: { limit: number; after?: DeliveryKey },
+  ): Promise<DeliveryRecord[]> {
+    return (await this.ask(searchSql(await this.tables(), source, criteria, page))).rows.map(recordOf);
+  }
+
+  async countUpTo(source: string, criteria: Criteria, cap: number): Promise<number> {
+    return Number((await this.ask(countSql(await this.tables(), source, criteria, cap))).rows[0]!.count);
   }
 
   async ageMs(recordedAt: string): Promise<number> {
@@ -230,6 +231,15 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
 
   async prune(source: string, olderThanMs: number, limit: number): Promise<number> {
     return (await this.database.run((await this.sql()).prune, [source, olderThanMs, limit])).count;
+  }
+
+  private async ask({ statement, values }: Question): Promise<Result> {
+    try {
+      return await this.database.runWithin(SEARCH_MS, statement, values);
+    } catch (error) {
+      if (sqlState(error) !== QUERY_CANCELED) throw error;
+      throw new SearchTookTooLongError(`no answer within ${SEARCH_MS} ms`, { cause: error });
+    }
   }
 
   private alreadyRecorded(error: unknown, messages: readonly NewMessage[]): MessageAlreadyRecordedError | undefined {

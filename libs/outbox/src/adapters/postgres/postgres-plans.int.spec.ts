@@ -4,6 +4,7 @@ import { newMessage, SOURCE } from '../../testing/store-contract-scenario';
 import { poolFrom } from './index';
 import { PostgresFixture } from './postgres.fixture';
 import { outboxSql } from './sql/outbox';
+import { searchSql } from './sql/search';
 import type { Statement } from './database';
 import type { SettleRow } from '../../ports/store';
 
@@ -89,6 +90,23 @@ describe('What PostgreSQL makes of the statements', () => {
       for (const plan of plans) {
         expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
         expect(plan.some((node) => node['Index Name'] === 'outbox_delivery_pkey')).toBe(true);
+      }
+    });
+
+    it.each([
+      ['anything', {}, 'outbox_delivery_pkey'],
+      ['what is parked', { states: ['parked'] }, 'outbox_delivery_parked'],
+      ['a type', { type: 'order.*' }, 'outbox_delivery_pkey'],
+      ['a receiver', { to: 'order-service' }, 'outbox_delivery_pkey'],
+      ['one message', { id: randomUUID() }, 'outbox_delivery_pkey'],
+    ] as const)('searches the newest of %s along an index, and sorts nothing', async (_what, criteria, index) => {
+      await fixture.owner.query('analyze outbox_message, outbox_delivery');
+      const after = { messageId: 'ffffffff-ffff-ffff-ffff-ffffffffffff', consumer: 'x' };
+      for (const page of [{ limit: 50 }, { limit: 50, after }]) {
+        const { statement, values } = searchSql(fixture.tables, SOURCE, criteria, page);
+        const plan = await explain(statement, [...values]);
+        expect(plan.some((node) => node['Index Name'] === index)).toBe(true);
+        expect(plan.filter(({ 'Node Type': type }) => ['Seq Scan', 'Sort'].includes(type))).toEqual([]);
       }
     });
 

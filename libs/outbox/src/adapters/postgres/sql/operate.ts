@@ -1,40 +1,21 @@
 import { EVERYBODY } from '../../../message/delivery';
 import { HARMLESS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { hasCode, pastDeadline } from './rules';
-import { bounded, followUpOf, iso, ms, recordedBy, statement, words } from './text';
+import { pastDeadline } from './rules';
+import { bounded, ms, recordColumns, recordedBy, statement, words } from './text';
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
-  const selectRecords = `select d.message_id, d.consumer, m.type, m.aggregateid as key, d.state, d.attempts, ${followUpOf(t, 'd', 'm')} as follow_up, d.verdict,
-  d.reason::text as reason, d.result::text as result, d.last_error, ${iso('m.created_at')} as recorded_at,
-  ${iso('d.next_at')} as next_at, ${iso('d.deadline_at')} as deadline_at, ${iso('d.sent_at')} as sent_at, ${iso('d.settled_at')} as settled_at
-from ${t.delivery} d
-join ${t.message} m on m.id = d.message_id`;
-
   return {
     find: statement(
       t,
       'outbox.find',
       `
-${selectRecords}
+select ${recordColumns(t, 'd', 'm')}
+from ${t.delivery} d
+join ${t.message} m on m.id = d.message_id
 where d.message_id = $1
 order by d.consumer`,
-    ),
-
-    list: statement(
-      t,
-      'outbox.list',
-      `
-${selectRecords}
-where m.aggregatetype = $1
-  and ($2::text is null or d.state = $2)
-  and ($3::text is null or m.type = $3)
-  and ($4::text is null or d.consumer = $4)
-  and ($5::text is null or ${hasCode('d.last_error', '$5')})
-  and ($6::uuid is null or (d.message_id, d.consumer) > ($6, $7::text))
-order by d.message_id, d.consumer
-limit $8`,
     ),
 
     /** The first entry of the partial index that is this service's. */

@@ -27,6 +27,13 @@ export function messageColumns(m: string): string {
   return `${m}.type, ${m}.aggregatetype as source, ${m}.aggregateid as key, ${m}.payload::text as payload, ${m}.headers::text as headers, ${iso(`${m}.created_at`)} as recorded_at`;
 }
 
+/** The columns of a delivery as a person sees it. */
+export function recordColumns(t: Tables, d: string, m: string): string {
+  return `${d}.message_id, ${d}.consumer, ${m}.type, ${m}.aggregateid as key, ${d}.state, ${d}.attempts, ${followUpOf(t, d, m)} as follow_up,
+  ${d}.verdict, ${d}.reason::text as reason, ${d}.result::text as result, ${d}.last_error, ${iso(`${m}.created_at`)} as recorded_at,
+  ${iso(`${d}.next_at`)} as next_at, ${iso(`${d}.deadline_at`)} as deadline_at, ${iso(`${d}.sent_at`)} as sent_at, ${iso(`${d}.settled_at`)} as settled_at`;
+}
+
 /**
  * Services that share the tables leave each other's rows alone. Not a join: one look-up by key per row, in any plan.
  *
