@@ -89,7 +89,10 @@ export default tseslint.config(
     rules: { '@typescript-eslint/no-require-imports': 'off' },
   },
   // Programs talk to a terminal; the library never does.
-  { files: ['apps/demo/**/*.ts', 'proof/**/*.ts', 'bench/**/*.ts', 'tools/**/*.ts'], rules: { 'no-console': 'off' } },
+  {
+    files: ['apps/demo/**/*.ts', 'apps/lab/**/*.ts', 'proof/**/*.ts', 'bench/**/*.ts', 'tools/**/*.ts'],
+    rules: { 'no-console': 'off' },
+  },
 
   // The library's inner borders
   forbid(

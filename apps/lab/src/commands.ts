@@ -1,0 +1,145 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Cleanup } from '@tallystick/services';
+import { InvalidArgumentError } from 'commander';
+import { runAll } from './experiments/all';
+import { FULL, SMALL } from './experiments/happy';
+import { runOutage } from './experiments/outage';
+import { Story } from './experiments/story';
+import { findProtocol, PROTOCOLS } from './protocols';
+import { dies, type Outage, type Protocol, type Trial } from './protocols/protocol';
+import { simulate } from './protocols/three-phase-commit';
+import { page } from './report/page';
+import { problemsOf } from './report/tables';
+import type { Terminal } from './report/terminal';
+import type { Action } from './service/steps';
+import { describeServers, startServers } from './world/servers';
+import { World } from './world/world';
+
+/** What was asked for on the command line. */
+export interface Asked {
+  readonly crash?: string;
+  readonly stop?: string;
+  readonly hold?: string;
+  readonly away?: Outage;
+  readonly seconds?: number;
+  readonly rejected: boolean;
+  readonly without?: string;
+  readonly json: boolean;
+  readonly small: boolean;
+  readonly timings: boolean;
+}
+
+export interface Lab {
+  readonly cleanup: Cleanup;
+  readonly signal: AbortSignal;
+  readonly onProgress: (line: string) => void;
+}
+
+const RESULTS = join(__dirname, '..', '..', '..', 'docs', 'lab', 'results.md');
+const HEADER = `# What the lab found
+
+Written by \`npm run lab -- all\`; do not edit. Figures of one machine mean nothing alone: compare the rows. What the words
+mean, and how to see any row with your own eyes: [README.md](README.md).
+`;
+
+/** @returns whether everything was as expected */
+export async function everything(asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
+  const servers = await startServers(lab.cleanup, lab.onProgress);
+  const size = asked.small ? SMALL : FULL;
+  const awayMs = (asked.seconds ?? (asked.small ? 1.5 : 10)) * 1_000;
+  const results = await runAll({ protocols: PROTOCOLS, size, awayMs, few: asked.small }, { ...lab, servers });
+  const about = {
+    timings: asked.timings ? ('timings' as const) : ('no timings' as const),
+    awayMs,
+    purchases: size.purchases,
+    servers: await describeServers(servers),
+  };
+  const simulated = simulate();
+  const text = await page(results, simulated, PROTOCOLS, about);
+  terminal.say(text);
+  const problems = [...problemsOf(results), ...simulated.flatMap(({ problem }) => problem ?? [])];
+  for (const problem of problems) terminal.verdict(false, problem);
+  if (problems.length === 0) terminal.verdict(true, 'Everything was as expected.');
+  if (asked.json) process.stdout.write(`${JSON.stringify({ ...results, simulated, problems })}\n`);
+  if (!asked.small) {
+    await mkdir(join(RESULTS, '..'), { recursive: true });
+    await writeFile(RESULTS, `${HEADER}\n${text}\n`);
+    lab.onProgress(`wrote ${RESULTS}`);
+  }
+  return problems.length === 0;
+}
+
+/** One purchase, told as a story. @returns whether it ended as expected */
+export async function one(name: string, asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
+  const protocol = findProtocol(name);
+  const { without, away } = asked;
+  if (without !== undefined && !protocol.rules[without]) {
+    throw new InvalidArgumentError(
+      `${name} has no rule ${without}: ${Object.keys(protocol.rules).join(', ') || 'none'}.`,
+    );
+  }
+  const trial = trialOf(protocol, asked);
+  const servers = await startServers(lab.cleanup, lab.onProgress);
+  const world = lab.cleanup.stopLater(
+    await World.start({
+      protocol,
+      servers,
+      without: without === undefined ? [] : [without],
+      proxied: away !== undefined,
+      tell: true,
+    }),
+  );
+  if (away !== undefined) {
+    if (!protocol.outages[away]) throw new InvalidArgumentError(`${name} needs no ${away}.`);
+    const row = await runOutage(world, away, (asked.seconds ?? 10) * 1_000);
+    terminal.say(`While the ${away} was away, the shopper was told: ${row.told}. In the end: ${row.ending}.`);
+    return conclude(row, row.asExpected, row.problem, asked, terminal);
+  }
+  const story = new Story(world, terminal);
+  if (!trial) {
+    await story.purchase(asked.rejected);
+    return true;
+  }
+  const row = await story.crash(trial.trial);
+  if (!trial.known) return conclude(row, true, undefined, asked, terminal);
+  return conclude(row, row.asExpected, row.problem, asked, terminal);
+}
+
+function conclude(
+  row: { readonly ending: string },
+  holds: boolean,
+  problem: string | undefined,
+  { json }: Asked,
+  terminal: Terminal,
+): boolean {
+  terminal.verdict(holds, holds ? `${row.ending}, as expected` : `not as expected: ${problem}`);
+  if (json) process.stdout.write(`${JSON.stringify(row)}\n`);
+  return holds;
+}
+
+/** The row of the crash matrix that was asked for; or one that nobody wrote down an expectation for. */
+function trialOf(protocol: Protocol, asked: Asked): { trial: Trial; known: boolean } | undefined {
+  const actions: [Action, string | undefined][] = [
+    ['die', asked.crash],
+    ['stop', asked.stop],
+    ['hold', asked.hold],
+  ];
+  const [wanted, more] = actions.filter(([, step]) => step !== undefined);
+  if (!wanted) return undefined;
+  if (more || asked.away) throw new InvalidArgumentError('One of --crash, --stop, --hold and --away at a time.');
+  const [action, step] = wanted as [Action, string];
+  if (!protocol.steps[step]) {
+    throw new InvalidArgumentError(`${protocol.name} has no step ${step}: ${Object.keys(protocol.steps).join(', ')}.`);
+  }
+  const { rejected, without } = asked;
+  const found = protocol.trials.find(
+    (trial) =>
+      trial.step === step &&
+      trial.action === action &&
+      trial.without === without &&
+      ((trial.rejected ?? false) === rejected || !rejected),
+  );
+  if (found) return { trial: found, known: true };
+  return { trial: { ...dies(step), action, rejected, without }, known: false };
+}

@@ -1,0 +1,34 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Books, endingOf, readBooks } from '../observers/books';
+import type { Ending } from '../protocols/protocol';
+import type { World } from '../world/world';
+
+/** Who should recover has so long; who should not has this long to surprise us. */
+const PATIENCE_MS = { consistent: 60_000, otherwise: 8_000 };
+/** Nothing moves any more if so many looks in a row see the same. Something that is to stay wrong is looked at for longer. */
+const LOOKS = { consistent: 10, otherwise: 75 };
+const EVERY_MS = 20;
+
+export interface Rest {
+  /** Until the books were right; undefined: they never were. */
+  readonly afterMs?: number;
+  readonly books: Books;
+}
+
+/** Waits until the books say what is expected and go on saying so, or for as long as it may take. */
+export async function rest(world: World, customerId: number, expected: Ending): Promise<Rest> {
+  const kind = expected === 'consistent' ? 'consistent' : 'otherwise';
+  const began = performance.now();
+  const sinceBegan = (): number => Math.round(performance.now() - began);
+  let since: number | undefined;
+  for (let looks = 0; ;) {
+    const books = await readBooks(world, customerId).catch(() => undefined);
+    const right = books !== undefined && endingOf(books) === expected;
+    looks = right ? looks + 1 : 0;
+    since = right ? (since ?? sinceBegan()) : undefined;
+    if (books && (looks === LOOKS[kind] || sinceBegan() >= PATIENCE_MS[kind])) {
+      return endingOf(books) === 'consistent' ? { afterMs: since ?? sinceBegan(), books } : { books };
+    }
+    await sleep(EVERY_MS);
+  }
+}
