@@ -1,4 +1,4 @@
-import { Lane } from './lane';
+import { Lane, NotBegunError } from './lane';
 
 describe('Lane', () => {
   it('runs so many at once and no more, in the order they came, also after failures', async () => {
@@ -20,5 +20,20 @@ describe('Lane', () => {
     }
     expect(begun).toEqual([1, 2, 3, 4]);
     expect(await Promise.all(all)).toEqual(['the first fails', undefined, undefined, undefined]);
+  });
+
+  it('once closed begins nothing, also not what waits, and lets what runs come to its end', async () => {
+    const lane = new Lane(1);
+    let end = (): void => {};
+    const running = lane.run(() => new Promise<string>((resolve) => (end = () => resolve('done'))));
+    const begun = jest.fn();
+    const waiting = lane.run(begun);
+    await Promise.resolve();
+    lane.close();
+    await expect(waiting).rejects.toThrow(NotBegunError);
+    await expect(lane.run(begun)).rejects.toThrow(NotBegunError);
+    end();
+    expect(await running).toBe('done');
+    expect(begun).not.toHaveBeenCalled();
   });
 });

@@ -127,6 +127,25 @@ describe('an envelope', () => {
     expect(decode(wire, 'user-service')).toEqual({ kind: 'receipt', to: 'user-service', receipt });
   });
 
+  it('of a receipt may say how many its consumer takes in one, and is the same receipt without', () => {
+    const bundle = { type: 'order.requested', most: 16 };
+    const envelope: Envelope = { kind: 'receipt', to: 'user-service', receipt: receipts[0]!, bundle };
+    expect(decode(encode(envelope), 'user-service')).toEqual(envelope);
+    const wire = encode(envelope);
+    for (const other of [
+      '{}',
+      '7',
+      '{"type":"order.requested","most":1}',
+      '{"type":"a b","most":8}',
+      '{"type":"a","most":8.5}',
+    ])
+      expect(decode({ ...wire, body: wire.body.replace(JSON.stringify(bundle), other) }, 'user-service')).toEqual({
+        kind: 'receipt',
+        to: 'user-service',
+        receipt: receipts[0],
+      });
+  });
+
   it('leaves out a result that is too large, and says so of details', () => {
     const big = 'x'.repeat(20_000);
     const accepted = decode(

@@ -45,6 +45,14 @@ export interface ReceiptEnvelope {
   /** The producing service. */
   readonly to: string;
   readonly receipt: Receipt;
+  /** The consumer would rather have several at once. For the transport: a receipt means the same with and without it. */
+  readonly bundle?: BundleOffer;
+}
+
+/** How many messages of a type a consumer takes in one. */
+export interface BundleOffer {
+  readonly type: string;
+  readonly most: number;
 }
 
 export type Envelope = MessageEnvelope | CancelEnvelope | ReceiptEnvelope;
@@ -169,7 +177,7 @@ export function encode(envelope: Envelope): WireEnvelope {
         replyTo: undefined,
         attempt,
         more: {},
-        body: receiptBody(envelope.receipt),
+        body: receiptBody(envelope),
       });
     }
     default:
@@ -244,9 +252,11 @@ function read(wire: UntrustedWireEnvelope, to: string): Envelope {
   if (headers.cloudEvents_type === RECEIPT_TYPE) {
     const about = headers[CORRELATION_HEADER] ?? wire.correlationId;
     const messageId = checked<string>('correlation_id', about, uuidProblem).toLowerCase();
-    const receipt = readReceipt(wire.body, messageId, attempt);
+    const body = receiptObject(wire.body);
+    const receipt = readReceipt(body, messageId, attempt);
     if (receipt.consumer !== source) throw new Error(`a receipt of ${receipt.consumer} came from ${source}`);
-    return { kind: 'receipt', to, receipt };
+    const bundle = readOffer(body.bundle);
+    return { kind: 'receipt', to, receipt, ...(bundle && { bundle }) };
   }
   const id = checked<string>('id', headers.cloudEvents_id, uuidProblem).toLowerCase();
   if (headers.cloudEvents_type === CANCEL_TYPE) {
@@ -302,7 +312,7 @@ function readWish(body: string): Reason {
 }
 
 /** The JSON of a receipt. Parts that cannot travel are replaced, never cut in the middle: the verdict gets home. */
-function receiptBody(receipt: Receipt): string {
+function receiptBody({ receipt, bundle }: ReceiptEnvelope): string {
   const { messageId: _, ...body } = receipt;
   if ('reason' in body) body.reason = boundedReason(body.reason).reason;
   if ('result' in body) {
@@ -310,16 +320,27 @@ function receiptBody(receipt: Receipt): string {
     if (part.problem === undefined) body.result = part.value;
     else delete body.result;
   }
-  return JSON.stringify(body);
+  return JSON.stringify(bundle ? { ...body, bundle } : body);
+}
+
+function receiptObject(body: string): Record<string, unknown> {
+  const value = looseJson(body) as Record<string, unknown> | null;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('the receipt is no object');
+  return value;
+}
+
+/** What cannot be an offer is none: the receipt counts all the same. */
+function readOffer(value: unknown): BundleOffer | undefined {
+  const { type, most } = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
+  if (typeProblem(type) !== undefined || !Number.isSafeInteger(most) || (most as number) < 2) return undefined;
+  return { type: type as string, most: most as number };
 }
 
 /**
  * The verdict counts; reason and result are extras. If they hold what must not be read, the answer is read without them:
  * its sender would send the same again, and again.
  */
-function readReceipt(body: string, messageId: string, attempt: number): Receipt {
-  const value = looseJson(body) as Record<string, unknown> | null;
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('the receipt is no object');
+function readReceipt(value: Record<string, unknown>, messageId: string, attempt: number): Receipt {
   const consumer = checked<string>('consumer of the receipt', value.consumer, serviceProblem);
   const recordedAt = checked<string>('recordedAt of the receipt', value.recordedAt, instantProblem);
   const payloadHash = optional<string>('payloadHash of the receipt', value.payloadHash, hashProblem);

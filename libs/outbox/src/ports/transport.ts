@@ -19,7 +19,7 @@ export interface Transport {
   readonly name: string;
   /** True while a publish has a chance. Nothing is claimed otherwise. */
   readonly ready: boolean;
-  /** Longest time a `publish` takes to resolve, in milliseconds. The lease must outlast it (R16). */
+  /** Longest time a `publish` takes to resolve once it has left, in milliseconds. The lease must outlast it (R16). */
   readonly publishTimeoutMs: number;
 
   /** Largest body it can carry, in bytes, as far as it is known by now. */
@@ -27,8 +27,13 @@ export interface Transport {
 
   /** Connects and serves. Resolves when it is serving, or when the peer is unreachable and it keeps trying. */
   start(endpoint: Endpoint): Promise<void>;
-  /** Never rejects. `to` is the receiving service, or undefined for an announcement. */
-  publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Promise<PublishOutcome>;
+  /**
+   * Never rejects.
+   * @param to the receiving service; undefined for an announcement
+   * @param before it must not leave later, by the monotonic clock; a transport that makes it wait for others says
+   * `unavailable` instead (R16)
+   */
+  publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined, before?: number): Promise<PublishOutcome>;
   /** Takes no more envelopes; resolves when those in hand are answered, or when the time is over. */
   stopConsuming(timeoutMs: number): Promise<void>;
   /** Ends every connection. What is in flight resolves as `unknown`. */

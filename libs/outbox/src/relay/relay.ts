@@ -153,13 +153,13 @@ export class Relay {
     const settlement =
       delivery.state === 'answered'
         ? await this.followUps.finish(delivery)
-        : decide(delivery, await this.publish(delivery), this.waits);
+        : decide(delivery, await this.publish(delivery, publishBefore), this.waits);
     if (settlement) await this.settlements.record(delivery, settlement);
   }
 
-  private async publish(delivery: ClaimedDelivery): Promise<PublishOutcome> {
+  private async publish(delivery: ClaimedDelivery, before: number): Promise<PublishOutcome> {
     const to = delivery.consumer === EVERYBODY ? undefined : delivery.consumer;
-    const outcome = await this.transport.publish(this.envelope(delivery), to);
+    const outcome = await this.transport.publish(this.envelope(delivery), to, before);
     this.monitor.record({ event: 'delivery.published', outcome: outcome.kind });
     if (outcome.kind === 'refused' || outcome.kind === 'unknown' || outcome.kind === 'returned') {
       const { messageId, consumer, attempt } = delivery;

@@ -1,4 +1,5 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
+import { Lane, NotBegunError } from '../../flow/lane';
 import type { Clock, Random } from '../../ports/clock';
 import { Acknowledgements } from './acknowledgements';
 import { closeChannel, gone } from './connection';
@@ -16,14 +17,17 @@ export interface ConsumerOptions {
   /** What must exist beside the queue. */
   readonly exchanges: readonly Exchange[];
   readonly quarantine: Queue;
-  /** How many messages are in hand at once. */
+  /** How many messages are in hand at once, and how many are handled at once: a bundle is one of the first, and many of the second. */
   readonly prefetch: number;
   /** Subscribe anew when nothing came for so long. */
   readonly idleMs: number;
   /** Longest time a new session waits for the handlers of the one before it. */
   readonly patienceMs: number;
-  /** Handles one message to its end; it is then acknowledged. A rejection puts it back, after a pause. */
-  onMessage(message: ConsumeMessage): Promise<void>;
+  /**
+   * Handles one message to its end; it is then acknowledged. A rejection puts it back, after a pause.
+   * @param lane everything that is handled needs a place in it
+   */
+  onMessage(message: ConsumeMessage, lane: Lane): Promise<void>;
   onTrouble(problem: unknown): void;
   /** Told of a queue whose delivery limit can lose a message. */
   onLimited(queue: string): void;
@@ -50,6 +54,8 @@ export class Consumer {
   private readonly pauses = new Set<() => void>();
   private loop: KeepOpen | undefined;
   private subscription: { readonly channel: Channel; readonly consumerTag: string } | undefined;
+  /** Of the present session. When it ends, what has no place yet is not begun: it comes again. */
+  private lane: Lane | undefined;
   private draining = false;
   private lastDelivery = 0;
   private reported: string | undefined;
@@ -82,6 +88,7 @@ export class Consumer {
   /** Takes no more; lets what is in hand come to its end, if that is in time; puts the rest back. */
   async drain(timeoutMs: number): Promise<void> {
     this.draining = true;
+    this.lane?.close();
     this.endPauses();
     await wait(
       this.options.clock,
@@ -98,9 +105,13 @@ export class Consumer {
     await declare(connection, exchanges, [queue, quarantine], clock, onLimited);
     const channel = await connection.createChannel();
     const channelGone = gone(channel);
-    void channelGone.then(() => this.endPauses());
+    const lane = (this.lane = new Lane(this.options.prefetch));
+    void channelGone.then(() => {
+      lane.close();
+      this.endPauses();
+    });
     try {
-      const { over, stopWatching } = await this.subscribe(channel);
+      const { over, stopWatching } = await this.subscribe(channel, lane);
       return {
         over: Promise.race([channelGone, over]),
         close: async () => {
@@ -115,14 +126,17 @@ export class Consumer {
     }
   }
 
-  private async subscribe(channel: Channel): Promise<{ over: Promise<string | undefined>; stopWatching(): void }> {
+  private async subscribe(
+    channel: Channel,
+    lane: Lane,
+  ): Promise<{ over: Promise<string | undefined>; stopWatching(): void }> {
     const { clock, queue, prefetch, tag } = this.options;
     await channel.prefetch(prefetch);
     const acknowledgements = new Acknowledgements(channel);
     let end: (why: string | undefined) => void = () => {};
     const over = new Promise<string | undefined>((resolve) => (end = resolve));
     const onMessage = (message: ConsumeMessage | null): void => {
-      if (message) this.take(channel, acknowledgements, message);
+      if (message) this.take({ channel, acknowledgements, lane }, message);
       else
         end(
           'the broker cancelled the subscription: was the queue deleted? RabbitMQ 4.3 does it too when a handler outlasts its consumer_timeout',
@@ -135,24 +149,25 @@ export class Consumer {
     return { over, stopWatching: this.watchIdle(() => end(undefined)) };
   }
 
-  private take(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): void {
+  private take(from: Source, message: ConsumeMessage): void {
     this.lastDelivery = this.options.clock.monotonic();
-    acknowledgements.take(message);
+    from.acknowledgements.take(message);
     if (this.draining) {
-      void acknowledgements.nack(message);
+      void from.acknowledgements.nack(message);
       return;
     }
-    const work = this.handle(channel, acknowledgements, message).finally(() => this.running.delete(work));
+    const work = this.handle(from, message).finally(() => this.running.delete(work));
     this.running.add(work);
   }
 
-  private async handle(channel: Channel, acknowledgements: Acknowledgements, message: ConsumeMessage): Promise<void> {
-    const { onMessage } = this.options;
+  private async handle({ channel, acknowledgements, lane }: Source, message: ConsumeMessage): Promise<void> {
     try {
-      await onMessage(message);
+      await this.options.onMessage(message, lane);
     } catch (error) {
-      this.report(error);
-      await this.pause(channel, error instanceof ComesAgainError ? error.pauseMs : REQUEUE_PAUSE_MS);
+      if (!(error instanceof NotBegunError)) {
+        this.report(error);
+        await this.pause(channel, error instanceof ComesAgainError ? error.pauseMs : REQUEUE_PAUSE_MS);
+      }
       await acknowledgements.nack(message);
       return;
     }
@@ -212,4 +227,11 @@ export class Consumer {
   private async finished(): Promise<void> {
     await Promise.all(this.running);
   }
+}
+
+/** What one session brings, and what is done with it there. */
+interface Source {
+  readonly channel: Channel;
+  readonly acknowledgements: Acknowledgements;
+  readonly lane: Lane;
 }

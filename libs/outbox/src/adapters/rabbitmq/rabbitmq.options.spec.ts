@@ -15,6 +15,7 @@ describe('the options of rabbitMq()', () => {
       publishTimeoutMs: 10_000,
       heartbeatSeconds: undefined,
       idleResubscribeMs: 60_000,
+      bundles: true,
       tls: undefined,
     });
   });

@@ -46,6 +46,14 @@ export interface RabbitMqOptions {
    */
   idleResubscribe?: Duration;
   /**
+   * Under load, first copies of requests that are ready while another to the same queue is being published travel in one
+   * AMQP message, and so do receipts: only to services that said they take that, at most 64 and 128 KiB. A message that
+   * has no company travels as it always does. False: this service bundles nothing and asks for nothing bundled (what comes
+   * bundled all the same is read). Say so before you replace it by a version that cannot read bundles.
+   * @default true
+   */
+  bundles?: boolean;
+  /**
    * For `amqps`: `ca`, `cert`, `key`, … as `tls.connect` takes them. Certificates are verified unless you say otherwise.
    * @default the `connectionOptions` of golevelup's `AmqpConnection` if its settings are used, else none
    */
@@ -62,12 +70,23 @@ export interface RabbitMqSettings {
   readonly publishTimeoutMs: number;
   readonly heartbeatSeconds: number | undefined;
   readonly idleResubscribeMs: number;
+  readonly bundles: boolean;
   readonly tls: ConnectionOptions | undefined;
 }
 
 const DEFAULTS = { prefix: 'outbox', publishTimeout: '10s', idleResubscribe: '60s' } as const;
 export const DEFAULT_HEARTBEAT_SECONDS = 15;
-const KNOWN = ['url', 'prefix', 'user', 'users', 'publishTimeout', 'heartbeatSeconds', 'idleResubscribe', 'tls'];
+const KNOWN = [
+  'url',
+  'prefix',
+  'user',
+  'users',
+  'publishTimeout',
+  'heartbeatSeconds',
+  'idleResubscribe',
+  'bundles',
+  'tls',
+];
 /** Short enough for `<prefix>.announcements` to stay within the 255 bytes of a name. */
 const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
@@ -106,6 +125,7 @@ export function rabbitMqSettings(options: RabbitMqOptions): RabbitMqSettings {
     publishTimeoutMs: duration('publishTimeout'),
     heartbeatSeconds,
     idleResubscribeMs: duration('idleResubscribe'),
+    bundles: options.bundles ?? true,
     tls: options.tls,
   };
   if (problems.length > 0) throw new InvalidOptionsError(problems.map((problem) => `rabbitMq(): ${problem}`));

@@ -5,6 +5,8 @@ import type { CancelEnvelope, MessageEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
 import type { Endpoint, Transport, TransportDeps } from '../../ports/transport';
 import { brokerAccess } from './broker-access';
+import { MAX_MEMBERS, TAKES_BUNDLES_HEADER } from './bundle';
+import { Bundler } from './bundler';
 import { type BrokerAccess, closeConnection, connect, gone } from './connection';
 import { Consumer } from './consumer';
 import { KeepOpen, type Session } from './keep-open';
@@ -12,6 +14,7 @@ import { Publisher } from './publisher';
 import type { RabbitMqSettings } from './rabbitmq.options';
 import { Receiver } from './receiver';
 import { needsPerson, type Queue, Topology } from './topology';
+import { Takers } from './takers';
 import { type Outgoing, toProperties } from './wire';
 
 /** Between two connections; a broker that restarts is back at once for whoever asks. */
@@ -43,6 +46,8 @@ export class RabbitMqTransport implements Transport {
   readonly publishTimeoutMs: number;
   private readonly topology: Topology;
   private readonly publisher: Publisher;
+  private readonly bundler: Bundler;
+  private readonly takers: Takers;
   private publishing: KeepOpen | undefined;
   private consuming: KeepOpen | undefined;
   private consumers: Consumer[] = [];
@@ -67,6 +72,8 @@ export class RabbitMqTransport implements Transport {
       queues: [this.topology.receiptQueue()],
       onReady: (ready) => this.endpoint?.onReady(ready),
     });
+    this.bundler = new Bundler(this.publisher, clock);
+    this.takers = new Takers(clock);
   }
 
   get ready(): boolean {
@@ -93,14 +100,18 @@ export class RabbitMqTransport implements Transport {
     throw mismatch;
   }
 
-  publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Promise<PublishOutcome> {
+  publish(
+    envelope: MessageEnvelope | CancelEnvelope,
+    to: string | undefined,
+    before?: number,
+  ): Promise<PublishOutcome> {
     let outgoing: Outgoing;
     try {
       outgoing = this.address(envelope, to);
     } catch (error) {
       return Promise.resolve({ kind: 'refused', error: errorText(error) });
     }
-    return this.publisher.publish(outgoing);
+    return this.bundler.publish(outgoing, this.mostAtOnce(envelope, to), before);
   }
 
   async stopConsuming(timeoutMs: number): Promise<void> {
@@ -127,17 +138,29 @@ export class RabbitMqTransport implements Transport {
 
   private address(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): Outgoing {
     const wire = this.deps.codec.encode(envelope, to);
+    const headers = this.mayBundle(envelope) ? { ...wire.headers, [TAKES_BUNDLES_HEADER]: MAX_MEMBERS } : wire.headers;
     return {
       ...this.topology.route(envelope.kind, wire.type, to),
       body: Buffer.from(wire.body, 'utf8'),
-      properties: toProperties(wire, this.settings.user),
+      properties: toProperties({ ...wire, headers }, this.settings.user),
     };
+  }
+
+  /** What is asked for again goes alone and is answered alone: so whatever bundles are not understood by is asked for once more. */
+  private mayBundle(envelope: MessageEnvelope | CancelEnvelope): envelope is MessageEnvelope {
+    const { bundles } = this.settings;
+    return bundles && envelope.kind === 'message' && envelope.attempt === 1 && envelope.replyTo !== undefined;
+  }
+
+  private mostAtOnce(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined): number {
+    return this.mayBundle(envelope) && to !== undefined ? this.takers.most(to, envelope.message.type) : 1;
   }
 
   private consumersFor(endpoint: Endpoint): Consumer[] {
     const { clock, random } = this.deps;
     const { topology } = this;
-    const receiver = new Receiver(endpoint, this.publisher, topology, this.settings, this.deps);
+    const { publisher, bundler, takers } = this;
+    const receiver = new Receiver(endpoint, { publisher, bundler, takers, topology }, this.settings, this.deps);
     const consumer = (queue: Queue, expected: Expected, prefetch: number): Consumer =>
       new Consumer({
         clock,
@@ -149,7 +172,7 @@ export class RabbitMqTransport implements Transport {
         prefetch,
         idleMs: this.settings.idleResubscribeMs,
         patienceMs: HANDLER_PATIENCE_MS,
-        onMessage: (message) => receiver.onMessage(message, expected),
+        onMessage: (message, lane) => receiver.onMessage(message, expected, lane),
         onTrouble: (problem) => this.trouble(`queue '${queue.name}'`, problem),
         onLimited: (name) => this.limited(name),
       });

@@ -10,6 +10,7 @@ import {
   request,
   requests,
 } from '../../testing/transport-contract-scenario';
+import { bundleOf, memberOf } from './bundle';
 import { toProperties } from './wire';
 
 const EVERYTHING = { configure: '.*', write: '.*', read: '.*' };
@@ -134,6 +135,26 @@ describe('a transport that is told its broker user', () => {
       untrusted: { messageId: idOf(forged as MessageEnvelope), consumer: 'order-service' },
     });
     expect(await fixture.waiting('order-service.quarantine')).toBe(1);
+  });
+
+  it('puts every member of a bundle aside that is from somebody else, whatever each says', async () => {
+    if (given()) return;
+    const [exchange, routingKey] = ['outbox.requests', 'order-service.order.requested'];
+    const member = (userId: string) => {
+      const wire = encode(request());
+      return memberOf({ exchange, routingKey, body: Buffer.from(wire.body), properties: toProperties(wire, userId) });
+    };
+    const { body, properties } = bundleOf([member(names.mallory), member(names.users)]);
+    const connection = await connect(urls.mallory);
+    const channel = await connection.createConfirmChannel();
+    channel.publish(exchange, routingKey, body, properties);
+    await channel.waitForConfirms();
+    await connection.close();
+
+    await until('both are reported', () => orders.malformed.length === 2);
+    for (const { problem } of orders.malformed) expect(problem).toMatch(/^UNTRUSTED: .*'mallory-of-sender-spec'/);
+    expect(await fixture.waiting('order-service.quarantine')).toBe(2);
+    expect(orders.received).toEqual([]);
   });
 
   it('puts a receipt aside that was for another service, and that a queue of somebody else has passed on', async () => {
