@@ -3,6 +3,7 @@ export { outboxMigrations, OUTBOX_MIGRATIONS, outboxSchemaSql, type SchemaOption
 export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';
 export { direct, type DirectOptions } from './adapters/direct';
 export {
+  type BatchHandlerOptions,
   Compensate,
   type FollowUpContext,
   type MessageContext,

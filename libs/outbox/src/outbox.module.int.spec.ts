@@ -330,6 +330,10 @@ describe('a boot that cannot work is refused', () => {
   class TooTogether {
     @MessageHandler(GiftRequested, { concurrency: 4, groupCommit: 8 }) async receive(): Promise<void> {}
   }
+  @Injectable()
+  class OneOfMany {
+    @MessageHandler(GiftRequested, { batch: 8 } as never) async receive(_: GiftRequested): Promise<void> {}
+  }
   @OutboxMessage({ type: 'late.requested', to: 'somebody-else', deadline: '7d' })
   class LateRequested {}
   @Injectable()
@@ -364,6 +368,11 @@ describe('a boot that cannot work is refused', () => {
       'groups that are larger than what is in hand',
       [TooTogether],
       [/TooTogether\.receive: groupCommit 8 is no whole number from 1 to its concurrency \(4\)/],
+    ],
+    [
+      'a handler that takes one message, but is to be given arrays',
+      [OneOfMany],
+      [/OneOfMany\.receive: it takes one message, and with `batch: 8` would be given an array\. Take an array/],
     ],
     ['a request-scoped handler', [PerRequest], [/PerRequest\.receive: its class is request-scoped/]],
     [

@@ -1,5 +1,12 @@
 import { type ContractClass, MessageRejected, OutboxMessage } from '@tallystick/outbox';
-import type { BoundFollowUp, BoundHandler, HandlerRegistry, MemoryTransaction } from '@tallystick/outbox/testing';
+import type {
+  BatchHandler,
+  BoundFollowUp,
+  BoundHandler,
+  HandlerRegistry,
+  MemoryTransaction,
+  SingleHandler,
+} from '@tallystick/outbox/testing';
 import type { SimulatedProcess } from './process';
 
 /** A shop: user-service takes the money and asks for an order, order-service takes the goods or says no. */
@@ -7,6 +14,9 @@ export const USERS = 'user-service';
 export const ORDERS = 'order-service';
 export type Service = typeof USERS | typeof ORDERS;
 export const SKUS = ['plenty', 'scarce', 'unheard-of'] as const;
+/** Most messages that share a transaction. */
+const GROUP = 6;
+type MessageContext = Parameters<SingleHandler['handle']>[1];
 export const OPENING_CENTS = 100_000;
 export const OPENING_STOCK: Readonly<Partial<Record<(typeof SKUS)[number], number>>> = { plenty: 1_000, scarce: 3 };
 
@@ -90,17 +100,38 @@ export function handlersOf(process: SimulatedProcess): HandlerRegistry {
 }
 
 function orderHandlers(process: SimulatedProcess): BoundHandler[] {
-  return Object.entries(ORDER_CONTRACTS).map(([type, contract]) => ({
-    type,
-    contract,
-    kind: 'request',
-    concurrency: Math.max(2, process.groupCommit), // one transaction at a time, so that groups gather
-    groupCommit: process.groupCommit,
-    timeoutMs: process.handlerTimeoutMs,
-    where: 'Orders.create',
-    handle: (message, { messageId, manager }) =>
-      createOrder(process, manager as MemoryTransaction, messageId, message as OrderFields),
-  }));
+  const create = (message: object, { messageId, manager }: MessageContext): Promise<unknown> =>
+    createOrder(process, manager as MemoryTransaction, messageId, message as OrderFields);
+  return Object.entries(ORDER_CONTRACTS).map(([type, contract]) => {
+    const limits = {
+      type,
+      contract,
+      kind: 'request',
+      timeoutMs: process.handlerTimeoutMs,
+      where: 'Orders.create',
+    } as const;
+    // One transaction at a time, so that groups gather.
+    switch (process.sharing) {
+      case 'none':
+        return { ...limits, concurrency: 2, groupCommit: 1, handle: create };
+      case 'group':
+        return { ...limits, concurrency: GROUP, groupCommit: GROUP, handle: create };
+      case 'auto':
+        return { ...limits, concurrency: GROUP, groupCommit: 'auto', handle: create };
+      case 'batch':
+        return { ...limits, concurrency: GROUP, batch: GROUP, handle: inOneCall(create) };
+      default:
+        return process.sharing satisfies never;
+    }
+  });
+}
+
+function inOneCall(create: (message: object, context: MessageContext) => Promise<unknown>): BatchHandler['handle'] {
+  return async (messages, contexts) => {
+    const results: unknown[] = [];
+    for (const [index, message] of messages.entries()) results.push(await create(message, contexts[index]!));
+    return results;
+  };
 }
 
 async function takeEffect(transaction: MemoryTransaction, messageId: string, order: OrderFields): Promise<void> {

@@ -138,6 +138,11 @@ export class Ledger {
     const completes = state === 'completed' && type !== 'order.casual';
     refuseUnless(completes === (completions === 1), 'R7 one transaction', `${at}: ${completions} completions`);
     refuseUnless((state === 'compensated') === (refunds === 1), 'R7 one transaction', `${at}: ${refunds} refunds`);
+    const stored = this.orderTables.inbox.get(undefined, `${ORDERS} ${messageId} ${USERS}`);
+    if (receiver === ORDERS && stored?.verdict === 'accepted') {
+      const ordered = (stored.result as { orderId?: string } | undefined)?.orderId;
+      refuseUnless(ordered === purchaseId, 'R3 one transaction', `${at} was answered with the order ${ordered}`);
+    }
     const held = row?.verdict ?? verdict;
     refuseUnless(held === verdict, 'I2 verdict is final', `${at} holds ${held}, the inbox said ${verdict}`);
   }

@@ -30,6 +30,8 @@ const SETTINGS = {
   retention: { outbox: '14d', inbox: '15d' },
   pollInterval: '8s',
 };
+const SHARING_KINDS = ['group', 'none', 'auto', 'batch'] as const;
+export type SharingKind = (typeof SHARING_KINDS)[number];
 const PUBLISH_TIMEOUT_MS = 1_000;
 const RESTART_MS = 2_000;
 const OPTIONS = {
@@ -47,8 +49,8 @@ export class SimulatedProcess {
   readonly transactions: MemoryTransactions;
   readonly runtime: OutboxRuntime<MemoryTransaction>;
   readonly handlerTimeoutMs: number;
-  /** Some processes put several messages into one transaction, beside others that do not. */
-  readonly groupCommit: number;
+  /** Some processes put several messages into one transaction, in every way there is, beside others that do not. */
+  readonly sharing: SharingKind;
   private readonly transport: MemoryTransport;
 
   constructor(
@@ -70,7 +72,7 @@ export class SimulatedProcess {
     this.transactions = new MemoryTransactions(this.client);
     const options = OPTIONS[service];
     this.handlerTimeoutMs = options.handlerTimeoutMs;
-    this.groupCommit = seed % 2 === 0 ? 6 : 1;
+    this.sharing = SHARING_KINDS[seed % SHARING_KINDS.length]!;
     const parts = {
       random: new SeededRandom(seed),
       clock: this.clock,

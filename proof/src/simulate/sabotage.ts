@@ -6,6 +6,8 @@ import {
   OutboxTables,
 } from '@tallystick/outbox/testing';
 
+type InboxResult = Parameters<MemoryStore['keepResults']>[1][number];
+
 /** A store with one rule taken out. */
 export type Sabotage = (store: MemoryStore, client: MemoryClient) => MemoryStore;
 
@@ -32,6 +34,14 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
         const begun = await store.begin(tx, message, limits);
         const again = begun.kind === 'known' && begun.row.verdict === 'accepted';
         return again ? { kind: 'first', receivedAt: begun.row.receivedAt } : begun;
+      },
+    }),
+
+  'R2: the rows of a group are told by their position, although some were left out': (store) =>
+    altered(store, {
+      beginMany: async (tx, messages, limits) => {
+        const begun = await store.beginMany(tx, messages, limits);
+        return begun.map((row, index) => ({ ...row, messageId: messages[index]!.messageId }));
       },
     }),
 
@@ -135,6 +145,21 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
         ),
       registerFollowUps: async () => {},
     }),
+
+  'the results of a group are kept by position, although some were left out': (store) => {
+    const whole: InboxResult['key'][] = [];
+    return altered(store, {
+      beginMany: (tx, messages, limits) => {
+        whole.splice(0, whole.length, ...messages);
+        return store.beginMany(tx, messages, limits);
+      },
+      keepResults: (tx, results) =>
+        store.keepResults(
+          tx,
+          results.map(({ result }, index) => ({ key: whole[index] ?? results[index]!.key, result })),
+        ),
+    });
+  },
 
   'a lease never ends': (store) =>
     altered(store, { claim: (request) => store.claim({ ...request, leaseMs: YEARS_MS }) }),

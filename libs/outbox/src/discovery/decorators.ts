@@ -1,28 +1,16 @@
 import { InvalidHandlerError } from '../errors';
 import type { ContractClass } from '../message/contract';
 import { unknownOptions } from '../message/unknown-options';
-import type { Duration } from '../message/duration';
 import type * as ports from '../ports/handlers';
 import type { EntityManager } from '../transactions';
+import type { BatchHandlerOptions, HandlerOptions, MessageHandlerOptions } from './handler-options';
+
+export type { BatchHandlerOptions, MessageHandlerOptions } from './handler-options';
 
 /** What a handler is told beside the message. `manager` is the transaction in which the verdict is stored. */
 export type MessageContext = ports.MessageContext<EntityManager>;
 /** What a follow-up is told: also the verdict's `reason` (rejected) or the handler's `result` (accepted). */
 export type FollowUpContext = ports.FollowUpContext<EntityManager>;
-
-export interface MessageHandlerOptions {
-  /** How many messages of this type are handled at once in this process. Default: {@link DEFAULT_CONCURRENCY}. */
-  concurrency?: number;
-  /**
-   * Group commit: up to so many messages share one transaction, which makes handlers of a few short statements about twice
-   * as fast. Optimistic: whatever goes wrong with one of them rolls all back, and each is then handled alone, from the
-   * start. For handlers that rarely reject and write to rows of their own; not for hot rows. At most `concurrency`, which
-   * should be a few times as large: `concurrency / groupCommit` transactions are open at once. Default: 1, no groups.
-   */
-  groupCommit?: number;
-  /** After this time the work is rolled back and tried again later. Default: the module's `handlerTimeout`. */
-  timeout?: Duration;
-}
 
 export type Role = 'handler' | 'accepted' | 'rejected';
 
@@ -30,7 +18,9 @@ export type Role = 'handler' | 'accepted' | 'rejected';
 export interface Declared {
   readonly role: Role;
   readonly contract: ContractClass;
-  readonly options: MessageHandlerOptions;
+  readonly options: HandlerOptions;
+  /** Class of the method's first parameter, if the compiler wrote it down. */
+  readonly parameter: unknown;
 }
 
 /** Known to every copy of the library in the process: a package of contracts may bring its own. */
@@ -45,7 +35,7 @@ type Decorates<F> = <G extends F>(
 ) => void;
 // `any` in a return position: whatever a handler resolves to is allowed.
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
-type Handles<M, C> = (message: M, context: C) => Promise<any>;
+type Handles<M, C, R = any> = (message: M, context: C) => Promise<R>;
 
 /**
  * Handles a request or announcement, in the transaction in which its verdict is stored. Returning means *accepted* (what
@@ -57,8 +47,23 @@ type Handles<M, C> = (message: M, context: C) => Promise<any>;
  */
 export function MessageHandler<M extends object>(
   contract: ContractClass<M>,
-  options: MessageHandlerOptions = {},
-): Decorates<Handles<M, MessageContext>> {
+  options?: MessageHandlerOptions,
+): Decorates<Handles<M, MessageContext>>;
+/**
+ * With `batch`, the method takes arrays: up to so many messages in hand at once, and a context for each, in one transaction.
+ * Returning means that all are *accepted*; nothing, or an array with a result for each. If it throws, all is rolled back and it
+ * is called for each alone, with arrays of one: only then a rejection or failure falls on a message. Copies of messages it
+ * has handled, late ones and invalid ones never reach it. What it adds to the outbox has a cause only if it was called with
+ * one message: pass on `correlation` yourself.
+ */
+export function MessageHandler<M extends object>(
+  contract: ContractClass<M>,
+  options: BatchHandlerOptions,
+): Decorates<Handles<M[], MessageContext[], readonly unknown[] | void>>;
+export function MessageHandler(
+  contract: ContractClass,
+  options: HandlerOptions = {},
+): Decorates<Handles<never, never>> {
   return declare('handler', contract, options);
 }
 
@@ -86,9 +91,9 @@ export function describeRole({ role, contract }: Declared): string {
   return `${NAMES[role]}(${contract.name})`;
 }
 
-const KNOWN = ['concurrency', 'groupCommit', 'timeout'] satisfies (keyof MessageHandlerOptions)[];
+const KNOWN = ['concurrency', 'groupCommit', 'batch', 'timeout'] satisfies (keyof HandlerOptions)[];
 
-function declare<F>(role: Role, contract: ContractClass, options: MessageHandlerOptions): Decorates<F> {
+function declare<F>(role: Role, contract: ContractClass, options: HandlerOptions): Decorates<F> {
   return (target, method, descriptor) => {
     const where = `${target.constructor.name}.${String(method)}`;
     if (!contract) {
@@ -98,7 +103,8 @@ function declare<F>(role: Role, contract: ContractClass, options: MessageHandler
     }
     const unknown = unknownOptions(options, KNOWN);
     if (unknown.length > 0) throw new InvalidHandlerError(unknown.map((problem) => `${where}: ${problem}`));
-    const declared: Declared = { role, contract, options };
+    const [parameter] = (Reflect.getMetadata('design:paramtypes', target, method) ?? []) as unknown[];
+    const declared: Declared = { role, contract, options, parameter };
     Reflect.defineMetadata(DECLARED, [...declaredOn(descriptor.value as object), declared], descriptor.value as object);
   };
 }

@@ -6,12 +6,10 @@ import { HandlersUnknownError, InvalidHandlerError } from '../errors';
 import { contractOf, deadlineProblem, type MessageContract } from '../message/contract';
 import { toMs } from '../message/duration';
 import { contractsRecordedBy } from '../message/records';
-import type { BoundFollowUp, BoundHandler, FollowUpContext, HandlerRegistry, MessageContext } from '../ports/handlers';
+import type { BoundFollowUp, BoundHandler, HandlerRegistry } from '../ports/handlers';
 import type { Verdict } from '../message/receipt';
 import { type Declared, declaredOn, describeRole } from './decorators';
-
-/** Messages of one type handled at once in one process. */
-export const DEFAULT_CONCURRENCY = 8;
+import { concurrencyOf, optionsProblem, parameterProblem } from './handler-options';
 
 type Method = (...args: unknown[]) => unknown;
 type Singleton = Record<string, Method>;
@@ -131,7 +129,7 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
     where: string,
     { service }: ExplorerOptions,
   ): string | undefined {
-    const { role, options } = declared;
+    const { role, options, parameter } = declared;
     if (!wrapper.isDependencyTreeStatic())
       return 'its class is request-scoped (itself or through a dependency), and a message has no request. Make it a singleton.';
     if (wrapper.isTransient)
@@ -147,18 +145,8 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
     }
     if (role !== 'handler' && contract.receivers.length === 0)
       return `'${contract.type}' is an announcement: nobody answers it, so ${describeRole(declared)} would never run.`;
-    if (
-      options.concurrency !== undefined &&
-      !(Number.isSafeInteger(options.concurrency) && options.concurrency >= 1 && options.concurrency <= 1000)
-    ) {
-      return `concurrency ${options.concurrency} is no whole number from 1 to 1000.`;
-    }
-    const { groupCommit = 1, concurrency = DEFAULT_CONCURRENCY } = options;
-    if (!(Number.isSafeInteger(groupCommit) && groupCommit >= 1 && groupCommit <= concurrency)) {
-      return `groupCommit ${groupCommit} is no whole number from 1 to its concurrency (${concurrency}).`;
-    }
-    if (options.timeout !== undefined && !toMs(options.timeout))
-      return `timeout ${JSON.stringify(options.timeout)} is no duration: write milliseconds or '30s'.`;
+    const wrong = optionsProblem(options) ?? (role === 'handler' ? parameterProblem(options, parameter) : undefined);
+    if (wrong) return wrong;
     const twin = this.owners.get(`${role} ${contract.type}`);
     if (twin && !(twin.wrapper.instance === wrapper.instance && twin.where === where)) {
       return `'${contract.type}' already has a ${describeRole(declared)} in ${twin.where}. One message has one per service; call both from one method.`;
@@ -178,21 +166,15 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
     const { type, receivers } = found;
     this.owners.set(`${role} ${type}`, { where, wrapper });
     // Through the instance, at the time of the call, so that spies and proxies around it are honoured.
-    const call = async (message: object, context: MessageContext | FollowUpContext): Promise<unknown> =>
-      (wrapper.instance as Singleton)[name]!(message, context);
+    const call = async (what: object, context: unknown): Promise<unknown> =>
+      (wrapper.instance as Singleton)[name]!(what, context);
     if (role === 'handler') {
       const timeoutMs = options.timeout === undefined ? handlerTimeoutMs : toMs(options.timeout)!;
       const kind = receivers.length > 0 ? 'request' : 'announcement';
-      this.bound.set(type, {
-        type,
-        contract,
-        kind,
-        concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-        groupCommit: options.groupCommit ?? 1,
-        timeoutMs,
-        where,
-        handle: call,
-      });
+      const { batch, groupCommit = 1 } = options;
+      const sharing = batch === undefined ? { groupCommit } : { batch };
+      const limits = { concurrency: concurrencyOf(options), ...sharing, timeoutMs };
+      this.bound.set(type, { type, contract, kind, ...limits, where, handle: call });
     } else {
       this.sends.add(found);
       this.follow.set(`${role} ${type}`, { type, contract, verdict: role, where, run: call });

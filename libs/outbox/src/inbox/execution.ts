@@ -4,7 +4,7 @@ import { inConversation } from '../flow/conversation';
 import { withTimeout } from '../flow/time-out';
 import type { RecordedMessage } from '../message/delivery';
 import type { MessageEnvelope } from '../message/envelope';
-import { boundedReason, type Reason, travellingPart } from '../message/receipt';
+import { boundedReason, errorText, type Reason, travellingPart } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import { type BoundHandler, type MessageContext, withManager } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -12,6 +12,7 @@ import { type InboxMessage, type InboxRow, type InboxStore, TwinInProgressError 
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { InboxSettings } from './inbox';
 import { type Outcome, outOfTime, replay } from './outcome';
+import { resultsOf } from './results';
 
 /** A message whose handler is known and whose payload is valid. */
 export interface Executable {
@@ -21,12 +22,18 @@ export interface Executable {
   readonly payload: object;
 }
 
+/** A message whose row was inserted in the transaction that is open. */
+interface Begun extends Executable {
+  readonly receivedAt: string;
+}
+
 /** Which options say how long a handler may take. */
 const HANDLER_TIMEOUT = '`timeout` of its @MessageHandler, else `handlerTimeout`';
 
 /** What came of a group: everybody's outcome, or why its members must go alone. */
 export type GroupOutcome =
-  | { kind: 'committed'; outcomes: ReadonlyMap<Executable, Outcome> }
+  /** `workMs`: how long the handler took, for all of them together. */
+  | { kind: 'committed'; outcomes: ReadonlyMap<Executable, Outcome>; workMs: number }
   /** Rolled back, or nobody knows. `contention`: by somebody who wanted the same rows. */
   | { kind: 'failed'; contention: boolean };
 
@@ -72,23 +79,43 @@ export class Execution {
     // A second one with this id is left out and goes alone: a copy will find the row of the first.
     const members = new Map(group.map((executable) => [executable.message.messageId, executable]));
     try {
-      const outcomes = await this.transactions.run(
-        async (transaction) => {
-          const outcomes = new Map<Executable, Outcome>();
+      return await this.transactions.run(
+        async (transaction): Promise<GroupOutcome> => {
           const messages = [...members.values()].map(({ message }) => message);
-          for (const { messageId, receivedAt } of await this.store.beginMany(transaction, messages, limits)) {
-            const member = members.get(messageId)!;
-            outcomes.set(member, await this.work(transaction, member, receivedAt));
-          }
-          return outcomes;
+          const inserted = await this.store.beginMany(transaction, messages, limits);
+          const receivedAt = new Map(inserted.map(({ messageId, receivedAt }) => [messageId, receivedAt]));
+          // In the order in which they came. By id, never by position: others were left out.
+          const begun = [...members].filter(([messageId]) => receivedAt.has(messageId));
+          const began = this.clock.monotonic();
+          const outcomes = await this.work(
+            transaction,
+            begun.map(([messageId, executable]) => ({ ...executable, receivedAt: receivedAt.get(messageId)! })),
+          );
+          const workMs = this.clock.monotonic() - began;
+          return {
+            kind: 'committed',
+            outcomes: new Map(begun.map(([, member], at) => [member, outcomes[at]!])),
+            workMs,
+          };
         },
         { propagation: 'new' },
       );
-      return { kind: 'committed', outcomes };
     } catch (error) {
       const contention = error instanceof TwinInProgressError || isConflict(error);
+      this.undone(group, error, contention);
       return { kind: 'failed', contention };
     }
+  }
+
+  /** Who rejected, or lost against somebody, will say so alone; what else went wrong may go wrong in groups only. */
+  private undone(group: readonly Executable[], error: unknown, contention: boolean): void {
+    const { handler } = group[0]!;
+    const cause = contention ? 'contention' : error instanceof MessageRejected ? 'rejected' : 'failed';
+    const about = { consumer: this.settings.service, type: handler.type, members: group.length };
+    this.monitor.record(
+      { event: 'inbox.group-undone', ...about, cause, error: errorText(error) },
+      cause === 'failed' ? error : undefined,
+    );
   }
 
   private async executeIn(transaction: unknown, executable: Executable): Promise<Outcome> {
@@ -103,27 +130,58 @@ export class Execution {
       case 'CLOCK':
         return outOfTime(begun.kind);
       case 'first':
-        return this.work(transaction, executable, begun.receivedAt);
+        return (await this.work(transaction, [{ ...executable, receivedAt: begun.receivedAt }]))[0]!;
       default:
         return begun satisfies never;
     }
   }
 
-  private async work(
-    transaction: unknown,
-    { envelope, message, handler, payload }: Executable,
-    receivedAt: string,
-  ): Promise<Outcome> {
-    const returned = await withTimeout(this.clock, handler.timeoutMs, handler.where, HANDLER_TIMEOUT, (signal) =>
-      inConversation(envelope.message, () =>
-        handler.handle(payload, contextOf(envelope, this.settings.service, transaction, signal)),
-      ),
+  /** All of one handler, each with its row. @returns what came of each, in their order */
+  private async work(transaction: unknown, begun: readonly Begun[]): Promise<Outcome[]> {
+    const returned = await this.handle(transaction, begun);
+    const results = begun.map(({ envelope }, at) => this.travelling(envelope.message, returned[at]));
+    const kept = begun.map(({ message }, at) => ({ key: message, result: results[at] }));
+    await this.store.keepResults(
+      transaction,
+      kept.filter(({ result }) => result !== undefined),
     );
-    const result = this.travelling(envelope.message, returned);
-    if (result !== undefined) await this.store.keepResult(transaction, message, result);
-    const { payloadHash } = message;
-    const row: InboxRow = { verdict: 'accepted', reason: undefined, result, payloadHash, receivedAt };
-    return { kind: 'verdict', row, replayed: false };
+    return begun.map(({ message: { payloadHash }, receivedAt }, at) => {
+      const row: InboxRow = { verdict: 'accepted', reason: undefined, result: results[at], payloadHash, receivedAt };
+      return { kind: 'verdict', row, replayed: false };
+    });
+  }
+
+  /** Calls the handler for one after another, or once for all. @returns a result for each; what is missing is undefined */
+  private async handle(transaction: unknown, begun: readonly Begun[]): Promise<readonly unknown[]> {
+    const handler = begun[0]?.handler;
+    if (!handler) return [];
+    if (handler.batch !== undefined) {
+      const returned = await this.call(handler, begun, (signal) =>
+        handler.handle(
+          begun.map(({ payload }) => payload),
+          begun.map(({ envelope }) => contextOf(envelope, this.settings.service, transaction, signal)),
+        ),
+      );
+      return resultsOf(returned, begun.length, handler.where);
+    }
+    const results: unknown[] = [];
+    for (const member of begun) {
+      const { envelope, payload } = member;
+      const context = (signal: AbortSignal) => contextOf(envelope, this.settings.service, transaction, signal);
+      results.push(await this.call(handler, [member], (signal) => handler.handle(payload, context(signal))));
+    }
+    return results;
+  }
+
+  /** What is added meanwhile was caused by the message, if it is one. */
+  private call(
+    { timeoutMs, where }: BoundHandler,
+    [first, ...others]: readonly Begun[],
+    work: (signal: AbortSignal) => Promise<unknown>,
+  ): Promise<unknown> {
+    return withTimeout(this.clock, timeoutMs, where, HANDLER_TIMEOUT, (signal) =>
+      others.length > 0 ? work(signal) : inConversation(first!.envelope.message, () => work(signal)),
+    );
   }
 
   /** What a handler returned, if it can travel in a receipt. If not, its work counts all the same. */

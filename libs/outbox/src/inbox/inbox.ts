@@ -9,7 +9,7 @@ import type { TransactionRunner } from '../ports/transaction-runner';
 import type { Reaction } from '../ports/transport';
 import { Announcements } from './announcements';
 import { type Executable, Execution } from './execution';
-import { Grouping } from './grouping';
+import { Grouping, sharingOf } from './grouping';
 import { eventOf, type Outcome, outOfTime, receiptOf, replay } from './outcome';
 
 export interface InboxSettings {
@@ -29,8 +29,8 @@ type Loaded =
  *
  * valid envelope? → *inbox row?* → *horizon?* → cancel: store, done → handler known, payload valid? → execute
  *
- * {@link Execution} does the last step, in one transaction per message, or, if the handler asks for it, per group
- * ({@link Grouping}). A rejection rolls the work back and is stored on its own (R4). A technical failure leaves no trace and
+ * {@link Execution} does the last step, in one transaction per message, or, if the handler asks for it or takes arrays, per
+ * group ({@link Grouping}). A rejection rolls the work back and is stored on its own (R4). A technical failure leaves no trace and
  * is no verdict (R12). A known row is replayed (R5).
  *
  * If this process dies, either the row was committed, and every later copy is answered from it, or nothing was.
@@ -134,10 +134,16 @@ export class Inbox {
 
   private execute(executable: Executable): Promise<Outcome> {
     const { handler } = executable;
-    if (handler.groupCommit === 1) return this.execution.alone(executable);
-    const grouping = this.groupings.get(handler) ?? new Grouping(this.execution, this.clock, handler);
+    const grouping = this.groupings.get(handler) ?? this.groupingOf(handler);
+    return grouping ? grouping.execute(executable) : this.execution.alone(executable);
+  }
+
+  private groupingOf(handler: BoundHandler): Grouping | undefined {
+    const sharing = sharingOf(handler);
+    if (!sharing) return undefined;
+    const grouping = new Grouping(this.execution, this.clock, sharing);
     this.groupings.set(handler, grouping);
-    return grouping.execute(executable);
+    return grouping;
   }
 
   /** R8: no row → *rejected* is stored, with the reason it was given up for, and the message, whenever it comes, is answered with that. */

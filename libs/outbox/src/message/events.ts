@@ -40,6 +40,7 @@ export type OutboxEvent =
   | ({ event: 'inbox.collision'; source: string } & Ids)
   | ({ event: 'inbox.result-dropped'; type: string; problem: string } & Ids)
   | ({ event: 'inbox.reason-replaced'; type: string; problem: string } & Ids)
+  | { event: 'inbox.group-undone'; consumer: string; type: string; members: number; cause: UndoneBy; error: string }
   | { event: 'inbox.not-handled-here'; type: string; where: string }
   | { event: 'inbox.malformed'; problem: string; messageId?: string; source?: string }
   | ({ event: 'inbox.quarantined'; problem: string } & Ids)
@@ -53,6 +54,9 @@ export type OutboxEvent =
   | { event: 'pressure.high'; lagMs: number }
   | { event: 'pressure.normal'; lagMs: number }
   | { event: 'pressure.unknown'; error: string };
+
+/** Of a group or batch: somebody in it rejected · somebody else wanted the same rows · anything else. */
+type UndoneBy = 'rejected' | 'contention' | 'failed';
 
 export type OutboxEventName = OutboxEvent['event'];
 
@@ -87,6 +91,7 @@ export function levelOf(event: OutboxEvent): 'count' | 'debug' | 'log' | 'warn' 
   if (event.event === 'receipt.unknown-delivery') return event.recent ? 'alarm' : 'count';
   if (event.event === 'transport.trouble') return event.alarm ? 'alarm' : 'warn';
   if (event.event === 'inbox.unprocessable' && mayBecomeProcessable(event.code, event.attempt)) return 'warn';
+  if (event.event === 'inbox.group-undone') return event.cause === 'failed' ? 'warn' : 'count';
   if (event.event === 'inbox.handled' && event.verdict === 'rejected') return 'log';
   if (ALARMING.includes(event.event)) return 'alarm';
   if (DETAILED.includes(event.event)) return 'debug';

@@ -35,20 +35,38 @@ export function withManager<C extends object, Tx>(context: C, manager: Tx): C & 
   return Object.defineProperty(context, 'manager', { value: manager }) as C & { readonly manager: Tx };
 }
 
-/** A `@MessageHandler`, found at boot. */
-export interface BoundHandler {
+/** A `@MessageHandler`, found at boot: it takes one message at a time, or an array of them. */
+export type BoundHandler = SingleHandler | BatchHandler;
+
+export interface SingleHandler extends HandlerLimits {
+  /**
+   * At most so many messages share a transaction, in which the handler is called for one after another; 1: each has its
+   * own; `auto`: they share one when they would have to wait for one another anyway.
+   */
+  readonly groupCommit: number | 'auto';
+  readonly batch?: undefined;
+  /** What it returns (JSON) travels back in the receipt as `result`. */
+  handle(message: object, context: MessageContext): Promise<unknown>;
+}
+
+export interface BatchHandler extends HandlerLimits {
+  /** One call takes at most so many messages, in one transaction. */
+  readonly batch: number;
+  /** Messages and contexts stand in the same order. Returns nothing, or an array with a result for each, in that order. */
+  handle(messages: readonly object[], contexts: readonly MessageContext[]): Promise<unknown>;
+}
+
+interface HandlerLimits {
   readonly type: string;
   readonly contract: ContractClass;
   /** `request` or `announcement`, as the contract says. */
   readonly kind: 'request' | 'announcement';
+  /** At most so many messages are in hand at once. */
   readonly concurrency: number;
-  /** At most so many messages share a transaction; 1: each has its own. */
-  readonly groupCommit: number;
+  /** Of one call. */
   readonly timeoutMs: number;
   /** `OrdersService.create`, for messages to people. */
   readonly where: string;
-  /** What it returns (JSON) travels back in the receipt as `result`. */
-  handle(message: object, context: MessageContext): Promise<unknown>;
 }
 
 /** An `@OnAccepted` or `@Compensate`, found at boot. */

@@ -268,8 +268,8 @@ export interface InboxStore<Tx = unknown> {
     messages: readonly InboxMessage[],
     limits: { horizonMs: number; lockTimeoutMs: number },
   ): Promise<{ messageId: string; receivedAt: string }[]>;
-  /** Adds what the handler returned to the row of `begin`, in the same transaction. */
-  keepResult(tx: Tx, key: InboxKey, result: unknown): Promise<void>;
+  /** Adds what the handler returned to rows of `begin` or `beginMany`, in the same transaction, in one statement. */
+  keepResults(tx: Tx, results: readonly InboxResult[]): Promise<void>;
   /**
    * Stores a rejection on its own: after the handler's work was rolled back, or for a CANCEL. Somebody else's verdict
    * stands: then it is returned.
@@ -301,6 +301,12 @@ export interface RegisteredHandler {
 export interface InboxKey extends DeliveryKey {
   /** The producing service. */
   readonly source: string;
+}
+
+export interface InboxResult {
+  readonly key: InboxKey;
+  /** JSON. */
+  readonly result: unknown;
 }
 
 export interface InboxMessage extends InboxKey {

@@ -4,7 +4,7 @@ import { MemoryStore } from '../adapters/memory/memory-store';
 import type { MemoryTransaction } from '../adapters/memory/memory-transaction';
 import { MemoryTransactions } from '../adapters/memory/memory-transactions';
 import { memory, MemoryTransport } from '../adapters/memory/memory-transport';
-import { DEFAULT_CONCURRENCY } from '../discovery/handler-explorer';
+import { concurrencyOf, type HandlerOptions } from '../discovery/handler-options';
 import { PLAIN } from '../message/codec';
 import { type ContractClass, contractOf } from '../message/contract';
 import type { OutboxEvent } from '../message/events';
@@ -13,7 +13,15 @@ import { type OutboxModuleOptions, resolveOptions } from '../outbox.options';
 import { OutboxRuntime } from '../outbox.runtime';
 import type { AddOptions, MessageStatus, Outbox } from '../outbox/outbox';
 import type { Clock, Random } from '../ports/clock';
-import type { BoundFollowUp, BoundHandler, FollowUpContext, HandlerRegistry, MessageContext } from '../ports/handlers';
+import type {
+  BatchHandler,
+  BoundFollowUp,
+  BoundHandler,
+  FollowUpContext,
+  HandlerRegistry,
+  MessageContext,
+  SingleHandler,
+} from '../ports/handlers';
 
 /** What a service does with messages: made by `handle`, `onAccepted` and `compensate`. */
 export type Behaviour = (options: {
@@ -24,21 +32,40 @@ export type Behaviour = (options: {
 export function handle<M extends object>(
   contract: ContractClass<M>,
   work: (message: M, context: MessageContext<MemoryTransaction>) => Promise<unknown>,
-  options: { concurrency?: number; groupCommit?: number; timeoutMs?: number } = {},
+  options: { concurrency?: number; groupCommit?: number | 'auto'; timeoutMs?: number } = {},
 ): Behaviour {
-  const { type, receivers } = contractOf(contract);
+  const { groupCommit = 1 } = options;
   return ({ handlerTimeoutMs }) => ({
     handler: {
-      type,
-      contract,
-      kind: receivers.length > 0 ? 'request' : 'announcement',
-      concurrency: options.concurrency ?? DEFAULT_CONCURRENCY,
-      groupCommit: options.groupCommit ?? 1,
-      timeoutMs: options.timeoutMs ?? handlerTimeoutMs,
-      where: `handle(${contract.name})`,
-      handle: work as BoundHandler['handle'],
+      ...described(contract, options, handlerTimeoutMs),
+      groupCommit,
+      handle: work as SingleHandler['handle'],
     },
   });
+}
+
+/** As `@MessageHandler` with `batch`, for a method that takes arrays. */
+export function handleBatch<M extends object>(
+  contract: ContractClass<M>,
+  work: (messages: M[], contexts: MessageContext<MemoryTransaction>[]) => Promise<readonly unknown[] | void>,
+  options: { batch: number; concurrency?: number; timeoutMs?: number },
+): Behaviour {
+  const { batch } = options;
+  return ({ handlerTimeoutMs }) => ({
+    handler: { ...described(contract, options, handlerTimeoutMs), batch, handle: work as BatchHandler['handle'] },
+  });
+}
+
+function described(
+  contract: ContractClass,
+  options: { concurrency?: number; batch?: number; timeoutMs?: number },
+  handlerTimeoutMs: number,
+) {
+  const { type, receivers } = contractOf(contract);
+  const kind = receivers.length > 0 ? ('request' as const) : ('announcement' as const);
+  const where = `handle(${contract.name})`;
+  const { timeoutMs = handlerTimeoutMs } = options;
+  return { type, contract, kind, concurrency: concurrencyOf(options as HandlerOptions), timeoutMs, where };
 }
 
 /** As `@OnAccepted`. */

@@ -17,6 +17,7 @@ export {
   compensate,
   type CrashStep,
   handle,
+  handleBatch,
   HarnessService,
   type HarnessServiceOptions,
   onAccepted,
@@ -27,5 +28,5 @@ export { resolveOptions } from '../outbox.options';
 export { OutboxRuntime } from '../outbox.runtime';
 export { type Codec, PLAIN, signedCodec } from '../message/codec';
 export type { Clock, Random } from '../ports/clock';
-export type { BoundFollowUp, BoundHandler, HandlerRegistry } from '../ports/handlers';
+export type { BatchHandler, BoundFollowUp, BoundHandler, HandlerRegistry, SingleHandler } from '../ports/handlers';
 export type { Monitor } from '../ports/monitor';

@@ -92,12 +92,43 @@ export const inboxCases = [
     }
   }),
 
-  behaviour('keepResult adds what the handler returned', async (s) => {
+  behaviour('beginMany lets two groups with the same messages pass, in whatever order they have them', async (s) => {
+    const group = await Promise.all(Array.from({ length: 6 }, () => s.arriving({ messageId: randomUUID() })));
+    const begun = await Promise.all(
+      [group, [...group].reverse(), group].map((messages) =>
+        s.transaction((tx) => s.inbox.beginMany(tx, messages, LIMITS)),
+      ),
+    );
+    const ids = begun.flat().map(({ messageId }) => messageId);
+    assert.deepEqual(ids.sort(), group.map(({ messageId }) => messageId).sort());
+  }),
+
+  behaviour('keepResults adds what the handler returned, each to its own row', async (s) => {
+    const group = await Promise.all(Array.from({ length: 4 }, () => s.arriving({ messageId: randomUUID() })));
+    const namesake = { ...group[0]!, source: 'stock-service' };
+    const kept = [group[2]!, group[0]!, group[3]!].map((key, index) => ({
+      key,
+      result: ['two', { zero: 0 }, null][index],
+    }));
+    await s.transaction(async (tx) => {
+      await s.inbox.beginMany(tx, group, LIMITS);
+      await s.inbox.begin(tx, namesake, LIMITS);
+      await s.inbox.keepResults(tx, kept);
+      await s.inbox.keepResults(tx, []);
+    });
+    const found = await Promise.all([...group, namesake].map((message) => s.inbox.look(message, LIMITS)));
+    assert.deepEqual(
+      found.map((look) => look.kind === 'known' && look.row.result),
+      [{ zero: 0 }, undefined, 'two', null, undefined],
+    );
+  }),
+
+  behaviour('keepResults adds what the handler returned to a single row', async (s) => {
     for (const result of [{ orderId: 'o-1', text: '\u0000 \ud800 😀' }, null, undefined]) {
       const message = await s.arriving();
       await s.transaction(async (tx) => {
         await s.inbox.begin(tx, message, LIMITS);
-        await s.inbox.keepResult(tx, message, result);
+        await s.inbox.keepResults(tx, [{ key: message, result }]);
       });
       const found = await s.inbox.look(message, LIMITS);
       assert.deepEqual(found.kind === 'known' && found.row.result, result);
@@ -128,7 +159,7 @@ export const inboxCases = [
     assert.deepEqual(await s.inbox.look(message, LIMITS), { kind: 'new' });
     await s.transaction(async (tx) => {
       assert.equal((await s.inbox.begin(tx, message, LIMITS)).kind, 'first');
-      await s.inbox.keepResult(tx, message, 'mine');
+      await s.inbox.keepResults(tx, [{ key: message, result: 'mine' }]);
     });
     const [mine, theirs] = [await s.inbox.look(message, LIMITS), await s.inbox.look(other, LIMITS)];
     assert.ok(mine.kind === 'known' && theirs.kind === 'known');

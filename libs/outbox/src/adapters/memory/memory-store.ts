@@ -10,10 +10,10 @@ import type {
   Criteria,
   DeliveryRecord,
   InboxBegin,
-  InboxKey,
   InboxLook,
   InboxMessage,
   InboxReject,
+  InboxResult,
   InboxStore,
   NewMessage,
   OutboxStats,
@@ -173,8 +173,8 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return tx.statement(() => inbox.beginMany(this.t, tx, messages, limits));
   }
 
-  keepResult(tx: MemoryTransaction, key: InboxKey, result: unknown): Promise<void> {
-    return tx.statement(() => inbox.keepResult(this.t, tx, key, result));
+  keepResults(tx: MemoryTransaction, results: readonly InboxResult[]): Promise<void> {
+    return tx.statement(() => inbox.keepResults(this.t, tx, results));
   }
 
   reject(

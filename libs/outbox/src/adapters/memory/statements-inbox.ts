@@ -1,10 +1,10 @@
 import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
-  type InboxKey,
   type InboxLook,
   type InboxMessage,
   type InboxReject,
+  type InboxResult,
   type InboxRow,
   type OutOfTime,
   type RegisteredHandler,
@@ -53,13 +53,14 @@ export async function beginMany(
   return begun;
 }
 
-export async function keepResult(
+export async function keepResults(
   t: OutboxTables,
   tx: MemoryTransaction,
-  key: InboxKey,
-  result: unknown,
+  results: readonly InboxResult[],
 ): Promise<void> {
-  if (await t.inbox.lock(tx, inboxKeyOf(key), {})) t.inbox.update(tx, inboxKeyOf(key), { result: asJson(result) });
+  for (const { key, result } of results) {
+    if (await t.inbox.lock(tx, inboxKeyOf(key), {})) t.inbox.update(tx, inboxKeyOf(key), { result: asJson(result) });
+  }
 }
 
 export async function reject(

@@ -3,26 +3,35 @@ import { until } from '@tallystick/services';
 import type { EntityManager } from 'typeorm';
 import { MessageRejected } from '../../errors';
 import { Inbox } from '../../inbox/inbox';
+import { IsInt } from 'class-validator';
 import { OutboxMessage } from '../../message/contract';
 import type { MessageEnvelope } from '../../message/envelope';
 import type { OutboxEvent } from '../../message/events';
-import type { BoundHandler, HandlerRegistry } from '../../ports/handlers';
+import type { BoundHandler, HandlerRegistry, MessageContext } from '../../ports/handlers';
 import type { Reaction } from '../../ports/transport';
 import { SystemClock } from '../system/system-clock';
 import { SystemRandom } from '../system/system-random';
 import { PostgresFixture } from './postgres.fixture';
 
 @OutboxMessage({ type: 'effect.requested', to: 'order-service' })
-class EffectRequested {}
+class EffectRequested {
+  @IsInt() size!: number;
+}
 
-type Work = (manager: EntityManager, messageId: string) => Promise<void>;
+type Work = (manager: EntityManager, messageId: string) => Promise<unknown>;
 const DAY = 86_400_000;
 
+/** Every way in which messages share a transaction, of at most four. */
+const WAYS = ['groupCommit: 4', "groupCommit: 'auto'", 'batch: 4'] as const;
+type Way = (typeof WAYS)[number];
+
 /** Several messages in one transaction, in a real database: whatever goes wrong, each has one effect and one verdict. */
-describe('group commit', () => {
+describe.each(WAYS)('messages in one transaction, %s', (way) => {
   let database: PostgresFixture;
   let work: Work;
   let events: OutboxEvent[];
+  /** How many messages each call of the handler had. */
+  let calls: number[];
 
   beforeAll(async () => {
     database = await PostgresFixture.start();
@@ -34,26 +43,14 @@ describe('group commit', () => {
   beforeEach(async () => {
     await database.empty();
     await database.owner.query('truncate effect');
-    work = async () => {};
+    work = async () => undefined;
     events = [];
+    calls = [];
   });
 
   /** One process of the service. */
-  function inbox(): Inbox {
-    const handler: BoundHandler = {
-      type: 'effect.requested',
-      contract: EffectRequested,
-      kind: 'request',
-      concurrency: 12,
-      groupCommit: 4,
-      timeoutMs: 10_000,
-      where: 'Effects.create',
-      handle: async (_, { messageId, manager }) => {
-        const tx = manager as EntityManager;
-        await tx.query('insert into effect select $1, pg_current_xact_id()::text::bigint', [messageId]);
-        await work(tx, messageId);
-      },
-    };
+  function inbox({ timeoutMs = 10_000 } = {}): Inbox {
+    const handler = { ...handlerOf(way), timeoutMs };
     const handlers: HandlerRegistry = {
       handler: () => handler,
       handlers: () => [handler],
@@ -71,6 +68,32 @@ describe('group commit', () => {
     );
   }
 
+  function handlerOf(way: Way): BoundHandler {
+    const handle = async (_: object, { messageId, manager }: MessageContext): Promise<unknown> => {
+      const tx = manager as EntityManager;
+      await tx.query('insert into effect select $1, pg_current_xact_id()::text::bigint', [messageId]);
+      return work(tx, messageId);
+    };
+    const limits = { type: 'effect.requested', contract: EffectRequested, kind: 'request', concurrency: 12 } as const;
+    const described = { ...limits, timeoutMs: 10_000, where: 'Effects.create' };
+    const one = async (message: object, context: MessageContext): Promise<unknown> => {
+      calls.push(1);
+      return handle(message, context);
+    };
+    if (way === 'groupCommit: 4') return { ...described, groupCommit: 4, handle: one };
+    if (way === "groupCommit: 'auto'") return { ...described, groupCommit: 'auto', handle: one };
+    return {
+      ...described,
+      batch: 4,
+      handle: async (messages, contexts) => {
+        calls.push(messages.length);
+        const results: unknown[] = [];
+        for (const [index, message] of messages.entries()) results.push(await handle(message, contexts[index]!));
+        return results;
+      },
+    };
+  }
+
   const messages = (count: number): MessageEnvelope[] => Array.from({ length: count }, () => messageOf(randomUUID()));
   const receive = (to: Inbox, envelopes: readonly MessageEnvelope[]): Promise<Reaction[]> =>
     Promise.all(envelopes.map((envelope) => to.receive(envelope)));
@@ -83,14 +106,39 @@ describe('group commit', () => {
     return Object.fromEntries(rows.map(({ verdict, count }) => [verdict, count]));
   };
 
-  it('handles a burst in as few transactions as it has groups', async () => {
+  it('handles a burst in few transactions, and answers each message', async () => {
     const burst = messages(12);
     const reactions = await receive(inbox(), burst);
     expect(reactions.map(verdictOf)).toEqual(Array(12).fill('accepted'));
     const committed = await effects();
     expect(committed.map(({ message_id }) => message_id)).toEqual(burst.map(({ message }) => message.id).sort());
-    expect(new Set(committed.map(({ transaction }) => transaction)).size).toBe(3);
+    const transactions = new Set(committed.map(({ transaction }) => transaction)).size;
+    // Auto and arrays: the first one went at once.
+    expect(transactions).toBe({ 'groupCommit: 4': 3, "groupCommit: 'auto'": 2, 'batch: 4': 4 }[way]);
+    expect(calls.toSorted()).toEqual(way === 'batch: 4' ? [1, 3, 4, 4] : Array(12).fill(1));
     expect(events.map(({ event }) => event)).toEqual(Array(12).fill('inbox.handled'));
+  });
+
+  it('answers each with its own result, and keeps it', async () => {
+    work = async (_, messageId) => ({ of: messageId });
+    const [known, ...burst] = messages(5);
+    const process = inbox();
+    await process.receive(known!);
+    const reactions = await receive(process, [known!, ...burst]);
+    const results = reactions.map((reaction) => reaction.kind === 'answer' && reaction.receipt);
+    expect(results).toMatchObject(
+      [known!, ...burst].map(({ message: { id } }) => ({ messageId: id, result: { of: id } })),
+    );
+    const strangers = await database.owner.query(`select from inbox_message where result->>'of' <> message_id::text`);
+    expect(strangers).toEqual([]);
+  });
+
+  it('never shows an invalid payload to the handler', async () => {
+    const [first, second, ...rest] = messages(5);
+    const invalid = { ...second!, message: { ...second!.message, payload: '{"size":"big"}' } };
+    const reactions = await receive(inbox(), [first!, invalid, ...rest]);
+    expect(reactions.map(verdictOf)).toEqual(['accepted', 'unprocessable', 'accepted', 'accepted', 'accepted']);
+    expect(calls.reduce((sum, count) => sum + count)).toBe(4);
   });
 
   it('lets a rejection undo the group, and then only its own message', async () => {
@@ -102,6 +150,7 @@ describe('group commit', () => {
     expect(reactions.map(verdictOf)).toEqual(['accepted', 'accepted', 'rejected', 'accepted']);
     expect(await effects()).toHaveLength(3);
     expect(await verdicts()).toEqual({ accepted: 3, rejected: 1 });
+    expect(events).toContainEqual(expect.objectContaining({ event: 'inbox.group-undone', cause: 'rejected' }));
   });
 
   it('lets a commit that is refused undo the group, and then only its own message', async () => {
@@ -144,7 +193,8 @@ describe('group commit', () => {
     const reactions = await receive(inbox(), [message!, message!, message!]);
     expect(reactions.map(verdictOf)).toEqual(['accepted', 'accepted', 'accepted']);
     expect(await effects()).toHaveLength(1);
-    expect(events.map(({ event }) => event).sort()).toEqual(['inbox.handled', 'inbox.replayed', 'inbox.replayed']);
+    const told = events.map(({ event }) => event).filter((event) => event !== 'inbox.group-undone');
+    expect(told.sort()).toEqual(['inbox.handled', 'inbox.replayed', 'inbox.replayed']);
   });
 
   it('replays, refuses and rejects what is no work for a group, each for itself', async () => {
@@ -175,11 +225,19 @@ describe('group commit', () => {
     expect(await effects()).toHaveLength(24);
   });
 
+  it('gives every call its own time, and each message a call of its own if it was not enough for all', async () => {
+    work = (manager) => manager.query('select pg_sleep(0.2)');
+    const reactions = await receive(inbox({ timeoutMs: 500 }), messages(4));
+    expect(reactions.map(verdictOf)).toEqual(Array(4).fill('accepted'));
+    expect(calls).toEqual(way === 'batch: 4' ? [1, 3, 1, 1, 1] : [1, 1, 1, 1]);
+    expect(await effects()).toHaveLength(4);
+  });
+
   it('gives back the lock timeout of the application', async () => {
     const seen: unknown[] = [];
     work = async (manager) => void seen.push((await manager.query('show lock_timeout'))[0].lock_timeout);
-    await receive(inbox(), messages(2));
-    expect(seen).toEqual(['0', '0']);
+    await receive(inbox(), messages(3));
+    expect(seen).toEqual(['0', '0', '0']);
     await until('nothing is left open', async () => (await openTransactions()) === 0);
   });
 
@@ -196,7 +254,7 @@ function messageOf(id: string, { recordedAt = new Date().toISOString() } = {}): 
   const { type, source } = { type: 'effect.requested', source: 'user-service' };
   return {
     kind: 'message',
-    message: { id, type, source, key: undefined, payload: '{}', headers: {}, recordedAt },
+    message: { id, type, source, key: undefined, payload: '{"size":1}', headers: {}, recordedAt },
     attempt: 1,
     deadlineAt: undefined,
     replyTo: source,

@@ -2,10 +2,10 @@ import type { EntityManager } from 'typeorm';
 import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
-  type InboxKey,
   type InboxLook,
   type InboxMessage,
   type InboxReject,
+  type InboxResult,
   type InboxRow,
   type InboxStore,
   type OutOfTime,
@@ -82,8 +82,22 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       .map(({ message_id, received_at }) => ({ messageId: message_id!, receivedAt: received_at! }));
   }
 
-  async keepResult(tx: EntityManager, { consumer, messageId, source }: InboxKey, result: unknown): Promise<void> {
-    await this.database.runIn(tx, (await this.sql()).keepResult, [consumer, messageId, source, jsonText(result)]);
+  /** All of one consumer, as whoever began them is. */
+  async keepResults(tx: EntityManager, results: readonly InboxResult[]): Promise<void> {
+    const [first, ...others] = results;
+    if (!first) return;
+    const { consumer, messageId, source } = first.key;
+    const { keepResult, keepResults } = await this.sql();
+    if (others.length === 0) {
+      await this.database.runIn(tx, keepResult, [consumer, messageId, source, jsonText(first.result)]);
+      return;
+    }
+    await this.database.runIn(tx, keepResults, [
+      consumer,
+      results.map(({ key }) => key.messageId),
+      results.map(({ key }) => key.source),
+      results.map(({ result }) => jsonText(result)),
+    ]);
   }
 
   async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {

@@ -3,10 +3,10 @@ import type { EntityManager } from 'typeorm';
 import type { Reason } from '../../message/receipt';
 import type {
   InboxBegin,
-  InboxKey,
   InboxLook,
   InboxMessage,
   InboxReject,
+  InboxResult,
   InboxStore,
   RegisteredHandler,
 } from '../../ports/store';
@@ -66,8 +66,8 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
     return this.inbox.beginMany(tx, messages, limits);
   }
 
-  keepResult(tx: EntityManager, key: InboxKey, result: unknown): Promise<void> {
-    return this.inbox.keepResult(tx, key, result);
+  keepResults(tx: EntityManager, results: readonly InboxResult[]): Promise<void> {
+    return this.inbox.keepResults(tx, results);
   }
 
   reject(

@@ -90,6 +90,20 @@ where consumer = $1
   and verdict = 'accepted'`,
     ),
 
+    /** The rows are this transaction's own: nothing is waited for, in whatever order they are written. */
+    keepResults: statement(
+      t,
+      'inbox.keep-results',
+      `
+update ${t.inbox} i
+set result = returned.result::json
+from unnest($2::uuid[], $3::text[], $4::text[]) as returned (message_id, source, result)
+where i.consumer = $1
+  and i.message_id = returned.message_id
+  and i.source = returned.source
+  and i.verdict = 'accepted'`,
+    ),
+
     /** Its own transaction: nothing to put back. */
     reject: statement(
       t,
