@@ -1,5 +1,11 @@
 // The public API is this page.
-export { outboxMigrations, OUTBOX_MIGRATIONS, outboxSchemaSql, type SchemaOptions } from './adapters/postgres';
+export {
+  outboxMigrations,
+  OUTBOX_MIGRATIONS,
+  outboxSchemaSql,
+  type SchemaOptions,
+  type TableOptions,
+} from './adapters/postgres';
 export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';
 export { direct, type DirectOptions } from './adapters/direct';
 export {
@@ -60,6 +66,7 @@ export {
   type TransactionalMessageOptions,
 } from './outbox/transactional-message.decorator';
 
+export { openOutbox, type PassiveOptions, type PassiveOutbox } from './passive';
 export type { DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {

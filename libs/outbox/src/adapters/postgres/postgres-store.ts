@@ -14,6 +14,7 @@ import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
 import { PostgresOutboxStore } from './postgres-outbox-store';
 import { checkDurability, checkSchema, located } from './boot-checks';
+import { servicesSql } from './sql/search';
 import { type TableOptions, type Tables, tables } from './tables';
 
 export interface PostgresStoreOptions extends TableOptions {
@@ -48,6 +49,12 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
   /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */
   checkDurability(): Promise<string[]> {
     return checkDurability(this.database);
+  }
+
+  /** Who records here, as far as recent messages and registered follow-ups tell; in alphabetical order. */
+  async services(): Promise<string[]> {
+    const { rows } = await this.database.run(servicesSql(await this.inPlace()), []);
+    return rows.map((row) => row.source!);
   }
 
   begin(

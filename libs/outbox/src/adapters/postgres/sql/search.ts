@@ -42,6 +42,20 @@ from (
   return { statement: statement(t, 'outbox.count', text), values };
 }
 
+/** Not all messages are looked at for it: the newest, and the follow-ups. */
+export function servicesSql(t: Tables): Statement {
+  return statement(
+    t,
+    'outbox.services',
+    `
+select source
+from (select aggregatetype as source from ${t.message} order by id desc limit 1000) newest
+union
+select source from ${t.followUp}
+order by source`,
+  );
+}
+
 function whereAll(t: Tables, conditions: readonly string[]): string {
   return `from ${t.delivery} d
 join ${t.message} m on m.id = d.message_id

@@ -1,0 +1,210 @@
+import { randomUUID } from 'node:crypto';
+import { connectTestPostgres, testDatabase } from '@tallystick/services';
+import { Client } from 'pg';
+import { tallystick } from './index';
+
+interface Run {
+  readonly code: number;
+  readonly out: string;
+  readonly said: string;
+}
+
+describe('tallystick', () => {
+  let url: string;
+  let database: Client;
+
+  beforeAll(async () => {
+    url = await testDatabase('cli');
+    database = new Client({ connectionString: url });
+    await database.connect();
+    expect(await run('migrate')).toEqual({ code: 0, out: '', said: 'The tables are there.' });
+  });
+  afterAll(async () => {
+    await database.end();
+    await connectTestPostgres().dropDatabase(url);
+  });
+  beforeEach(() => database.query('truncate outbox_message, outbox_delivery, outbox_follow_up'));
+
+  async function run(...args: string[]): Promise<Run> {
+    return runWith({}, ...args);
+  }
+  async function runWith(
+    {
+      env = { DATABASE_URL: url },
+      yes = false,
+      stop = new AbortController().signal,
+    }: Partial<{ env: NodeJS.Dict<string>; yes: boolean; stop: AbortSignal }>,
+    ...args: string[]
+  ): Promise<Run> {
+    const [out, said]: [string[], string[]] = [[], []];
+    const code = await tallystick(args, {
+      env,
+      out: (text) => out.push(text),
+      say: (text) => said.push(text),
+      confirm: (question) => {
+        said.push(question);
+        return Promise.resolve(yes);
+      },
+      stop,
+    });
+    return { code, out: out.join('\n'), said: said.join('\n') };
+  }
+
+  async function row(state: string, lastError: string | null = null, source = 'user-service'): Promise<string> {
+    const id = randomUUID();
+    await database.query(
+      `insert into outbox_message (id, aggregatetype, aggregateid, type, payload) values ($1, $2, '42', 'order.requested', '{"sku":"A B"}')`,
+      [id, source],
+    );
+    await database.query(
+      `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, settled_at, verdict, last_error)
+       values ($1, 'order-service', $2::varchar, 3, 'none', case when $2 = 'pending' then now() end,
+         case when $2 = 'completed' then now() end, case when $2 = 'completed' then 'accepted' end, $3)`,
+      [id, state, lastError],
+    );
+    return id;
+  }
+  const statesOf = async (...ids: string[]): Promise<string[]> => {
+    const { rows } = await database.query<{ message_id: string; state: string }>('select * from outbox_delivery');
+    return ids.map((id) => rows.find((each) => each.message_id === id)!.state);
+  };
+
+  it('says what is open', async () => {
+    await row('pending');
+    await row('parked');
+    await row('completed');
+    const { code, out } = await run('status');
+    expect(code).toBe(0);
+    expect(out).toMatch(/^user-service\s+deliveries\npending\s+1\nsent\s+0\n/);
+    expect(out).toMatch(/\nparked\s+1\nThe oldest has been due for \d+\.\d s\.$/);
+    expect(JSON.parse((await run('status', '--json')).out)).toMatchObject({
+      service: 'user-service',
+      open: { pending: 1, parked: 1 },
+    });
+  });
+
+  it('lists what a filter means, newest first, and counts it', async () => {
+    const gaveUp = await row('parked', 'GAVE_UP: UNROUTABLE: no queue');
+    await row('parked', 'EXPIRED');
+    const { code, out } = await run('list', 'state:parked', 'code:GAVE_UP', 'data.sku:A B');
+    expect(code).toBe(0);
+    expect(out.split('\n')).toEqual([
+      expect.stringMatching(/^message\s+state\s+type → receiver\s+tries\s+last error$/),
+      expect.stringMatching(
+        new RegExp(`^${gaveUp}\\s+parked\\s+order.requested → order-service\\s+3\\s+GAVE_UP: UNROUTABLE`),
+      ),
+    ]);
+    expect(await run('count', 'state:parked')).toMatchObject({ code: 0, out: '2 deliveries' });
+    expect(JSON.parse((await run('list', '--json', '--limit', '1')).out)).toHaveLength(1);
+    expect(await run('list', 'state:sent')).toMatchObject({ code: 1 });
+  });
+
+  it('shows all that is known of a message', async () => {
+    const id = await row('completed');
+    const { out } = await run('show', id);
+    for (const line of [/^message {5}/m, /^type {8}order.requested, key 42$/m, /^verdict {5}accepted$/m, /^settled /m])
+      expect(out).toMatch(line);
+    expect(await run('show', randomUUID())).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('Nothing is known'),
+    });
+  });
+
+  it('opens exactly what matches again, once somebody has said yes', async () => {
+    const gaveUp = [await row('parked', 'GAVE_UP: x'), await row('parked', 'GAVE_UP: y')];
+    const expired = await row('parked', 'EXPIRED: z');
+    const retry = ['retry', 'state:parked', 'code:GAVE_UP', '--rate', '10000'];
+
+    const unasked = await run(...retry);
+    expect(unasked).toMatchObject({ code: 1, out: '' });
+    expect(unasked.said).toContain('Retry 2 deliveries of user-service (state:parked code:GAVE_UP)?');
+    expect(await statesOf(gaveUp[0]!)).toEqual(['parked']);
+
+    expect(await runWith({ yes: true }, ...retry)).toMatchObject({ code: 0, out: '2 changed, 0 refused' });
+    expect(await statesOf(...gaveUp, expired)).toEqual(['pending', 'pending', 'parked']);
+    expect(await run(...retry, '--yes')).toMatchObject({ code: 1, said: 'Nothing matches.' });
+  });
+
+  it('leaves as it is what may not be changed, and says why', async () => {
+    const undecided = await row('parked', 'GAVE_UP: x');
+    const harmless = await row('parked', 'EXPIRED: x');
+    const { code, out, said } = await run('discard', 'state:parked', '--reason', 'ticket 4711', '--yes');
+    expect({ code, out }).toEqual({ code: 1, out: '1 changed, 1 refused' });
+    expect(said).toContain(`${undecided} to order-service: Only a parked delivery can be discarded`);
+    expect(await statesOf(harmless)).toEqual(['discarded']);
+    expect(await run('discard', undecided, '--reason', 'ticket 4711', '--yes', '--force')).toMatchObject({ code: 0 });
+    expect(await statesOf(undecided)).toEqual(['discarded']);
+  });
+
+  it('asks the consumer to give a message up', async () => {
+    const id = await row('pending');
+    expect(await run('cancel', id, '--reason', 'changed my mind', '--yes')).toMatchObject({ code: 0 });
+    expect(await statesOf(id)).toEqual(['cancelling']);
+  });
+
+  it('stops between two deliveries, and the same command goes on', async () => {
+    const ids = [await row('parked'), await row('parked')];
+    const stopped = await runWith({ stop: AbortSignal.abort() }, 'retry', 'state:parked', '--yes');
+    expect(stopped).toMatchObject({ code: 1, out: '0 changed, 0 refused, stopped: the same command goes on' });
+    expect(await run('retry', 'state:parked', '--yes')).toMatchObject({ code: 0, out: '2 changed, 0 refused' });
+    expect(await statesOf(...ids)).toEqual(['pending', 'pending']);
+  });
+
+  it('asks whose messages are meant when several services share the tables', async () => {
+    await row('parked');
+    await row('parked', null, 'billing');
+    const { code, said } = await run('status');
+    expect({ code, said }).toEqual({
+      code: 1,
+      said: expect.stringContaining('several share these tables (billing, user-service)'),
+    });
+    expect((await run('--service', 'billing', 'count')).out).toBe('1 delivery');
+    expect((await runWith({ env: { DATABASE_URL: url, TALLYSTICK_SERVICE: 'user-service' } }, 'count')).out).toBe(
+      '1 delivery',
+    );
+  });
+
+  it('prints the SQL of a migration instead of running it', async () => {
+    const { code, out } = await runWith({ env: {} }, 'migrate', '--dry-run', '--prefix', 'billing_');
+    expect(code).toBe(0);
+    expect(out).toContain('create table if not exists "billing_outbox_message"');
+  });
+
+  it.each([
+    [['list', 'stat:parked'], 2, /no word "stat"\. Did you mean state\?/],
+    [['lst'], 2, /unknown command 'lst'.*Did you mean list\?/s],
+    [['list', '--limit', 'all'], 2, /Write a whole number/],
+    [['discard', 'state:parked'], 2, /required option '--reason <text>'/],
+    [['retry'], 2, /missing required argument 'filter'/],
+  ] as const)('answers %j with %i and what is wrong', async (args, code, says) => {
+    await row('parked');
+    const found = await run(...args);
+    expect(found.code).toBe(code);
+    expect(found.said).toMatch(says);
+  });
+
+  it('needs to be told the database', async () => {
+    expect(await runWith({ env: {} }, 'status')).toMatchObject({
+      code: 1,
+      said: expect.stringContaining('DATABASE_URL'),
+    });
+  });
+
+  it('says that the tables are missing', async () => {
+    const { code, said } = await run('--prefix', 'other_', 'status');
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('other_outbox_schema') });
+  });
+
+  it('has a help for everything, in 80 columns', async () => {
+    const { out: help } = await run('--help');
+    const commands = [...help.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name!);
+    expect(commands).toEqual(
+      expect.arrayContaining(['status', 'list', 'count', 'show', 'retry', 'cancel', 'discard', 'migrate']),
+    );
+    for (const name of [undefined, ...commands]) {
+      const { code, out } = await run(...(name === undefined ? [] : [name]), '--help');
+      expect(code).toBe(0);
+      expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
+    }
+  });
+});

@@ -1,0 +1,19 @@
+import { CommanderError } from 'commander';
+import { DONE, MISUSED, program } from './program';
+import type { Terminal } from './terminal';
+
+/** Runs one command line, without the program's own name. Never rejects. @returns the exit code */
+export async function tallystick(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code = DONE;
+  const command = program(terminal, (result) => (code = result));
+  for (const each of [command, ...command.commands]) each.exitOverride();
+  try {
+    await command.parseAsync([...args], { from: 'user' });
+    return code;
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error;
+    return error.exitCode === 0 ? DONE : MISUSED;
+  }
+}
+
+export type { Terminal } from './terminal';

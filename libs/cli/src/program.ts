@@ -1,0 +1,280 @@
+import {
+  type DeliveryFilter,
+  filterText,
+  InvalidFilterError,
+  openOutbox,
+  outboxSchemaSql,
+  parseFilter,
+  type PassiveOutbox,
+} from '@tallystick/outbox';
+import { Command, InvalidArgumentError } from 'commander';
+import { Client } from 'pg';
+import { type BulkResult, everyMatch } from './bulk';
+import { columns } from './columns';
+import { listed, shown } from './describe';
+import type { Terminal } from './terminal';
+
+/** Exit codes. */
+export const DONE = 0;
+/** Nothing was found, something was refused, or it did not work. */
+const FAILED = 1;
+/** The command was not understood. */
+export const MISUSED = 2;
+
+interface Flags {
+  readonly databaseUrl?: string;
+  readonly service?: string;
+  readonly schema?: string;
+  readonly prefix?: string;
+  readonly json?: boolean;
+  readonly yes?: boolean;
+  readonly limit?: number;
+  readonly rate?: number;
+  readonly reason?: string;
+  readonly deadline?: string;
+  readonly force?: boolean;
+  readonly dryRun?: boolean;
+}
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const COUNTED = 100_000;
+const FILTERS = `
+Filters: state:parked type:order.* to:order-service key:42 id:… older:10m
+         newer:2d reason:OUT_OF_STOCK code:NOBODY_LISTENS
+         error:"connection refused" data.sku:ABC
+All terms must be true of the same delivery.`;
+
+/** The commands. The result of the last one that ran is the exit code. */
+export function program(terminal: Terminal, end: (code: number) => void): Command {
+  const { env, out, say, confirm, stop } = terminal;
+
+  const tallystick = new Command('tallystick')
+    .description('Looks at the messages of a service and steers them. It sends and consumes nothing itself.')
+    .option('--database-url <url>', 'the database of the service; or DATABASE_URL')
+    .option('--service <name>', 'whose messages, if several services share the tables; or TALLYSTICK_SERVICE')
+    .option('--schema <name>', 'the schema of the tables; or TALLYSTICK_SCHEMA')
+    .option('--prefix <text>', 'what the names of the tables begin with; or TALLYSTICK_PREFIX')
+    .option('--json', 'answer in JSON, one value')
+    .configureOutput({ writeOut: (text) => out(text.trimEnd()), writeErr: (text) => say(text.trimEnd()) })
+    .showHelpAfterError('(add --help for what is possible)')
+    .addHelpText('after', `${FILTERS}\n\nExit codes: 0 done · 1 nothing found, refused or failed · 2 not understood`);
+
+  const url = ({ databaseUrl }: Flags): string => {
+    const found = databaseUrl ?? env.DATABASE_URL;
+    if (found) return found;
+    throw new Error(
+      'Which database? Give --database-url, or set DATABASE_URL, e.g. postgres://user@localhost:5432/users.',
+    );
+  };
+  const tablesOf = ({ schema = env.TALLYSTICK_SCHEMA, prefix = env.TALLYSTICK_PREFIX }: Flags) => ({
+    ...(schema !== undefined && { schema }),
+    ...(prefix !== undefined && { prefix }),
+  });
+
+  /** Opens the outbox for one command, and says what goes wrong in a line. */
+  const within =
+    (work: (outbox: PassiveOutbox, flags: Flags, terms: string[]) => Promise<number>) =>
+    async (...given: unknown[]): Promise<void> => {
+      const command = given.at(-1) as Command;
+      const flags = command.optsWithGlobals<Flags>();
+      const terms = command.args;
+      await attempt(async () => {
+        const service = flags.service ?? env.TALLYSTICK_SERVICE;
+        const outbox = await openOutbox({
+          url: url(flags),
+          tables: tablesOf(flags),
+          ...(service !== undefined && { service }),
+        });
+        try {
+          return await work(outbox, flags, terms);
+        } finally {
+          await outbox.close();
+        }
+      });
+    };
+  const attempt = async (work: () => Promise<number>): Promise<void> => {
+    try {
+      end(await work());
+    } catch (error) {
+      say(error instanceof Error ? error.message : String(error));
+      end(error instanceof InvalidFilterError ? MISUSED : FAILED);
+    }
+  };
+
+  tallystick
+    .command('status')
+    .description('how much is open, in which state, and for how long the oldest has been due')
+    .action(
+      within(async ({ operations, service }, { json }) => {
+        const { open, oldestDueMs } = await operations.stats();
+        if (json) out(JSON.stringify({ service, open, oldestDueMs: Math.round(oldestDueMs) }));
+        else {
+          const rows = Object.entries(open).map(([state, count]) => [state, String(count)]);
+          for (const line of columns([service, 'deliveries'], rows)) out(line);
+          out(`The oldest has been due for ${(oldestDueMs / 1_000).toFixed(1)} s.`);
+        }
+        return DONE;
+      }),
+    );
+
+  tallystick
+    .command('list')
+    .argument('[filter...]', 'which deliveries')
+    .description('deliveries, newest first')
+    .option('--limit <n>', 'at most so many', positive, 50)
+    .action(
+      within(async ({ operations }, { json, limit }, terms) => {
+        const found = await operations.find(filterOf(terms), { limit: limit! });
+        if (json) out(JSON.stringify(found));
+        else for (const line of listed(found)) out(line);
+        return found.length > 0 ? DONE : FAILED;
+      }),
+    );
+
+  tallystick
+    .command('count')
+    .argument('[filter...]', 'which deliveries')
+    .description(`how many there are; from ${COUNTED} on it stops counting`)
+    .action(
+      within(async ({ operations }, { json }, terms) => {
+        const count = await operations.count(filterOf(terms), { cap: COUNTED });
+        out(json ? JSON.stringify({ count, orMore: count === COUNTED }) : countText(count));
+        return DONE;
+      }),
+    );
+
+  tallystick
+    .command('show')
+    .argument('<id>', 'the id of a message')
+    .description('all that is known of a message, per receiver')
+    .action(
+      within(async ({ operations }, { json }, [id]) => {
+        const found = await operations.find({ id: id! });
+        if (json) out(JSON.stringify(found));
+        else
+          found.forEach((record, index) => [...(index > 0 ? [''] : []), ...shown(record)].forEach((line) => out(line)));
+        if (found.length === 0) say(`Nothing is known of message ${id}; final messages are forgotten after a while.`);
+        return found.length > 0 ? DONE : FAILED;
+      }),
+    );
+
+  const steering = (name: string, says: string): Command =>
+    tallystick
+      .command(name)
+      .argument('<filter...>', 'the id of a message, or which deliveries')
+      .description(says)
+      .option('--rate <n>', 'deliveries per second', positive, 200)
+      .option('--yes', 'do not ask');
+
+  /** Previews, asks, and does it to each. */
+  const steer = (
+    verb: string,
+    change: (outbox: PassiveOutbox, flags: Flags, id: string, to: string) => Promise<unknown>,
+  ): ((...given: unknown[]) => Promise<void>) =>
+    within(async (outbox, flags, terms) => {
+      const filter = filterOf(terms);
+      const count = await outbox.operations.count(filter, { cap: COUNTED });
+      if (count === 0) {
+        say('Nothing matches.');
+        return FAILED;
+      }
+      const asked = `${verb} ${countText(count)} of ${outbox.service} (${filterText(filter)})?`;
+      if (!flags.yes && !(await confirm(asked))) {
+        say(`${asked} Not done: nobody said yes. In a script, give --yes.`);
+        return FAILED;
+      }
+      const result = await everyMatch(
+        outbox.operations,
+        filter,
+        ({ messageId, consumer }) => change(outbox, flags, messageId, consumer),
+        {
+          rate: flags.rate!,
+          stop,
+          onProgress: (done) => {
+            if (done % 1_000 === 0) say(`${done} of ${count}`);
+          },
+        },
+      );
+      report(result, flags);
+      return result.refused.length === 0 && !result.stopped ? DONE : FAILED;
+    });
+
+  const report = ({ changed, refused, stopped }: BulkResult, { json }: Flags): void => {
+    if (json) out(JSON.stringify({ changed, refused, stopped }));
+    else out(`${changed} changed, ${refused.length} refused${stopped ? ', stopped: the same command goes on' : ''}`);
+    for (const { key, why } of refused.slice(0, 10)) say(`${key.messageId} to ${key.consumer}: ${why}`);
+    if (refused.length > 10) say(`… and ${refused.length - 10} more`);
+  };
+
+  steering('retry', 'open parked deliveries again, with a fresh budget')
+    .option('--deadline <duration>', 'a new deadline, e.g. 15m')
+    .action(
+      steer('Retry', ({ operations }, { deadline }, id, to) =>
+        operations.retry(id, { to, ...(deadline !== undefined && { deadline }) }),
+      ),
+    );
+  steering('cancel', 'ask the consumer to give messages up; a rejection compensates')
+    .requiredOption('--reason <text>', 'why: the consumer and the compensation read it')
+    .action(steer('Cancel', ({ operations }, { reason }, id, to) => operations.cancel(id, { reason: reason!, to })));
+  steering('discard', 'end parked deliveries for good, without a verdict')
+    .requiredOption('--reason <text>', 'why: it stays with the delivery')
+    .option('--force', 'also while the consumer might still act on a copy')
+    .action(
+      steer('Discard', ({ operations }, { reason, force }, id, to) =>
+        operations.discard(id, reason!, { to, force: force ?? false }),
+      ),
+    );
+
+  tallystick
+    .command('migrate')
+    .description('create the tables, or bring them up to date; may be run again')
+    .option('--dry-run', 'print the SQL instead')
+    .action(async (_: unknown, command: Command) => {
+      const flags = command.optsWithGlobals<Flags>();
+      await attempt(async () => {
+        const sql = outboxSchemaSql(tablesOf(flags));
+        if (flags.dryRun) out(sql.trimEnd());
+        else {
+          await apply(url(flags), sql);
+          say('The tables are there.');
+        }
+        return DONE;
+      });
+    });
+
+  return tallystick;
+}
+
+/** One text of several statements is one transaction, and two of it wait for each other. */
+async function apply(url: string, sql: string): Promise<void> {
+  const client = new Client({ connectionString: url, application_name: 'tallystick migrate' });
+  await client.connect();
+  try {
+    await client.query(`select pg_advisory_xact_lock(hashtext('tallystick migrate'));\n${sql}`);
+  } finally {
+    await client.end();
+  }
+}
+
+/** A message's id alone, or terms as they came from the shell, which has taken their quotes away. */
+function filterOf(terms: readonly string[]): DeliveryFilter {
+  const [only, another] = terms;
+  if (only !== undefined && another === undefined && UUID.test(only)) return { id: only };
+  return parseFilter(terms.map(quotedTerm).join(' '));
+}
+
+function quotedTerm(term: string): string {
+  const [, word, value] = /^([^\s:"]+):(.*\s.*)$/s.exec(term) ?? [];
+  return value === undefined || value.startsWith('"') ? term : `${word}:"${value.replaceAll(/["\\]/g, '\\$&')}"`;
+}
+
+function countText(count: number): string {
+  const many = count === COUNTED ? `${count} deliveries or more` : `${count} deliveries`;
+  return count === 1 ? '1 delivery' : many;
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Write a whole number from 1 on.');
+  return value;
+}

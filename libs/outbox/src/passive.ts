@@ -1,0 +1,51 @@
+import { DataSource } from 'typeorm';
+import { endPool, poolFrom, PostgresStore, type TableOptions } from './adapters/postgres';
+import { InvalidOptionsError } from './errors';
+import { OutboxOperations } from './operations/operations';
+
+export interface PassiveOptions {
+  /** Of the database of the service: `postgres://…`. */
+  readonly url: string;
+  /** Whose messages: several services may share the tables. Undefined: the only one that is there. */
+  readonly service?: string;
+  /** Where the tables are, as in the options of `OutboxModule`. */
+  readonly tables?: TableOptions;
+}
+
+/** A service's operations without the service. */
+export interface PassiveOutbox {
+  readonly service: string;
+  readonly operations: OutboxOperations;
+  close(): Promise<void>;
+}
+
+/**
+ * For tools: looks at a service's messages and steers them, by the same guarded transitions as the service itself, and does
+ * nothing else. It has no transport, so it neither sends nor consumes: what is opened again is due at once, and sent by the
+ * next relay that looks.
+ * @throws SchemaMismatchError if the tables are not there · InvalidOptionsError if the service is not given and not to be guessed
+ */
+export async function openOutbox({ url, service, tables = {} }: PassiveOptions): Promise<PassiveOutbox> {
+  const pool = poolFrom(new DataSource({ type: 'postgres', url, applicationName: 'tallystick tool' }), { max: 2 });
+  try {
+    const store = new PostgresStore({ pool, ...tables });
+    await store.checkSchema();
+    const whose = service ?? theOnly(await store.services());
+    const nobody = { reserve: () => undefined, wake: () => {} };
+    const operations = new OutboxOperations(whose, store, nobody, (id, asked) => store.cancel(undefined, id, asked));
+    return { service: whose, operations, close: () => endPool(pool) };
+  } catch (error) {
+    await endPool(pool);
+    throw error;
+  }
+}
+
+function theOnly(services: readonly string[]): string {
+  const [only, another] = services;
+  if (only !== undefined && another === undefined) return only;
+  throw new InvalidOptionsError([
+    only === undefined
+      ? 'service: nobody has recorded anything here yet, so say which service is meant'
+      : `service: several share these tables (${services.join(', ')}), so say which one is meant`,
+  ]);
+}
