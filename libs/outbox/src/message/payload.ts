@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { type ClassConstructor, instanceToPlain, plainToInstance } from 'class-transformer';
 import { getMetadataStorage, validate, type ValidationError } from 'class-validator';
 import { InvalidMessageError } from '../errors';
+import { surelyValid } from './checks';
 import type { ContractClass, MessageContract } from './contract';
 import { readJson } from './json';
 
@@ -91,8 +92,9 @@ function lostInJson(given: unknown, value: unknown, inArray: boolean): string | 
 /** class-transformer knows what does not belong into JSON. @throws InvalidMessageError if it cannot work with this object */
 function withoutExcluded(contract: MessageContract, text: string): string {
   try {
-    const fields = Object.getOwnPropertyDescriptors(readJson(text));
-    return JSON.stringify(instanceToPlain(Object.create(contract.contract.prototype as object, fields)));
+    // An instance with the fields of the text, whatever the constructor and the setters of the class would make of them.
+    const instance: unknown = Object.setPrototypeOf(readJson(text), contract.contract.prototype as object);
+    return JSON.stringify(instanceToPlain(instance));
   } catch (error) {
     throw unreadable(contract, error);
   }
@@ -161,7 +163,7 @@ export function payloadHash(type: string, payload: string): Buffer {
 
 async function check(contract: ContractClass, value: object): Promise<{ instance: object; violations: string[] }> {
   const instance = plainToInstance(contract as ClassConstructor<object>, value);
-  if (!hasConstraints(contract)) return { instance, violations: [] };
+  if (surelyValid(instance) || !hasConstraints(contract)) return { instance, violations: [] };
   const errors = await validate(instance, { validationError: { target: false, value: false } });
   return { instance, violations: errors.flatMap((error) => describe(error)) };
 }
