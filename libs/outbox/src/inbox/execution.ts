@@ -235,8 +235,9 @@ function contextOf(
   { message, attempt }: MessageEnvelope,
   consumer: string,
   manager: unknown,
-  signal: AbortSignal,
+  signal: () => AbortSignal,
 ): MessageContext {
-  const { id, type, source, key, recordedAt, headers } = message;
-  return withManager({ messageId: id, type, source, consumer, key, attempt, recordedAt, headers, signal }, manager);
+  const { id: messageId, type, source, key, recordedAt, headers } = message;
+  const told = { messageId, type, source, consumer, key, attempt, recordedAt, headers };
+  return withManager(told, manager, signal);
 }

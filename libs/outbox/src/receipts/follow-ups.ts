@@ -89,7 +89,7 @@ export class FollowUpRunner implements FollowUps {
     try {
       const payload = restorePayload(followUp.contract, message.payload);
       await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
-        inConversation(message, () => followUp.run(payload, withManager({ ...told, signal }, transaction))),
+        inConversation(message, () => followUp.run(payload, withManager(told, transaction, signal))),
       );
     } catch (error) {
       const { where } = followUp;
