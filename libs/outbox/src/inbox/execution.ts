@@ -237,7 +237,21 @@ function contextOf(
   manager: unknown,
   signal: () => AbortSignal,
 ): MessageContext {
-  const { id: messageId, type, source, key, recordedAt, headers } = message;
-  const told = { messageId, type, source, consumer, key, attempt, recordedAt, headers };
-  return withManager(told, manager, signal);
+  const { id, type, source, key, recordedAt, headers } = message;
+  return withManager(
+    {
+      messageId: id,
+      type,
+      source,
+      consumer,
+      key,
+      attempt,
+      recordedAt,
+      headers,
+      get signal() {
+        return signal();
+      },
+    },
+    manager,
+  );
 }

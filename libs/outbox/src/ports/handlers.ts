@@ -29,15 +29,10 @@ export interface FollowUpContext<Tx = unknown> extends MessageContext<Tx> {
 
 /**
  * The transaction is there to be used, not to be seen: a context that is logged, copied or written as JSON does not bring
- * along a connection with its settings. The signal is made when it is looked at.
+ * along a connection with its settings.
  */
-export function withManager<C extends object, Tx>(
-  context: C,
-  manager: Tx,
-  signal: () => AbortSignal,
-): C & Pick<MessageContext<Tx>, 'manager' | 'signal'> {
-  Object.defineProperty(context, 'manager', { value: manager });
-  return Object.defineProperty(context, 'signal', { get: signal, enumerable: true }) as never;
+export function withManager<C extends object, Tx>(context: C, manager: Tx): C & { readonly manager: Tx } {
+  return Object.defineProperty(context, 'manager', { value: manager }) as C & { readonly manager: Tx };
 }
 
 /** A `@MessageHandler`, found at boot: it takes one message at a time, or an array of them. */

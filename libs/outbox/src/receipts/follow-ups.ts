@@ -74,7 +74,7 @@ export class FollowUpRunner implements FollowUps {
     }
     const { type, source, key, recordedAt, headers } = message;
     const { reason, result } = answer;
-    const told = {
+    const told = (signal: () => AbortSignal) => ({
       messageId,
       type,
       source,
@@ -85,11 +85,14 @@ export class FollowUpRunner implements FollowUps {
       headers,
       reason,
       result,
-    };
+      get signal() {
+        return signal();
+      },
+    });
     try {
       const payload = restorePayload(followUp.contract, message.payload);
       await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
-        inConversation(message, () => followUp.run(payload, withManager(told, transaction, signal))),
+        inConversation(message, () => followUp.run(payload, withManager(told(signal), transaction))),
       );
     } catch (error) {
       const { where } = followUp;

@@ -152,7 +152,7 @@ export class Database {
     const named = prepared && this.namedStatements;
     try {
       const { rows, rowCount } = await to.query<Row>({
-        ...(named && { name: statement.name }),
+        name: named ? statement.name : undefined,
         text: statement.text,
         values: [...values],
         types: AS_TEXT,
