@@ -16,7 +16,7 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const SHA_256 = /^[0-9a-f]{64}$/;
 /** RFC 3339, with at most the microseconds of PostgreSQL. */
 const INSTANT =
-  /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})T([01]\d|2[0-3]):[0-5]\d:[0-5]\d(\.\d{1,6})?(Z|[+-](0\d|1[0-4]):[0-5]\d)$/;
+  /^(?<year>\d{4})-(?<month>\d{2})-(?<day>\d{2})T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?(?:Z|[+-](?:0\d|1[0-4]):[0-5]\d)$/;
 /** AMQP counts seconds since 1970, and its timestamp has no sign. */
 const FIRST_INSTANT = 0;
 const LAST_INSTANT = Date.parse('9999-12-31T23:59:59.999Z');
@@ -43,12 +43,20 @@ export function hashProblem(value: unknown): string | undefined {
 export function instantProblem(value: unknown): string | undefined {
   const { year, month, day } = (typeof value === 'string' && INSTANT.exec(value)?.groups) || {};
   if (year === undefined) return 'is no RFC 3339 time';
-  // Date.parse takes the 30th of February for a day in March; PostgreSQL refuses it.
-  const lastDay = new Date(Date.UTC(Number(year), Number(month), 0)).getUTCDate();
-  if (Number(month) < 1 || Number(month) > 12 || Number(day) < 1 || Number(day) > lastDay)
+  if (
+    Number(month) < 1 ||
+    Number(month) > 12 ||
+    Number(day) < 1 ||
+    !isInMonth(Number(day), Number(year), Number(month))
+  )
     return 'is a day that does not exist';
   const at = Date.parse(value as string);
   return at >= FIRST_INSTANT && at <= LAST_INSTANT ? undefined : 'is not of the years 1970 to 9999';
+}
+
+/** Date.parse takes the 30th of February for a day in March; PostgreSQL refuses it. */
+function isInMonth(day: number, year: number, month: number): boolean {
+  return day <= 28 || day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
 export function attemptProblem(value: unknown): string | undefined {

@@ -121,10 +121,8 @@ export class Outbox<Tx = EntityManager> {
     const slot =
       drafts[0]!.delayMs === 0 && this.transactions.isOwn(transaction) ? this.handOff.reserve(deliveries) : undefined;
     try {
-      const messages = drafts.map((draft) => ({
-        ...draft,
-        lease: slot && { token: slot.leaseToken, leaseMs: slot.leaseMs },
-      }));
+      const lease = slot && { token: slot.leaseToken, leaseMs: slot.leaseMs };
+      const messages = drafts.map((draft) => Object.assign(draft, { lease }));
       const added = await this.store.add(transaction, messages);
       if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
       else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
