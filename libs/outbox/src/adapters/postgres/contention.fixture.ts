@@ -25,8 +25,9 @@ const REJECTED = { ...ACCEPTED, verdict: 'rejected', reason: { code: 'OUT_OF_STO
 const PASSES = 6;
 
 /**
- * This file is the program of a process that `contention.int.spec.ts` starts: claims, settles, closes and cancels, all at once and in no order, until it has been over the rows a few
- * times. What it may not do to a row, the statements must refuse; what fails ends it.
+ * This file is the program of a process that `contention.int.spec.ts` starts. It claims, settles, closes and cancels, all at
+ * once and in no order, until it has been over the rows a few times. What it may not do to a row, the statements must refuse;
+ * what fails ends it.
  */
 class Contender {
   private constructor(
