@@ -9,7 +9,6 @@ import {
   IsEmail,
   IsIn,
   IsInt,
-  IsNumberString,
   IsOptional,
   IsString,
   IsUUID,

@@ -5,6 +5,7 @@ import {
   ValidationTypes,
   type ValidatorConstraintInterface,
 } from 'class-validator';
+import type { ContractClass } from './contract';
 
 type Metadata = ReturnType<MetadataStorage['getTargetValidationMetadatas']>[number];
 
@@ -36,12 +37,12 @@ const compiled = new WeakMap<object, readonly FieldChecks[] | undefined>();
 export function surelyValid(object: object): boolean {
   const constructor: unknown = object.constructor;
   if (typeof constructor !== 'function') return false;
-  if (!compiled.has(constructor)) compiled.set(constructor, compile(constructor));
+  if (!compiled.has(constructor)) compiled.set(constructor, compile(constructor as ContractClass));
   return compiled.get(constructor)?.every((field) => isValid(object, field)) ?? false;
 }
 
 /** class-validator calls an object of a class without any constraint invalid; a class whose checks may take their time is left to it. */
-function compile(constructor: Function): readonly FieldChecks[] | undefined {
+function compile(constructor: ContractClass): readonly FieldChecks[] | undefined {
   const storage = getMetadataStorage();
   const all = storage.getTargetValidationMetadatas(constructor, '', false, false);
   const fields = Object.entries(storage.groupByPropertyName(all)).map(([name, metadata]) =>
