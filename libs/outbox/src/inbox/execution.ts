@@ -167,7 +167,7 @@ export class Execution {
     const results: unknown[] = [];
     for (const member of begun) {
       const { envelope, payload } = member;
-      const context = (signal: AbortSignal) => contextOf(envelope, this.settings.service, transaction, signal);
+      const context = (signal: () => AbortSignal) => contextOf(envelope, this.settings.service, transaction, signal);
       results.push(await this.call(handler, [member], (signal) => handler.handle(payload, context(signal))));
     }
     return results;
@@ -177,7 +177,7 @@ export class Execution {
   private call(
     { timeoutMs, where }: BoundHandler,
     [first, ...others]: readonly Begun[],
-    work: (signal: AbortSignal) => Promise<unknown>,
+    work: (signal: () => AbortSignal) => Promise<unknown>,
   ): Promise<unknown> {
     return withTimeout(this.clock, timeoutMs, where, HANDLER_TIMEOUT, (signal) =>
       others.length > 0 ? work(signal) : inConversation(first!.envelope.message, () => work(signal)),
