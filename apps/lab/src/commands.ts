@@ -4,16 +4,15 @@ import type { Cleanup } from '@tallystick/services';
 import { InvalidArgumentError } from 'commander';
 import { runAll } from './experiments/all';
 import { FULL, SMALL } from './experiments/happy';
-import { runOutage } from './experiments/outage';
 import { Story } from './experiments/story';
 import { findProtocol, PROTOCOLS } from './protocols';
-import { dies, type Outage, type Protocol, type Trial } from './protocols/protocol';
+import { dies, type Outage, type OutageTrial, type Protocol, type Trial } from './protocols/protocol';
 import { simulate } from './protocols/three-phase-commit';
 import { page } from './report/page';
 import { problemsOf } from './report/tables';
 import type { Terminal } from './report/terminal';
 import type { Action } from './service/steps';
-import { describeServers, startServers } from './world/servers';
+import { describeServers, type Servers } from './world/servers';
 import { World } from './world/world';
 
 /** What was asked for on the command line. */
@@ -34,6 +33,8 @@ export interface Lab {
   readonly cleanup: Cleanup;
   readonly signal: AbortSignal;
   readonly onProgress: (line: string) => void;
+  /** Started when they are needed. */
+  readonly servers: () => Promise<Servers>;
 }
 
 const RESULTS = join(__dirname, '..', '..', '..', 'docs', 'lab', 'results.md');
@@ -45,7 +46,7 @@ mean, and how to see any row with your own eyes: [README.md](README.md).
 
 /** @returns whether everything was as expected */
 export async function everything(asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
-  const servers = await startServers(lab.cleanup, lab.onProgress);
+  const servers = await lab.servers();
   const size = asked.small ? SMALL : FULL;
   const awayMs = (asked.seconds ?? (asked.small ? 1.5 : 10)) * 1_000;
   const results = await runAll({ protocols: PROTOCOLS, size, awayMs, few: asked.small }, { ...lab, servers });
@@ -54,6 +55,7 @@ export async function everything(asked: Asked, lab: Lab, terminal: Terminal): Pr
     awayMs,
     purchases: size.purchases,
     servers: await describeServers(servers),
+    few: asked.small,
   };
   const simulated = simulate();
   const text = await page(results, simulated, PROTOCOLS, about);
@@ -80,7 +82,7 @@ export async function one(name: string, asked: Asked, lab: Lab, terminal: Termin
     );
   }
   const trial = trialOf(protocol, asked);
-  const servers = await startServers(lab.cleanup, lab.onProgress);
+  const servers = await lab.servers();
   const world = lab.cleanup.stopLater(
     await World.start({
       protocol,
@@ -90,20 +92,19 @@ export async function one(name: string, asked: Asked, lab: Lab, terminal: Termin
       tell: true,
     }),
   );
+  const story = new Story(world, terminal);
   if (away !== undefined) {
-    if (!protocol.outages[away]) throw new InvalidArgumentError(`${name} needs no ${away}.`);
-    const row = await runOutage(world, away, (asked.seconds ?? 10) * 1_000);
-    terminal.say(`While the ${away} was away, the shopper was told: ${row.told}. In the end: ${row.ending}.`);
+    const row = await story.outage(outageOf(protocol, away, without), (asked.seconds ?? 10) * 1_000);
     return conclude(row, row.asExpected, row.problem, asked, terminal);
   }
-  const story = new Story(world, terminal);
   if (!trial) {
     await story.purchase(asked.rejected);
     return true;
   }
   const row = await story.crash(trial.trial);
-  if (!trial.known) return conclude(row, true, undefined, asked, terminal);
-  return conclude(row, row.asExpected, row.problem, asked, terminal);
+  return trial.known
+    ? conclude(row, row.asExpected, row.problem, asked, terminal)
+    : conclude(row, true, undefined, asked, terminal);
 }
 
 function conclude(
@@ -116,6 +117,16 @@ function conclude(
   terminal.verdict(holds, holds ? `${row.ending}, as expected` : `not as expected: ${problem}`);
   if (json) process.stdout.write(`${JSON.stringify(row)}\n`);
   return holds;
+}
+
+function outageOf({ name, outages }: Protocol, away: Outage, without: string | undefined): OutageTrial {
+  const found = outages.find((trial) => trial.away === away && trial.without === without);
+  if (found) return found;
+  throw new InvalidArgumentError(
+    without === undefined
+      ? `${name} needs no ${away}.`
+      : `Without ${without} nothing is known of the ${away} being away.`,
+  );
 }
 
 /** The row of the crash matrix that was asked for; or one that nobody wrote down an expectation for. */

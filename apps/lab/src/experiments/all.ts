@@ -1,6 +1,6 @@
-import { OUTAGES, type Outage, type Protocol, type Trial } from '../protocols/protocol';
-import { type World, type WorldOptions, World as Worlds } from '../world/world';
+import type { OutageTrial, Protocol, Trial } from '../protocols/protocol';
 import type { Servers } from '../world/servers';
+import { World, type WorldOptions } from '../world/world';
 import { runCrash } from './crash';
 import { type HappyRow, runHappyPath, type Size } from './happy';
 import { runOutage } from './outage';
@@ -11,11 +11,11 @@ export interface Plan {
   readonly size: Size;
   /** How long something is away. */
   readonly awayMs: number;
-  /** A few rows of every table instead of all of them. */
+  /** A few rows of every table, several protocols at a time: it shows that everything works, and measures nothing. */
   readonly few: boolean;
 }
 
-export interface Lab {
+export interface Stage {
   readonly servers: Servers;
   readonly onProgress: (line: string) => void;
   /** Aborted when everything is to end. */
@@ -31,17 +31,38 @@ export interface Results {
 /** So many protocols are hurt at a time: most of that is waiting. */
 const AT_ONCE = 3;
 
-/** Everything of the plan, one part after the other; where nothing is measured, several protocols at a time. */
-export async function runAll(plan: Plan, lab: Lab): Promise<Results> {
-  const { protocols } = plan;
+/** Measures one protocol after the other, with nobody else on the servers; then hurts several at a time. */
+export async function runAll({ protocols, size, awayMs, few }: Plan, stage: Stage): Promise<Results> {
+  const happyOf = (world: World): Promise<HappyRow> => {
+    stage.onProgress(`${world.protocol.name}: purchases when nothing goes wrong`);
+    return runHappyPath(world, size);
+  };
   const happy: HappyRow[] = [];
-  for (const protocol of protocols) {
-    lab.onProgress(`${protocol.name}: purchases when nothing goes wrong`);
-    happy.push(await inWorld({ protocol, servers: lab.servers }, lab, (world) => runHappyPath(world, plan.size)));
-  }
-  const crashes = await severalAtOnce(protocols, (protocol) => crashesOf(protocol, plan, lab));
-  const outages = await severalAtOnce(protocols, (protocol) => outagesOf(protocol, plan, lab));
-  return { happy, crashes: crashes.flat(), outages: outages.flat() };
+  if (!few) for (const protocol of protocols) happy.push(await inWorld({ protocol }, stage, happyOf));
+
+  const results = await severalAtOnce(protocols, async (protocol) => {
+    const crashes: CrashRow[] = [];
+    const outages: OutageRow[] = [];
+    const trials = few ? fewOf(protocol) : protocol.trials;
+    const away = protocol.outages.filter((each) => !few || !each.away.startsWith('order') || each.without);
+    for (const without of new Set([...trials, ...away].map((each) => each.without))) {
+      const options = { protocol, proxied: true, without: without === undefined ? [] : [without] };
+      await inWorld(options, stage, async (world) => {
+        if (few && without === undefined) happy.push(await happyOf(world));
+        const here = <T extends { without?: string }>(all: readonly T[]): T[] =>
+          all.filter((each) => each.without === without);
+        for (const trial of here(trials)) crashes.push(await crash(world, trial, stage));
+        for (const trial of here(away)) outages.push(await outage(world, trial, awayMs, stage));
+      });
+    }
+    return { crashes, outages };
+  });
+  const inOrder = protocols.flatMap(({ name }) => happy.filter(({ protocol }) => protocol === name));
+  return {
+    happy: inOrder,
+    crashes: results.flatMap(({ crashes }) => crashes),
+    outages: results.flatMap(({ outages }) => outages),
+  };
 }
 
 /** The first crash, the first one of a purchase that is rejected, and whatever a missing rule does. */
@@ -50,34 +71,23 @@ function fewOf({ trials }: Protocol): Trial[] {
   return trials.filter((trial, index) => index === 0 || trial === rejecting || trial.without !== undefined);
 }
 
-async function crashesOf(protocol: Protocol, { few }: Plan, lab: Lab): Promise<CrashRow[]> {
-  const chosen = few ? fewOf(protocol) : protocol.trials;
-  const rows: CrashRow[] = [];
-  for (const without of new Set(chosen.map((trial) => trial.without))) {
-    const options = { protocol, servers: lab.servers, without: without === undefined ? [] : [without] };
-    await inWorld(options, lab, async (world) => {
-      for (const trial of chosen.filter((each) => each.without === without)) {
-        lab.signal.throwIfAborted();
-        const row = await runCrash(world, trial);
-        rows.push(row);
-        lab.onProgress(`${protocol.name}: ${describeTrial(trial)}: ${row.problem ?? row.ending}`);
-      }
-    });
-  }
-  return rows;
+async function crash(world: World, trial: Trial, { onProgress, signal }: Stage): Promise<CrashRow> {
+  signal.throwIfAborted();
+  const row = await runCrash(world, trial);
+  onProgress(`${world.protocol.name}: ${describeTrial(trial)}: ${row.problem ?? row.ending}`);
+  return row;
 }
 
-async function outagesOf(protocol: Protocol, { awayMs, few }: Plan, lab: Lab): Promise<OutageRow[]> {
-  const relevant = OUTAGES.filter((away) => protocol.outages[away] && !(few && away.startsWith('order')));
-  const one = (away: Outage): Promise<OutageRow> =>
-    inWorld({ protocol, servers: lab.servers, proxied: true }, lab, (world) => runOutage(world, away, awayMs));
-  const rows: OutageRow[] = [];
-  for (const away of relevant) {
-    const row = await one(away);
-    rows.push(row);
-    lab.onProgress(`${protocol.name}: ${away} away: ${row.problem ?? `${row.told}, ${row.ending}`}`);
-  }
-  return rows;
+async function outage(
+  world: World,
+  trial: OutageTrial,
+  awayMs: number,
+  { onProgress, signal }: Stage,
+): Promise<OutageRow> {
+  signal.throwIfAborted();
+  const row = await runOutage(world, trial, awayMs);
+  onProgress(`${world.protocol.name}: ${trial.away} away: ${row.problem ?? `${row.told}, ${row.ending}`}`);
+  return row;
 }
 
 export function describeTrial({ step, action, rejected, without }: Omit<Trial, 'expected'>): string {
@@ -85,9 +95,13 @@ export function describeTrial({ step, action, rejected, without }: Omit<Trial, '
   return `${what} at ${step}${rejected ? ', rejected' : ''}${without === undefined ? '' : `, without ${without}`}`;
 }
 
-async function inWorld<T>(options: WorldOptions, { signal }: Lab, work: (world: World) => Promise<T>): Promise<T> {
+async function inWorld<T>(
+  options: Omit<WorldOptions, 'servers'>,
+  { servers, signal }: Stage,
+  work: (world: World) => Promise<T>,
+): Promise<T> {
   signal.throwIfAborted();
-  const world = await Worlds.start(options);
+  const world = await World.start({ ...options, servers });
   try {
     return await work(world);
   } finally {

@@ -1,7 +1,8 @@
 import { setTimeout as lasts } from 'node:timers/promises';
 import { Bystander } from '../observers/bystander';
-import { endingOf } from '../observers/books';
-import { type Outage, type Told } from '../protocols/protocol';
+import { endingOf, readBooks } from '../observers/books';
+import type { Spectator } from './crash';
+import type { Outage, OutageTrial, Told } from '../protocols/protocol';
 import type { PurchaseRequest } from '../business/purchase';
 import type { World } from '../world/world';
 import { difference, type OutageRow } from './rows';
@@ -11,8 +12,13 @@ import { rest } from './rest';
 const PATIENCE_MS = 8_000;
 
 /** One purchase while something is away, which then comes back. */
-export async function runOutage(world: World, away: Outage, awayMs: number): Promise<OutageRow> {
-  const expected = world.protocol.outages[away]!;
+export async function runOutage(
+  world: World,
+  trial: OutageTrial,
+  awayMs: number,
+  spectator: Spectator = {},
+): Promise<OutageRow> {
+  const { away, without, told: allowed, expected } = trial;
   const customer = await world.newCustomer();
   const bystander = await Bystander.start(world.databaseUrls.user, customer);
   try {
@@ -23,19 +29,21 @@ export async function runOutage(world: World, away: Outage, awayMs: number): Pro
     const early =
       away === 'user-service' ? undefined : await Promise.race([answer, lasts(PATIENCE_MS, 'nothing' as const)]);
     await over;
+    await spectator.hurt?.(customer, await readBooks(world, customer), fate);
     await comeBack();
     const told = early ?? (await answer);
     const { afterMs, books } = await rest(world, customer, expected.ending);
 
+    await spectator.ended?.(customer, books);
     const found = { bystander: fate, ending: endingOf(books) };
-    const { told: allowed, ...wanted } = expected;
     const problems = [
-      difference(wanted, found),
+      difference(expected, found),
       allowed.includes(told) ? undefined : `told: ${allowed.join(' or ')} expected, ${told} found`,
     ].filter((problem) => problem !== undefined);
     return {
       protocol: world.protocol.name,
       away,
+      ...(without !== undefined && { without }),
       awayMs,
       told,
       ...found,

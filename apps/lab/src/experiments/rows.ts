@@ -32,6 +32,7 @@ export interface CrashRow extends Done {
 /** A cell of table C. */
 export interface OutageRow extends Done {
   readonly away: string;
+  readonly without?: string;
   readonly awayMs: number;
   readonly told: Told;
   /** From its return until everything is at rest; undefined: never. */

@@ -1,11 +1,12 @@
 import { type Books, readBooks } from '../observers/books';
-import type { Trial } from '../protocols/protocol';
+import type { OutageTrial, Trial } from '../protocols/protocol';
 import { money, signed } from '../report/table';
 import type { Terminal } from '../report/terminal';
 import { shelfOf, type World } from '../world/world';
 import { describeTrial } from './all';
-import { runCrash } from './crash';
-import type { CrashRow } from './rows';
+import { runCrash, type Spectator } from './crash';
+import { runOutage } from './outage';
+import type { CrashRow, OutageRow } from './rows';
 import type { Side } from '../service/context';
 
 /** One purchase, told in order: what was reached, what both databases hold meanwhile and in the end. */
@@ -29,27 +30,43 @@ export class Story {
 
   async crash(trial: Trial): Promise<CrashRow> {
     const { terminal, world } = this;
-    const side = world.protocol.steps[trial.step]!.at;
-    this.open(`One purchase, with ${side}-service ${describeTrial(trial)}`);
-    const row = await runCrash(world, trial, {
-      hurt: async (customer, books, fate) => {
-        await this.tellSteps();
-        await this.tellBooks(`While ${side}-service is away`, customer, books);
-        const others = fate === 'free' ? 'can buy' : 'has to wait: the row is locked, and nobody is there to let it go';
-        terminal.say(`  somebody else who wants to buy from the same account: ${others}`);
-        terminal.heading(trial.action === 'die' ? `${side}-service is started again` : `${side}-service goes on`);
-      },
-      ended: async (customer, books) => {
-        await this.tellSteps();
-        await this.tellBooks('In the end', customer, books);
-      },
-    });
+    const service = `${world.protocol.steps[trial.step]!.at}-service`;
+    this.open(`One purchase, with ${service} ${describeTrial(trial)}`);
+    const back = trial.action === 'die' ? `${service} is started again` : `${service} goes on`;
+    const row = await runCrash(world, trial, this.spectator(service, back));
     terminal.say(
       row.recoveredMs === undefined
         ? '\nNobody repaired it, and nobody will.'
         : `\nAt rest by itself, ${row.recoveredMs} ms after the start.`,
     );
     return row;
+  }
+
+  async outage(trial: OutageTrial, awayMs: number): Promise<OutageRow> {
+    const { away, without } = trial;
+    const rule = without === undefined ? '' : `, without ${without}`;
+    const what = away.endsWith('-service') ? away : `the ${away}`;
+    this.open(`One purchase, while ${what} is away${rule}`);
+    const row = await runOutage(this.world, trial, awayMs, this.spectator(what, 'It is back'));
+    this.terminal.say(`\nThe shopper was told: ${row.told === 'nothing' ? 'an error' : row.told}.`);
+    return row;
+  }
+
+  private spectator(hurt: string, back: string): Spectator {
+    const { terminal } = this;
+    return {
+      hurt: async (customer, books, fate) => {
+        await this.tellSteps();
+        await this.tellBooks(`While ${hurt} is away`, customer, books);
+        const others = fate === 'free' ? 'can buy' : 'has to wait: the row is locked, and nobody is there to let it go';
+        terminal.say(`  somebody else who wants to buy from the same account: ${others}`);
+        terminal.heading(back);
+      },
+      ended: async (customer, books) => {
+        await this.tellSteps();
+        await this.tellBooks('In the end', customer, books);
+      },
+    };
   }
 
   private open(title: string): void {

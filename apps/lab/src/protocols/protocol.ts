@@ -45,9 +45,14 @@ export type Outage = (typeof OUTAGES)[number];
 /** What the shopper is told while something is away. *nothing*: no answer, or an error: the shopper does not know. */
 export type Told = 'completed' | 'rejected' | 'accepted' | 'nothing';
 
-export interface ExpectedInOutage extends Expected {
-  /** One of these: where two may decide, either may be first. */
+/** One cell of table C: an experiment with its expected result. */
+export interface OutageTrial {
+  readonly away: Outage;
+  /** A rule that is switched off: {@link Protocol.rules}. */
+  readonly without?: string;
+  /** What the shopper is told: one of these. Where two may decide, either may be first. */
   readonly told: readonly Told[];
+  readonly expected: Expected;
 }
 
 /** What a team has to write and to run, beyond the business that all protocols share. */
@@ -77,7 +82,8 @@ export interface Protocol {
   readonly trials: readonly Trial[];
   /** At which step user-service stands still when it is away. */
   readonly midway: string;
-  readonly outages: Readonly<Partial<Record<Outage, ExpectedInOutage>>>;
+  /** None for what it does not need. */
+  readonly outages: readonly OutageTrial[];
   readonly effort: Effort;
   /** Loaded only by the processes that run it. */
   load(): Promise<{ readonly user: UserSide; readonly order: OrderSide }>;
@@ -93,6 +99,7 @@ export function diesRejecting(step: string, ending: Ending = 'consistent', bysta
   return { ...dies(step, ending, bystander), rejected: true };
 }
 
-export function told(told: Told, ending: Ending = 'consistent'): ExpectedInOutage {
-  return { told: [told], ending, bystander: 'free' };
+/** It is away, and nobody else is kept waiting. */
+export function away(what: Outage, told: Told, ending: Ending = 'consistent'): OutageTrial {
+  return { away: what, told: [told], expected: { bystander: 'free', ending } };
 }

@@ -12,8 +12,8 @@ export function choiceTable({ happy, crashes, outages }: Results): Row[] {
     return `B: ${rows.filter(({ ending }) => ending === 'consistent').length} of ${rows.length} crashes end right`;
   };
   const told = (protocol: string, away: string): string => {
-    const row = outages.find((each) => each.protocol === protocol && each.away === away);
-    return row ? `C: ${away} away, ${row.told}` : `C: needs no ${away}`;
+    const row = outages.find((each) => each.protocol === protocol && each.away === away && !each.without);
+    return row ? `C: ${away} away, ${row.told}` : `C: ${away} away, not tried`;
   };
   const cost = (protocol: string): string => {
     const row = happy.find((each) => each.protocol === protocol);
@@ -36,7 +36,7 @@ export function choiceTable({ happy, crashes, outages }: Results): Row[] {
       because: [consistent('saga'), told('saga', 'order-service'), cost('saga')].join('; '),
     },
     {
-      'what you need': 'nobody may ever see money gone and nothing bought',
+      'what you need': 'until it is decided, money is held and not gone; and nobody waits for a row',
       choose: 'tcc',
       because: [consistent('tcc'), waits('tcc'), cost('tcc'), told('tcc', 'order-service')].join('; '),
     },

@@ -11,6 +11,8 @@ export interface About {
   readonly awayMs: number;
   readonly purchases: number;
   readonly servers: string;
+  /** Several protocols at a time, a few rows of each. */
+  readonly few: boolean;
 }
 
 /** All tables of one run, for a terminal and as Markdown. */
@@ -20,13 +22,16 @@ export async function page(
   protocols: readonly Protocol[],
   about: About,
 ): Promise<string> {
-  const { timings } = about;
+  const { timings, few } = about;
   const left =
     timings === 'timings'
       ? `Load before: ${loadavg()[2]!.toFixed(1)}.`
       : 'Times and rates are left out: the machine was busy with other things, and they would mean nothing.';
   const machine = `${availableParallelism()} cores, Node ${process.version}, ${about.servers}. ${left}`;
   return [
+    ...(few
+      ? ['A small run, several protocols at a time: it shows that everything works, and its figures mean nothing.']
+      : []),
     `Each purchase is the same: 10.00 from an account, one piece from a shelf, one order; every tenth is rejected. ${machine}`,
     '## A. When nothing goes wrong',
     `For each of ${about.purchases} purchases from one account, one after the other.`,
@@ -37,7 +42,7 @@ export async function page(
     'Three-phase commit is simulated, beside two-phase commit: no database has its states.',
     table(simulationTable(simulated)),
     '## C. When something is away',
-    `For ${about.awayMs / 1_000} s, with one purchase meanwhile: what the shopper is told, and what becomes of it.`,
+    `For ${about.awayMs / 1_000} s, with one purchase meanwhile: what the shopper is told, and what becomes of it. A dash: it needs none, or was not tried.`,
     table(outageTable(results.outages, timings)),
     '## D. What somebody has to write',
     table(await effortTable(protocols)),

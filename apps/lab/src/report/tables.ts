@@ -51,13 +51,14 @@ export function crashTable(rows: readonly CrashRow[], timings: Timings): Row[] {
 
 /** C: something is away for a while. */
 export function outageTable(rows: readonly OutageRow[], timings: Timings): Row[] {
-  const protocols = [...new Set(rows.map(({ protocol }) => protocol))];
-  return protocols.map((protocol) => ({
-    protocol,
+  const nameOf = ({ protocol, without }: OutageRow): string =>
+    without === undefined ? protocol : `${protocol}, without ${without}`;
+  return [...new Set(rows.map(nameOf))].map((name) => ({
+    protocol: name,
     ...Object.fromEntries(
       OUTAGES.map((away) => {
-        const row = rows.find((each) => each.protocol === protocol && each.away === away);
-        return [`${away} away`, row ? describeOutage(row, timings) : 'needs none'];
+        const row = rows.find((each) => nameOf(each) === name && each.away === away);
+        return [`${away} away`, row ? describeOutage(row, timings) : '–'];
       }),
     ),
   }));

@@ -4,7 +4,7 @@ type Style = Parameters<typeof styleText>[0];
 
 /** What the lab says. Colours only where a person is looking. */
 export class Terminal {
-  constructor(private readonly out: NodeJS.WriteStream) {}
+  constructor(private readonly out: { readonly isTTY?: boolean; write(text: string): unknown }) {}
 
   say(text: string): void {
     this.out.write(`${text}\n`);

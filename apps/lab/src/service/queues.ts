@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type ChannelModel, connect, type ConfirmChannel } from 'amqplib';
 import type { Stoppable } from './context';
@@ -18,14 +19,13 @@ export class Queues implements Stoppable {
   private channel?: ConfirmChannel;
   private stopped = false;
 
-  private constructor(
-    private readonly url: string,
-    private readonly names: readonly string[],
-  ) {}
+  /** Ids of messages that the broker had no queue for: it confirms them all the same. */
+  private readonly returned = new Set<string>();
 
-  /** @param names of the queues there are */
-  static async connect(url: string, names: readonly string[]): Promise<Queues> {
-    const queues = new Queues(url, names);
+  private constructor(private readonly url: string) {}
+
+  static async connect(url: string): Promise<Queues> {
+    const queues = new Queues(url);
     await queues.open();
     return queues;
   }
@@ -36,12 +36,17 @@ export class Queues implements Stoppable {
     if (!channel) throw new Error('There is no connection to the broker.');
     const body = Buffer.from(JSON.stringify(message));
     await new Promise<void>((resolve, reject) => {
-      const confirmed = (error: unknown): void => (error ? reject(error as Error) : resolve());
-      channel.publish('', queue, body, { persistent: true, mandatory: true }, confirmed);
+      const messageId = randomUUID();
+      const confirmed = (error: unknown): void => {
+        if (error) reject(error as Error);
+        else if (this.returned.delete(messageId)) reject(new Error(`There is no queue ${queue}.`));
+        else resolve();
+      };
+      channel.publish('', queue, body, { messageId, persistent: true, mandatory: true }, confirmed);
     });
   }
 
-  /** Every message until its handler succeeds: one that throws is put back. */
+  /** Declares the queue: that is for the one who reads it. One whose handler throws is put back. */
   async consume(queue: string, handler: Handler): Promise<void> {
     this.handlers.set(queue, handler);
     await this.subscribe(queue, handler);
@@ -59,7 +64,7 @@ export class Queues implements Stoppable {
     connection.on('close', () => void this.reopen());
     const channel = await connection.createConfirmChannel();
     channel.on('error', () => {});
-    for (const queue of this.names) await channel.assertQueue(queue, QUORUM);
+    channel.on('return', ({ properties }) => this.returned.add(properties.messageId as string));
     await channel.prefetch(PREFETCH);
     this.channel = channel;
     for (const [queue, handler] of this.handlers) await this.subscribe(queue, handler);
@@ -79,6 +84,7 @@ export class Queues implements Stoppable {
 
   private async subscribe(queue: string, handler: Handler): Promise<void> {
     const channel = this.channel!;
+    await channel.assertQueue(queue, QUORUM);
     await channel.consume(queue, (message) => {
       if (!message) return;
       handler(JSON.parse(String(message.content)) as never).then(

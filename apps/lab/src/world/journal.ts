@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { appendFile, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +23,7 @@ export class Journal {
   static async open(): Promise<Journal> {
     const journal = new Journal(await mkdtemp(join(tmpdir(), 'tallystick-lab-')));
     await appendFile(journal.file, '');
+    process.once('exit', journal.remove); // also after Ctrl-C
     return journal;
   }
 
@@ -41,7 +43,10 @@ export class Journal {
     await until(`a process reaches ${step}`, there, { everyMs: 5 });
   }
 
-  stop(): Promise<void> {
-    return rm(this.folder, { recursive: true, force: true });
+  async stop(): Promise<void> {
+    process.removeListener('exit', this.remove);
+    await rm(this.folder, { recursive: true, force: true });
   }
+
+  private readonly remove = (): void => rmSync(this.folder, { recursive: true, force: true });
 }

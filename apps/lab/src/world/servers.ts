@@ -1,7 +1,7 @@
 import {
   type Cleanup,
   findRabbit,
-  type PostgresServer,
+  type PostgresDatabaseServer,
   rabbitInstalled,
   type RabbitServer,
   RabbitUnavailableError,
@@ -11,9 +11,10 @@ import {
 import { connect } from 'amqplib';
 import { Pool } from 'pg';
 
+/** What worlds are built on. */
 export interface Servers {
-  readonly postgres: PostgresServer;
-  readonly rabbit: RabbitServer;
+  readonly postgres: Pick<PostgresDatabaseServer, 'port' | 'url' | 'createDatabase' | 'dropDatabase'>;
+  readonly rabbit: Pick<RabbitServer, 'port' | 'url' | 'createVhost' | 'deleteVhost'>;
 }
 
 /** Throw-away servers of our own: protocols need prepared transactions, observers need the log and the statements. */

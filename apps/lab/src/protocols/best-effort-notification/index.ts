@@ -1,4 +1,4 @@
-import { dies, diesRejecting, type Protocol, told } from '../protocol';
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
 
 const NOTIFICATION_TABLE = `
   create table notification (
@@ -37,11 +37,12 @@ export const bestEffortNotification: Protocol = {
     diesRejecting('after-settle'),
   ],
   midway: 'after-debit',
-  outages: {
-    'order-service': told('accepted'),
-    'order database': told('accepted'),
-    'user-service': told('accepted'),
-  },
+  outages: [
+    away('order-service', 'accepted'),
+    away('order database', 'accepted'),
+    away('user-service', 'accepted'),
+    { ...away('order-service', 'accepted', 'money lost'), without: 'reconciliation' },
+  ],
   effort: {
     tables: '2 (notification, verdict)',
     handlers: '4 (be told, list what is pending, take a verdict, reconcile)',

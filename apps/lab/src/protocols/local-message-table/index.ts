@@ -1,4 +1,4 @@
-import { dies, diesRejecting, type Protocol, told } from '../protocol';
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
 import { TALLYSTICK_ROWS, tallystickTables } from '../tallystick';
 
 /** The message is a row of the same transaction as the debit. By Tallystick. */
@@ -36,12 +36,12 @@ export const localMessageTable: Protocol = {
     diesRejecting('after-receipt'),
   ],
   midway: 'after-commit',
-  outages: {
-    broker: told('accepted'),
-    'order-service': told('accepted'),
-    'order database': told('accepted'),
-    'user-service': told('accepted'),
-  },
+  outages: [
+    away('broker', 'accepted'),
+    away('order-service', 'accepted'),
+    away('order database', 'accepted'),
+    away('user-service', 'accepted'),
+  ],
   effort: {
     tables: "the library's",
     handlers: '1',

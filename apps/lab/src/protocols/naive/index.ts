@@ -1,4 +1,4 @@
-import { dies, diesRejecting, type Protocol, told } from '../protocol';
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
 
 /** What is written where nobody thought about it: first the database, then the message. It must not be copied. */
 export const naive: Protocol = {
@@ -24,12 +24,12 @@ export const naive: Protocol = {
     diesRejecting('after-refund', 'money made'),
   ],
   midway: 'after-debit',
-  outages: {
-    broker: told('nothing', 'money lost'),
-    'order-service': told('accepted'),
-    'order database': told('accepted'),
-    'user-service': told('accepted'),
-  },
+  outages: [
+    away('broker', 'nothing', 'money lost'),
+    away('order-service', 'accepted'),
+    away('order database', 'accepted'),
+    away('user-service', 'accepted'),
+  ],
   effort: {
     tables: 'none',
     handlers: '2',

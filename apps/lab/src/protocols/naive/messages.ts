@@ -1,7 +1,6 @@
 import type { PurchaseRequest } from '../../business/purchase';
 
-export const QUEUES = ['orders', 'replies'] as const;
-
+/** To user-service: how it went. */
 export interface Reply extends PurchaseRequest {
   readonly verdict: 'completed' | 'rejected';
 }

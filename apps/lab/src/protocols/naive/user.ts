@@ -3,10 +3,10 @@ import type { PurchaseRequest } from '../../business/purchase';
 import type { UserSide } from '../../service/context';
 import { transaction } from '../../service/database';
 import { Queues } from '../../service/queues';
-import { type Reply, QUEUES } from './messages';
+import type { Reply } from './messages';
 
 export const user: UserSide = async (service) => {
-  const queues = await Queues.connect(service.amqpUrl, QUEUES);
+  const queues = await Queues.connect(service.amqpUrl);
 
   await queues.consume('replies', async ({ verdict, ...request }: Reply) => {
     await transaction(service.database, async (tx) => {

@@ -1,4 +1,4 @@
-import { dies, diesRejecting, type Protocol, told } from '../protocol';
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
 import { TALLYSTICK_ROWS, tallystickTables } from '../tallystick';
 
 /** A chain of local transactions; when one says no, those before it are undone in reverse order. By Tallystick. */
@@ -35,12 +35,12 @@ export const saga: Protocol = {
     diesRejecting('before-refund-commit'),
   ],
   midway: 'after-opened',
-  outages: {
-    broker: told('accepted'),
-    'order-service': told('accepted'),
-    'order database': told('accepted'),
-    'user-service': told('accepted'),
-  },
+  outages: [
+    away('broker', 'accepted'),
+    away('order-service', 'accepted'),
+    away('order database', 'accepted'),
+    away('user-service', 'accepted'),
+  ],
   effort: {
     tables: "the library's, and 1 column (status)",
     handlers: '4 and what follows each',

@@ -1,4 +1,4 @@
-import { dies, diesRejecting, type Protocol, told } from '../protocol';
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
 import { BARRIER_TABLE } from './barrier';
 
 const LOG_TABLE = `
@@ -52,11 +52,11 @@ export const tcc: Protocol = {
     { step: 'before-try', action: 'hold', without: 'barrier', expected: { bystander: 'free', ending: 'stuck' } },
   ],
   midway: 'after-try-order',
-  outages: {
-    'order-service': told('rejected'),
-    'order database': told('rejected'),
-    'user-service': { told: ['completed', 'rejected'], ending: 'consistent', bystander: 'free' },
-  },
+  outages: [
+    away('order-service', 'rejected'),
+    away('order database', 'rejected'),
+    { away: 'user-service', told: ['completed', 'rejected'], expected: { bystander: 'free', ending: 'consistent' } },
+  ],
   effort: {
     tables: '2 (log, barrier in both) and 3 columns (frozen, reserved, status)',
     handlers: '3 (try, confirm, cancel) for each side, and a recovery',

@@ -1,4 +1,4 @@
-import { dies, diesRejecting, type Protocol, told } from '../protocol';
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
 
 /** Both databases promise, then both commit. In doubt in between, and locked. */
 export const twoPhaseCommit: Protocol = {
@@ -26,7 +26,7 @@ export const twoPhaseCommit: Protocol = {
     'after-rollback-user': { at: 'user', when: 'the user database has rolled back, order-service was not told' },
     'before-commit': { at: 'order', when: 'order-service was told to commit, and has not' },
   },
-  rules: {},
+  rules: { decision: '"commit" is written down before anybody is told' },
   trials: [
     dies('after-prepare-user', 'consistent', 'waits'),
     dies('after-prepare'),
@@ -36,13 +36,14 @@ export const twoPhaseCommit: Protocol = {
     dies('before-commit'),
     diesRejecting('after-decision', 'consistent', 'waits'),
     diesRejecting('after-rollback-user'),
+    { ...dies('after-commit-user', 'money lost'), without: 'decision' },
   ],
   midway: 'after-prepare-order',
-  outages: {
-    'order-service': told('rejected'),
-    'order database': told('rejected'),
-    'user-service': { told: ['completed', 'rejected'], ending: 'consistent', bystander: 'waits' },
-  },
+  outages: [
+    away('order-service', 'rejected'),
+    away('order database', 'rejected'),
+    { away: 'user-service', told: ['completed', 'rejected'], expected: { bystander: 'waits', ending: 'consistent' } },
+  ],
   effort: {
     tables: '1 (decision); max_prepared_transactions on both servers',
     handlers: '3 (prepare, commit, rollback) and a recovery for each side',

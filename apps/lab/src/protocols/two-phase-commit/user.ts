@@ -6,7 +6,7 @@ import { Coordinator, type Decision } from './coordinator';
 import { Participant } from './participant';
 
 export const user: UserSide = async (service) => {
-  const coordinator = new Coordinator(service.database);
+  const coordinator = new Coordinator(service.database, service.without.has('decision'));
   const accounts = new Participant(service.database, 'user');
   const giveUp = (transactionId: string): Promise<Decision> => coordinator.decide(transactionId, 'rollback');
 
