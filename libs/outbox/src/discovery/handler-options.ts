@@ -10,7 +10,8 @@ export interface MessageHandlerOptions {
    * That is why it is asked for, handler by handler. For handlers that rarely reject and write to rows of their own.
    *
    * `'auto'`: a message that finds nothing under way does not wait and has its own transaction, as without; those that
-   * come meanwhile share one, up to 16. A handler that takes longer than 10 ms is left alone.
+   * come meanwhile share one, up to 16. A handler that takes much longer than the rest of its
+   * transaction is left alone.
    *
    * A number: up to so many, and the first one waits a millisecond for others. At most `concurrency`, which should be a few
    * times as large: `concurrency / groupCommit` transactions are open at once.

@@ -29,7 +29,9 @@ describe('Grouping', () => {
       for (const end of lone.splice(0)) end();
       await settle();
     };
-    const commit = async (workMs = 0) => {
+    /** @param workMs of the handler, @param restMs of the transaction beside it */
+    const commit = async (workMs = 0, restMs = 0) => {
+      await clock.advance(workMs + restMs);
       const { members, end } = groups.shift()!;
       const outcomes = members.map((member) => [member, { kind: 'deferred', error: nameOf(member) }] as const);
       end({ kind: 'committed', outcomes: new Map<Executable, Outcome>(outcomes), workMs });
@@ -153,12 +155,12 @@ describe('Grouping', () => {
     const { executed, messages, settle, commit, endAlone } = open({ groupCommit: 'auto', concurrency: 8 });
     void messages('a', 'b', 'c');
     await settle();
-    await commit(2 * 11);
+    await commit(2 * 41, 10);
     void messages(...Array.from({ length: 16 }, () => 'alone'));
     await endAlone();
     void messages('d', 'e', 'f');
     await settle();
-    await commit(2 * 9);
+    await commit(2 * 39, 10);
     await endAlone();
     void messages('g', 'h', 'i');
     await settle();

@@ -12,8 +12,11 @@ const MAX_ALONE = 1_024;
 const AUTO_SIZE = 16;
 /** Of `auto`: one commits while the other works. */
 const AUTO_LANES = 2;
-/** Of `auto`: a handler that takes longer wins more by being called several times at once than by sharing a commit. */
-const AUTO_SHORT_MS = 10;
+/**
+ * Of `auto`: a handler that takes so many times as long as the rest of the transaction wins more by being called several times
+ * at once than by sharing the rest. A ratio, because on a busy machine everything takes long.
+ */
+const AUTO_SLOW = 4;
 
 /** How a handler's messages share transactions. */
 export interface Sharing {
@@ -23,19 +26,19 @@ export interface Sharing {
   readonly lanes: number;
   /** A message that finds nothing under way does not wait for others; whoever comes meanwhile gathers. */
   readonly eager: boolean;
-  /** Messages whose handler takes longer are better off alone. */
-  readonly shortMs: number;
+  /** A handler that takes so many times as long as the rest of its transaction is better off alone. */
+  readonly slow: number;
 }
 
 /** @returns undefined if every message has its own transaction */
 export function sharingOf({ batch, groupCommit, concurrency }: SharingOptions): Sharing | undefined {
   if (groupCommit === 'auto') {
     const lanes = Math.min(concurrency, Math.max(AUTO_LANES, Math.ceil(concurrency / AUTO_SIZE)));
-    return { size: AUTO_SIZE, lanes, eager: true, shortMs: AUTO_SHORT_MS };
+    return { size: AUTO_SIZE, lanes, eager: true, slow: AUTO_SLOW };
   }
   const size = batch ?? groupCommit ?? 1;
   if (size === 1) return undefined;
-  return { size, lanes: Math.ceil(concurrency / size), eager: batch !== undefined, shortMs: Infinity };
+  return { size, lanes: Math.ceil(concurrency / size), eager: batch !== undefined, slow: Infinity };
 }
 
 type SharingOptions = Pick<BoundHandler, 'batch' | 'concurrency'> & { readonly groupCommit?: number | 'auto' };
@@ -102,9 +105,10 @@ export class Grouping {
   private async run(group: readonly Waiting[]): Promise<void> {
     const [first, ...others] = group;
     if (first && others.length === 0 && this.sharing.eager) return this.runAlone(first);
+    const began = this.clock.monotonic();
     const together = await this.execution.together(group.map(({ executable }) => executable));
     if (together.kind === 'failed') this.goAlone(together.contention ? MAX_ALONE : this.doubled());
-    else if (together.workMs > this.sharing.shortMs * group.length) this.goAlone(this.doubled());
+    else if (this.isSlow(together.workMs, this.clock.monotonic() - began, group.length)) this.goAlone(this.doubled());
     else this.penalty = Math.floor(this.penalty / 2);
     for (const { executable, resolve } of group) {
       const outcome = together.kind === 'committed' ? together.outcomes.get(executable) : undefined;
@@ -117,6 +121,10 @@ export class Grouping {
     const outcome = this.execution.alone(executable);
     resolve(outcome);
     await outcome;
+  }
+
+  private isSlow(workMs: number, tookMs: number, messages: number): boolean {
+    return workMs / messages > this.sharing.slow * (tookMs - workMs);
   }
 
   private doubled(): number {
