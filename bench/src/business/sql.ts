@@ -24,4 +24,6 @@ export const SELECT_BALANCE = `select balance from account where id = $1`;
 export const INSERT_JOURNAL = `insert into journal (user_id, amount) values ($1, $2)`;
 export const INSERT_ORDER = `insert into orders (id, user_id, sku, quantity, amount) values ($1, $2, $3, $4, $5)`;
 
+export const INSERT_ORDERS = `insert into orders (id, user_id, sku, quantity, amount) select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::bigint[])`;
+
 export const USERS_TABLES = ['purchase', 'journal'];

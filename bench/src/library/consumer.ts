@@ -2,11 +2,11 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { ORDERS } from '../business/order-requested';
 import type { Consumer, SideOptions } from '../business/sides';
 import { startApplication, stopApplication } from './application';
-import { CONCURRENCY, GROUPED, ordersWith } from './orders';
+import { ALONE, CONCURRENCY, type OrderOptions, ordersWith } from './orders';
 
 export interface LibraryConsumerOptions extends SideOptions {
-  /** Several messages share a transaction. @default false */
-  readonly groupCommit?: boolean;
+  /** How it takes its messages. @default every message in its own transaction */
+  readonly handler?: OrderOptions;
   /** One order in so many is rejected. @default none */
   readonly rejectEvery?: number;
 }
@@ -19,12 +19,12 @@ export class LibraryConsumer implements Consumer {
   constructor(private readonly options: LibraryConsumerOptions) {}
 
   async start(): Promise<void> {
-    const { databaseUrl, amqpUrl, groupCommit, rejectEvery } = this.options;
+    const { databaseUrl, amqpUrl, handler = ALONE, rejectEvery } = this.options;
     this.app = await startApplication({
       databaseUrl,
       amqpUrl,
       service: ORDERS,
-      providers: [ordersWith(groupCommit ? GROUPED : { concurrency: CONCURRENCY }, rejectEvery)],
+      providers: [ordersWith(handler, rejectEvery)],
       poolSize: CONCURRENCY,
       onEvent: (event) => {
         if (event.event === 'inbox.handled') this.onHandled(event.messageId);

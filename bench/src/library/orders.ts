@@ -1,22 +1,59 @@
 import { Injectable, type Type } from '@nestjs/common';
-import { type MessageContext, MessageHandler, type MessageHandlerOptions, MessageRejected } from '@tallystick/outbox';
+import {
+  type BatchHandlerOptions,
+  type MessageContext,
+  MessageHandler,
+  type MessageHandlerOptions,
+  MessageRejected,
+} from '@tallystick/outbox';
 import { OrderRequested } from '../business/order-requested';
-import { INSERT_ORDER } from '../business/sql';
+import { INSERT_ORDER, INSERT_ORDERS } from '../business/sql';
 
 /** Handlers at work at once, here and in the hand-written consumer. */
 export const CONCURRENCY = 16;
-/** With group commit: four transactions at once, of up to 16 messages each. */
-export const GROUPED: MessageHandlerOptions = { concurrency: 64, groupCommit: 16 };
+
+export type OrderOptions = MessageHandlerOptions | BatchHandlerOptions;
+/** Every message in its own transaction. */
+export const ALONE: MessageHandlerOptions = { concurrency: CONCURRENCY };
+/** Those that would wait for one another share a transaction: four of them at once, of up to 16 messages each. */
+export const GROUPED: MessageHandlerOptions = { concurrency: 64, groupCommit: 'auto' };
+/** One call and one statement for up to 64. */
+export const ARRAYS: BatchHandlerOptions = { batch: 64 };
 
 /** @param rejectEvery rejects one order in so many, after its insert; undefined: none */
-export function ordersWith(options: MessageHandlerOptions, rejectEvery?: number): Type {
+export function ordersWith(options: OrderOptions, rejectEvery?: number): Type {
+  const rejectSome = (orders: readonly OrderRequested[]): void => {
+    if (rejectEvery === undefined) return;
+    if (orders.some(({ purchaseId }) => isRejected(purchaseId, rejectEvery))) throw new MessageRejected('OUT_OF_STOCK');
+  };
+  return options.batch === undefined ? oneByOne(options, rejectSome) : inArrays(options, rejectSome);
+}
+
+type RejectSome = (orders: readonly OrderRequested[]) => void;
+
+function oneByOne(options: MessageHandlerOptions, rejectSome: RejectSome): Type {
   @Injectable()
   class Orders {
     @MessageHandler(OrderRequested, options)
     async create(order: OrderRequested, { manager }: MessageContext): Promise<void> {
       const { purchaseId, userId, sku, quantity, amount } = order;
       await manager.query(INSERT_ORDER, [purchaseId, userId, sku, quantity, amount]);
-      if (rejectEvery !== undefined && isRejected(purchaseId, rejectEvery)) throw new MessageRejected('OUT_OF_STOCK');
+      rejectSome([order]);
+    }
+  }
+  return Orders;
+}
+
+function inArrays(options: BatchHandlerOptions, rejectSome: RejectSome): Type {
+  @Injectable()
+  class Orders {
+    @MessageHandler(OrderRequested, options)
+    async create(orders: OrderRequested[], contexts: MessageContext[]): Promise<void> {
+      const columns = (['purchaseId', 'userId', 'sku', 'quantity', 'amount'] as const).map((column) =>
+        orders.map((order) => order[column]),
+      );
+      await contexts[0]!.manager.query(INSERT_ORDERS, columns);
+      rejectSome(orders);
     }
   }
   return Orders;

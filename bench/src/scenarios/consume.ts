@@ -6,11 +6,10 @@ import { Remote } from '../processes/remote';
 import { clear, type ConsumerBacklog, drained, libraryBacklog, publishOrders, rawBacklog } from './consumer-backlog';
 import { costing, type Measured, medianCost } from './cost';
 import { database } from './databases';
-import { LIBRARY_GROUPED } from './pairs';
+import { HANDLERS, LIBRARY, LIBRARY_ARRAYS, LIBRARY_GROUPED, type LibraryName } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const SINGLE = 'hand-written, one transaction per message';
-const ALONE = 'library, one transaction per message';
 
 /** How fast a consumer gets through a backlog. */
 export const consume: Scenario = {
@@ -42,9 +41,10 @@ export const consume: Scenario = {
         await consumer?.stop();
       }
     };
-    const library = (name: string, count: number, groupCommit: boolean, rejectEvery?: number) => ({
+    const library = (name: LibraryName, count: number, rejectEvery?: number) => ({
       name,
-      measure: () => drain(ours, count, () => Remote.start('library-consumer', { ...ours, groupCommit, rejectEvery })),
+      measure: () =>
+        drain(ours, count, () => Remote.start('library-consumer', { ...ours, handler: HANDLERS[name], rejectEvery })),
     });
     const told =
       (rejected: string) =>
@@ -54,8 +54,9 @@ export const consume: Scenario = {
     const accepted = await alternate(
       rounds,
       [
-        library(ALONE, alone, false),
-        library(LIBRARY_GROUPED, count, true),
+        library(LIBRARY, alone),
+        library(LIBRARY_GROUPED, count),
+        library(LIBRARY_ARRAYS, count),
         {
           name: SINGLE,
           measure: () =>
@@ -67,9 +68,10 @@ export const consume: Scenario = {
       told('0 %'),
     );
     const figures = [
-      against(accepted, ALONE, SINGLE, '0 % rejected'),
+      against(accepted, LIBRARY, SINGLE, '0 % rejected'),
       against(accepted, LIBRARY_GROUPED, SINGLE, '0 % rejected', 2),
-      against(accepted, LIBRARY_GROUPED, ALONE, '0 % rejected', 0.9),
+      against(accepted, LIBRARY_GROUPED, LIBRARY, '0 % rejected', 0.9),
+      against(accepted, LIBRARY_ARRAYS, SINGLE, '0 % rejected', 2),
     ];
     for (const [share, every] of [
       ['2 %', 50],
@@ -77,10 +79,11 @@ export const consume: Scenario = {
     ] as const) {
       const measured = await alternate(
         rounds,
-        [library(ALONE, rejected, false, every), library(LIBRARY_GROUPED, rejected, true, every)],
+        ([LIBRARY, LIBRARY_GROUPED, LIBRARY_ARRAYS] as const).map((name) => library(name, rejected, every)),
         told(share),
       );
-      figures.push(against(measured, LIBRARY_GROUPED, ALONE, `${share} rejected`, 0.9));
+      for (const sharing of [LIBRARY_GROUPED, LIBRARY_ARRAYS])
+        figures.push(against(measured, sharing, LIBRARY, `${share} rejected`, 0.9));
     }
     return {
       parameters: { messages: count, messagesAlone: alone, messagesWithRejections: rejected, concurrency: CONCURRENCY },

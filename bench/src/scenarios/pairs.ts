@@ -1,4 +1,4 @@
-import { CONCURRENCY } from '../library/orders';
+import { ALONE, ARRAYS, CONCURRENCY, GROUPED, type OrderOptions } from '../library/orders';
 import type { LibraryProducerOptions } from '../library/producer';
 import { Remote } from '../processes/remote';
 import type { LoadResult } from '../processes/roles';
@@ -21,25 +21,33 @@ export interface Pair {
 
 export const LIBRARY = 'library';
 export const LIBRARY_GROUPED = 'library, group commit';
+export const LIBRARY_ARRAYS = 'library, array handler';
 export const RAW_SINGLE = 'hand-written, one update per mark';
 export const RAW_COALESCED = 'hand-written, coalesced marks, batched consumer';
 export const DUAL_WRITE = 'UNSAFE dual write: TypeORM repositories and golevelup, published after the commit';
 export const ENTITY_OUTBOX = 'hand-written outbox, inbox and receipt, through TypeORM entities';
 
+export type LibraryName = typeof LIBRARY | typeof LIBRARY_GROUPED | typeof LIBRARY_ARRAYS;
+/** How its consumer takes the orders. */
+export const HANDLERS: Readonly<Record<LibraryName, OrderOptions>> = {
+  [LIBRARY]: ALONE,
+  [LIBRARY_GROUPED]: GROUPED,
+  [LIBRARY_ARRAYS]: ARRAYS,
+};
+
 /** The library, its two services as processes, warmed up. */
 export async function libraryPair(
   context: Context,
   amqpUrl: string,
-  { outbox, groupCommit = false }: { outbox?: LibraryProducerOptions['outbox']; groupCommit?: boolean } = {},
+  { outbox, name = LIBRARY }: { outbox?: LibraryProducerOptions['outbox']; name?: LibraryName } = {},
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
   const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox };
   const [producer, consumer] = await Promise.all([
     start(context, 'library-producer', options),
-    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, groupCommit }),
+    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name] }),
   ]);
   const place = placeOf([users, orders], producer, consumer);
-  const name = groupCommit ? LIBRARY_GROUPED : LIBRARY;
   return warm(context, { ...pairOf(name, place, producer), prune: () => producer.call('prune') });
 }
 

@@ -10,7 +10,7 @@ import { everyPurchaseArrived } from './arrived';
 import { costing, type Measured, medianCost } from './cost';
 import { database, type DatabaseKind } from './databases';
 import { patiently } from './drain';
-import { LIBRARY, LIBRARY_GROUPED, PRODUCER_POOL } from './pairs';
+import { HANDLERS, LIBRARY, LIBRARY_GROUPED, type LibraryName, PRODUCER_POOL } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const CLIENTS = 32;
@@ -50,8 +50,8 @@ export const peers: Scenario = {
     const packages = await installPeers(progress);
     const count = size(context, 1_500, 60);
     const [library, grouped, ...others] = [
-      await librarySystem(context, LIBRARY, false),
-      await librarySystem(context, LIBRARY_GROUPED, true),
+      await librarySystem(context, LIBRARY),
+      await librarySystem(context, LIBRARY_GROUPED),
       await peerSystem(context, packages, 'pg-transactional-outbox', {
         in: 'orders',
         sql: `select from pto_inbox where processed_at is null`,
@@ -92,14 +92,14 @@ async function placeFor(context: Context, users: DatabaseKind, orders: DatabaseK
   };
 }
 
-async function librarySystem(context: Context, name: string, groupCommit: boolean): Promise<System> {
+async function librarySystem(context: Context, name: LibraryName): Promise<System> {
   const place = await placeFor(context, 'library-users', 'library-orders');
   const { usersUrl, ordersUrl, amqpUrl } = place;
   return {
     name,
     place,
     seller: () => Remote.start('library-seller', { databaseUrl: usersUrl, amqpUrl, poolSize: PRODUCER_POOL }),
-    orders: () => Remote.start('library-orders', { databaseUrl: ordersUrl, amqpUrl, groupCommit }),
+    orders: () => Remote.start('library-orders', { databaseUrl: ordersUrl, amqpUrl, handler: HANDLERS[name] }),
     left: { url: usersUrl, sql: `select from outbox_delivery where state <> 'completed'` },
   };
 }
