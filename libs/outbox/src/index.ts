@@ -1,5 +1,6 @@
 // The public API is this page.
 export {
+  OutboxClient,
   outboxMigrations,
   OUTBOX_MIGRATIONS,
   outboxSchemaSql,

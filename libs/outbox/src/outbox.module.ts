@@ -155,7 +155,8 @@ const PROVIDERS: Provider[] = [
   },
   {
     provide: POOL,
-    useFactory: (dataSource: DataSource, { poolSize }: ResolvedOptions) => poolFrom(dataSource, { max: poolSize }),
+    useFactory: (dataSource: DataSource, { poolSize, namedStatements }: ResolvedOptions) =>
+      poolFrom(dataSource, { max: poolSize, namedStatements }),
     inject: ['tallystick.datasource', OPTIONS],
   },
   {

@@ -18,7 +18,7 @@ import { refuseUnknownOptions } from '../message/unknown-options';
 import type { Clock, Random } from '../ports/clock';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
 import type { Monitor } from '../ports/monitor';
-import type { AddedMessage, DeliveryRecord, NewMessage, OutboxStore } from '../ports/store';
+import type { AddedMessage, DeliveryRecord, Later, NewMessage, OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { EntityManager } from '../transactions';
 import type { VerdictWatch } from './verdict-watch';
@@ -123,15 +123,27 @@ export class Outbox<Tx = EntityManager> {
     try {
       const lease = slot && { token: slot.leaseToken, leaseMs: slot.leaseMs };
       const messages = drafts.map((draft) => Object.assign(draft, { lease }));
-      const added = await this.store.add(transaction, messages);
+      const added = await this.insert(transaction, messages, options.id === undefined);
       if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
       else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
       this.monitor.record({ event: 'message.added', type: declared.type, deliveries, handedOff: slot !== undefined });
-      return added.map(({ id }) => ({ id }));
+      return messages.map(({ id }) => ({ id }));
     } catch (error) {
       slot?.release();
       throw error;
     }
+  }
+
+  /** An id of the caller's may exist: he is told by `add`, and not at the end of his transaction. */
+  private async insert(
+    transaction: Tx,
+    messages: readonly NewMessage[],
+    ownIds: boolean,
+  ): Promise<Later<AddedMessage[]>> {
+    const later = ownIds ? await this.store.addLater?.(transaction, messages) : undefined;
+    if (!later) return { answer: Promise.resolve(await this.store.add(transaction, messages)) };
+    this.transactions.noteLater?.(later.answer, transaction);
+    return later;
   }
 
   /**
@@ -299,23 +311,22 @@ export class Outbox<Tx = EntityManager> {
     transaction: Tx,
     slot: HandOffSlot,
     messages: readonly NewMessage[],
-    added: readonly AddedMessage[],
+    added: Later<AddedMessage[]>,
   ): void {
-    let surviving = messages.map((message, index) => claimedFrom(message, added[index]!, slot.leaseToken)).flat();
+    let surviving = messages;
     const statements = this.transactions.statementCount(transaction);
     this.transactions.beforeCommit(async () => {
       if (this.transactions.statementCount(transaction) === statements) return;
-      const still = new Set(
-        await this.store.stillThere(
-          transaction,
-          slot.leaseToken,
-          messages.map(({ id }) => id),
-        ),
-      );
-      surviving = surviving.filter(({ messageId }) => still.has(messageId));
+      const ids = messages.map(({ id }) => id);
+      const still = new Set(await this.store.stillThere(transaction, slot.leaseToken, ids));
+      surviving = messages.filter(({ id }) => still.has(id));
     }, transaction);
-    this.transactions.afterCommit(() => slot.hand(surviving), transaction);
-    this.transactions.afterEnd(() => slot.release(), transaction);
+    this.transactions.afterCommit(async () => {
+      const rows = new Map((await added.answer).map((row) => [row.id, row]));
+      slot.hand(surviving.flatMap((message) => claimedFrom(message, rows.get(message.id)!, slot.leaseToken)));
+    }, transaction);
+    const release = (): void => slot.release();
+    this.transactions.afterEnd(() => void added.answer.then(release, release), transaction);
   }
 }
 

@@ -36,6 +36,14 @@ export interface OutboxStore<Tx = unknown> {
    */
   add(tx: Tx, messages: readonly NewMessage[]): Promise<AddedMessage[]>;
   /**
+   * As `add`, for messages whose ids cannot exist yet. The rows are part of the transaction from here on, and what is asked in
+   * it afterwards finds them; but what the database says of them may come only with the answer to the next statement, COMMIT
+   * included. If it refuses them that statement fails, and so does `answer`, with the reason.
+   *
+   * Not there in a store for which an answer costs nothing.
+   */
+  addLater?(tx: Tx, messages: readonly NewMessage[]): Promise<Later<AddedMessage[]>>;
+  /**
    * Writes down which follow-ups the service has (R13). Once resolved, every row of these types that is closed later
    * expects them, whoever recorded it and whoever closes it. What is registered already stays as it is.
    */
@@ -130,6 +138,11 @@ export interface OutboxStore<Tx = unknown> {
 
   /** Deletes at most `limit` messages whose deliveries are all final since `olderThanMs`. @returns how many */
   prune(source: string, olderThanMs: number, limit: number): Promise<number>;
+}
+
+/** An answer that may come later than what was asked for is done. In an object, so that nobody awaits it by mistake. */
+export interface Later<T> {
+  readonly answer: Promise<T>;
 }
 
 export interface NewMessage {

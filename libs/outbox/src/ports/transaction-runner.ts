@@ -28,6 +28,11 @@ export interface TransactionRunner<Tx = unknown> {
    * refused, and the transaction rolled back: nobody awaits the work, and it would be lost.
    */
   underWay(what: string, transaction: Tx): () => void;
+  /**
+   * Notes a statement of ours that is answered together with the one behind it. If it fails, so does that one, and with it
+   * the transaction: with this reason, then. Not there where nothing is answered late.
+   */
+  noteLater?(answer: Promise<unknown>, transaction: Tx): void;
   /** True if this runner opened the outermost transaction, so that it sees how the commit ends. */
   isOwn(transaction: Tx): boolean;
   /** How many statements were seen on this transaction so far: unchanged means nothing ran in between. */

@@ -1,5 +1,6 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
+import { LaterAnswers } from './later-answers';
 import type { IsolationLevel } from './transactions.options';
 import { UnderWay } from './under-way';
 
@@ -31,6 +32,7 @@ export class TransactionRecord {
   /** Told right before the COMMIT or ROLLBACK of the transaction is sent. */
   onEnding = (): void => {};
   readonly underWay = new UnderWay();
+  readonly later = new LaterAnswers();
 
   private level = 1;
   private hooks: Registered<BeforeCommit>[] = [];
@@ -92,6 +94,7 @@ export class TransactionRecord {
   /** What was registered in a rolled-back level belongs to work that no longer exists. */
   levelRolledBack(): void {
     this.announced = false;
+    this.later.clear();
     this.level -= 1;
     this.hooks = this.hooks.filter(({ level }) => level <= this.level);
     this.callbacks = this.callbacks.filter(({ level }) => level <= this.level);

@@ -86,19 +86,11 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
 
   /** Not thrown but returned: TypeORM would dress a thrown error up as a failed query. */
   afterQuery({ query, queryRunner, success, error, rawResults }: AfterQueryEvent): Promise<void> | void {
-    // Also when the caller catches the error and throws another one: the next transaction gets another connection.
-    if (!success && this.records.of(queryRunner))
-      return sessionOf(queryRunner).then((session) => judge(session, error));
-    if (!success || query !== 'COMMIT') return;
+    const record = this.records.of(queryRunner);
+    if (!success) return record && this.noteFailure(record, queryRunner, error);
+    if (query !== 'COMMIT') return;
     const answer = (rawResults as { command?: string } | undefined)?.command;
-    if (answer === 'COMMIT') return;
-    return Promise.reject(
-      new SilentRollbackError(
-        `PostgreSQL answered COMMIT with ${answer}: a SQL error inside the transaction was caught and ignored, so nothing ` +
-          'was saved. Let the error leave the transaction, or wrap the part that may fail in ' +
-          "transactions.run(…, { propagation: 'savepoint' }) and catch the error outside of that part.",
-      ),
-    );
+    if (answer !== 'COMMIT') return refuseSilentRollback(record, answer);
   }
 
   beforeInsert({ queryRunner, metadata }: OnEntity): void {
@@ -138,6 +130,14 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     }
   }
 
+  /** @throws the error of a statement of ours that this one was sent with, if that one is the reason */
+  private async noteFailure(record: TransactionRecord, runner: QueryRunner, error: unknown): Promise<void> {
+    // Also when the caller catches the error and throws another one: the next transaction gets another connection.
+    judge(await sessionOf(runner), error);
+    const reason = await record.later.failure();
+    if (reason !== undefined) throw reason;
+  }
+
   private async runHooks(record: TransactionRecord, { manager }: QueryRunner): Promise<void> {
     for (let hook = record.nextHook(); hook; hook = record.nextHook()) {
       const run = hook;
@@ -160,6 +160,16 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
         'committed statement by statement. To roll back, throw an error; to commit, return.',
     );
   }
+}
+
+async function refuseSilentRollback(record: TransactionRecord | undefined, answer: string | undefined): Promise<never> {
+  const reason = await record?.later.failure();
+  if (reason !== undefined) throw reason;
+  throw new SilentRollbackError(
+    `PostgreSQL answered COMMIT with ${answer}: a SQL error inside the transaction was caught and ignored, so nothing ` +
+      'was saved. Let the error leave the transaction, or wrap the part that may fail in ' +
+      "transactions.run(…, { propagation: 'savepoint' }) and catch the error outside of that part.",
+  );
 }
 
 function refuseStraggler(record: TransactionRecord, sql: string): void {

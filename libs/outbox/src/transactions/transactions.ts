@@ -160,6 +160,14 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     return this.openRecord(manager, what).underWay.begin(what);
   }
 
+  /**
+   * Notes a statement of the library that is answered together with the one behind it. If it fails, that one and COMMIT are
+   * not executed and the server tells them the same; whoever sent them through TypeORM gets the error of `answer` then.
+   */
+  noteLater(answer: Promise<unknown>, manager = this.current()): void {
+    this.openRecord(manager, 'noteLater').later.note(answer);
+  }
+
   /** This library opened the transaction; `false` for `dataSource.transaction()`, own query runners and a host's. */
   isOwn(manager: EntityManager): boolean {
     return this.records.of(manager.queryRunner)?.own ?? false;

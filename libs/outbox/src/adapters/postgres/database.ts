@@ -1,8 +1,10 @@
-import type { ClientBase, Pool, QueryConfig } from 'pg';
+import type { ClientBase, Pool, QueryConfig, QueryResult } from 'pg';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
 import { isRefusedBySession } from '../../flow/failure';
+import type { Later } from '../../ports/store';
 import { Patience, type Session } from '../../transactions';
+import { canHold } from './client/outbox-client';
 import { Connections } from './pool';
 
 /** A statement of the library. */
@@ -121,6 +123,26 @@ export class Database {
     }
   }
 
+  /**
+   * As `runIn`, but on an `OutboxClient` without a round trip of its own: it goes, in its place, with what is sent next on
+   * the connection, and is answered with it.
+   */
+  async holdIn(tx: EntityManager, statement: Statement, values: readonly unknown[]): Promise<Later<Result>> {
+    const runner = tx.queryRunner;
+    const client = runner?.isTransactionActive ? ((await runner.connect()) as ClientBase) : undefined;
+    const named = statement.prepared === 'all' && this.namedStatements;
+    const held = client && canHold(client) ? client.hold(asked(statement, values, { named })) : undefined;
+    if (!held) return { answer: Promise.resolve(await this.runIn(tx, statement, values)) };
+    const { logger } = tx.dataSource;
+    logger.logQuery(statement.text, undefined, runner);
+    const answer = held.then(resultOf, (error: unknown) => {
+      const failure = this.failureOf(statement, named, error);
+      logger.logQueryError(failure, statement.text, undefined, runner);
+      throw failure;
+    });
+    return { answer };
+  }
+
   /** Asked once: it belongs to the role and the database, so it is the same on every connection. */
   private async isolationByDefault(): Promise<string> {
     this.defaultIsolation ??= this.onOwn(DEFAULT_ISOLATION, (client) =>
@@ -150,24 +172,32 @@ export class Database {
     prepared: boolean,
   ): Promise<Result> {
     const named = prepared && this.namedStatements;
+    const byName = canHold(to) ? { named } : { name: named ? statement.name : undefined };
     try {
-      const { rows, rowCount } = await to.query<Row>({
-        name: named ? statement.name : undefined,
-        text: statement.text,
-        values: [...values],
-        types: AS_TEXT,
-      });
-      return { rows, count: rowCount ?? 0 };
+      return resultOf(await to.query<Row>(asked(statement, values, byName)));
     } catch (error) {
-      const failure = new QueryFailedError(statement.text, [], error as Error);
-      if (named && FOREIGN_SESSION.includes(sqlState(failure) ?? '')) {
-        // Once is enough: this one failed, and each that follows would.
-        this.namedStatements = false;
-        failure.message += HOW_TO_POOL;
-      }
-      throw failure;
+      throw this.failureOf(statement, named, error);
     }
   }
+
+  private failureOf(statement: Statement, named: boolean, error: unknown): QueryFailedError {
+    const failure = new QueryFailedError(statement.text, [], error as Error);
+    if (named && FOREIGN_SESSION.includes(sqlState(failure) ?? '')) {
+      // Once is enough: this one failed, and each that follows would.
+      this.namedStatements = false;
+      failure.message += HOW_TO_POOL;
+    }
+    return failure;
+  }
+}
+
+/** An `OutboxClient` finds a name itself; `pg` is given one. */
+function asked<By>({ text }: Statement, values: readonly unknown[], byName: By) {
+  return { ...byName, text, values: [...values], types: AS_TEXT };
+}
+
+function resultOf({ rows, rowCount }: QueryResult<Row>): Result {
+  return { rows, count: rowCount ?? 0 };
 }
 
 /** On a client of the own pool, which takes none back that failed. */

@@ -1,3 +1,4 @@
+export { OutboxClient } from './client/outbox-client';
 export { OUTBOX_MIGRATIONS, outboxMigrations } from './migrations';
 export { endPool, poolFrom } from './pool';
 export { PostgresStore } from './postgres-store';

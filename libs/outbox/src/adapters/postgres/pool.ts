@@ -46,7 +46,10 @@ const MAX_USES = 1_000;
  *
  * It sets nothing on its connections, so that a transaction pooler may stand between. Whoever makes it ends it.
  */
-export function poolFrom(dataSource: DataSource, { max }: { max: number }): Pool {
+export function poolFrom(
+  dataSource: DataSource,
+  { max, namedStatements = true }: { max: number; namedStatements?: boolean },
+): Pool {
   const options = dataSource.options as ConnectOptions & { type: string };
   if (options.type !== 'postgres') {
     throw new InvalidOptionsError([`the DataSource is of type '${options.type}'; the outbox needs 'postgres'`]);
@@ -77,7 +80,13 @@ export function poolFrom(dataSource: DataSource, { max }: { max: number }): Pool
   // What would end the process on the application's connections would end the relay with it.
   const { master } = dataSource.driver as { master?: Pool };
   if (master) survivingErrors(master);
+  if (!namedStatements) for (const each of [pool, master]) useNoNames(each);
   return survivingErrors(pool);
+}
+
+/** Of an `OutboxClient`; others use no names that they were not given. */
+function useNoNames(pool: Pool | undefined): void {
+  if (pool) Object.assign(pool.options, { namedStatements: false });
 }
 
 const socketsOf = new WeakMap<Pool, ReadonlySet<Duplex>>();

@@ -13,6 +13,7 @@ import type {
   ClosedDelivery,
   Criteria,
   DeliveryRecord,
+  Later,
   NewMessage,
   OutboxStats,
   OutboxStore,
@@ -21,7 +22,7 @@ import type {
 } from '../../ports/store';
 import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
-import { type Database, type Result, sqlState } from './database';
+import { type Database, type Result, sqlState, type Statement } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
 import { claimedOf, closedOf, keyOf, recordOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
@@ -53,20 +54,23 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
     if (messages.length === 0) return [];
     try {
-      const [message] = messages;
-      const [delivery] = message!.deliveries;
-      const single = messages.length === 1 && message!.deliveries.length === 1;
-      const { rows } = single
-        ? await this.database.runIn(tx, (await this.sql()).addOne, addOneValues(message!, delivery!))
-        : await this.database.runIn(tx, (await this.sql()).addMany, addManyValues(messages));
-      return rows.map((row) => ({
-        id: row.id!,
-        recordedAt: row.recorded_at!,
-        deadlineAt: row.deadline_at ?? undefined,
-      }));
+      return addedOf(await this.database.runIn(tx, ...(await this.adding(messages))));
     } catch (error) {
       throw this.alreadyRecorded(error, messages) ?? error;
     }
+  }
+
+  async addLater(tx: EntityManager, messages: readonly NewMessage[]): Promise<Later<AddedMessage[]>> {
+    const { answer } = await this.database.holdIn(tx, ...(await this.adding(messages)));
+    return { answer: answer.then(addedOf) };
+  }
+
+  private async adding(messages: readonly NewMessage[]): Promise<[Statement, unknown[]]> {
+    const { addOne, addMany } = await this.sql();
+    const [message] = messages;
+    const [delivery] = message!.deliveries;
+    const single = messages.length === 1 && message!.deliveries.length === 1;
+    return single ? [addOne, addOneValues(message!, delivery!)] : [addMany, addManyValues(messages)];
   }
 
   async registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void> {
@@ -255,6 +259,14 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       { cause: error },
     );
   }
+}
+
+function addedOf({ rows }: Result): AddedMessage[] {
+  return rows.map((row) => ({
+    id: row.id!,
+    recordedAt: row.recorded_at!,
+    deadlineAt: row.deadline_at ?? undefined,
+  }));
 }
 
 function wrote({ count }: Result): boolean {
