@@ -5,7 +5,7 @@
  * - `*.e2e.spec.ts`  the services as processes, over HTTP
  * - `*.proof.spec.ts` the evidence: model, simulation, crash matrix, soak (small sizes)
  * The library's tests of the second kind that need PostgreSQL run once more through PgBouncer in transaction mode: the
- * project `pooled`. Servers are throw-away and started once per run, by `tools/jest/servers.ts`.
+ * project `pooled`, and once more with `OutboxClient` as the client of their pools: the project `client`. Servers are throw-away and started once per run, by `tools/jest/servers.ts`.
  */
 const common = {
   rootDir: __dirname,
@@ -73,6 +73,14 @@ module.exports = {
       roots: ['<rootDir>/libs/outbox/src'],
       testMatch: ['**/{postgres,transactions}/*.int.spec.ts', '**/{outbox.module,pressure-guard,shop}.int.spec.ts'],
       setupFilesAfterEnv: [...common.setupFilesAfterEnv, '<rootDir>/tools/jest/pooled.ts'],
+    },
+    {
+      ...common,
+      ...servers,
+      displayName: 'client',
+      roots: ['<rootDir>/libs/outbox/src'],
+      testMatch: ['**/{postgres,transactions}/*.int.spec.ts', '**/{outbox.module,shop}.int.spec.ts'],
+      setupFilesAfterEnv: [...common.setupFilesAfterEnv, '<rootDir>/tools/jest/client.ts'],
     },
     { ...common, ...servers, displayName: 'e2e', testMatch: ['**/*.e2e.spec.ts'] },
     { ...common, ...servers, displayName: 'proof', testMatch: ['**/*.proof.spec.ts'] },

@@ -1,4 +1,5 @@
 import { inspect } from 'node:util';
+import { clientOfThisProject } from './adapters/postgres/client/client.fixture';
 import { connectTestPostgres, testDatabase, testDatabasesArePooled } from '@tallystick/services';
 import { Logger, Injectable, Module, type OnModuleDestroy, Scope, type Type } from '@nestjs/common';
 import { Test } from '@nestjs/testing';
@@ -113,6 +114,7 @@ afterAll(() => connectTestPostgres().dropDatabase(url));
 const typeOrm = (migrate = true) =>
   TypeOrmModule.forRoot({
     type: 'postgres',
+    extra: clientOfThisProject(),
     url,
     entities: [Account],
     synchronize: true,

@@ -1,3 +1,4 @@
+import { clientOfThisProject } from './adapters/postgres/client/client.fixture';
 import { testDatabasesArePooled, until } from '@tallystick/services';
 import { Injectable } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
@@ -236,7 +237,14 @@ async function application(
 ): Promise<TestingModule> {
   const testing = await Test.createTestingModule({
     imports: [
-      TypeOrmModule.forRoot({ type: 'postgres', url, connectTimeoutMS: 30_000, retryAttempts: 0, poolSize }),
+      TypeOrmModule.forRoot({
+        type: 'postgres',
+        url,
+        connectTimeoutMS: 30_000,
+        retryAttempts: 0,
+        poolSize,
+        extra: clientOfThisProject(),
+      }),
       OutboxModule.forRoot({
         service: 'shop',
         transport,

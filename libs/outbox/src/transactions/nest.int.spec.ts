@@ -1,3 +1,4 @@
+import { clientOfThisProject } from '../adapters/postgres/client/client.fixture';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { connectTestPostgres, testDatabase } from '@tallystick/services';
 import { Controller, Get, HttpCode, Inject, Injectable, Param, UseGuards } from '@nestjs/common';
@@ -44,6 +45,7 @@ beforeAll(async () => {
   url = await testDatabase('nest_transactions');
   dataSource = await new DataSource({
     type: 'postgres',
+    extra: clientOfThisProject(),
     url,
     entities: [Account, Folder],
     synchronize: true,

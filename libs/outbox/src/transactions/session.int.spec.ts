@@ -2,6 +2,7 @@ import { Logger } from '@nestjs/common';
 import { Cleanup, connectTestPostgres, TcpProxy } from '@tallystick/services';
 import type { Pool, PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
+import { clientOfThisProject } from '../adapters/postgres/client/client.fixture';
 import { TimeIsOverError } from '../flow/time-out';
 import { Transactions } from './transactions';
 
@@ -19,7 +20,13 @@ describe('The connection of a transaction', () => {
     proxy = new TcpProxy({ targetHost: url.hostname, targetPort: Number(url.port) });
     url.port = String(await proxy.listen());
     cleanup.defer(() => proxy.close());
-    dataSource = new DataSource({ type: 'postgres', url: url.href, connectTimeoutMS: 5_000, poolSize: 2 });
+    dataSource = new DataSource({
+      type: 'postgres',
+      url: url.href,
+      connectTimeoutMS: 5_000,
+      poolSize: 2,
+      extra: clientOfThisProject(),
+    });
     await dataSource.initialize();
     cleanup.defer(() => dataSource.destroy());
     transactions = new Transactions(dataSource, { strictWrites: 'throw' });
@@ -28,11 +35,17 @@ describe('The connection of a transaction', () => {
   });
   afterEach(async () => {
     jest.useRealTimers();
+    jest.restoreAllMocks();
     await cleanup.run();
   });
 
   const pool = (): Pool => (dataSource.driver as unknown as { master: Pool }).master;
   const refused = new Error('refused by the business');
+  /** Nothing was heard of the pool's connections for a while: `OutboxClient` asks such a one whether it is there. */
+  const wait = (): void => {
+    const now = performance.now();
+    jest.spyOn(performance, 'now').mockReturnValue(now + 2_000);
+  };
 
   it.each<[string, () => Promise<void>, (run: Promise<void>) => Promise<void>]>([
     // Nothing has run yet, so it is begun on another connection.
@@ -42,7 +55,13 @@ describe('The connection of a transaction', () => {
   ])('does not wait for ever for the answer to %s', async (statement, work, outcome) => {
     jest.useFakeTimers({ doNotFake: ['nextTick', 'setImmediate', 'queueMicrotask', 'performance', 'Date'] });
     const silent = proxy.onceUpstreamContains(statement, () => proxy.forget());
-    const ended = outcome(transactions.run(work));
+    wait();
+    const ended = outcome(
+      transactions.run(async (manager) => {
+        await manager.query('select');
+        await work();
+      }),
+    );
     await silent;
     jest.advanceTimersByTime(20_000);
     await ended;
@@ -53,6 +72,7 @@ describe('The connection of a transaction', () => {
   it('that died in the pool a moment ago is replaced: the work begins on another one, and once', async () => {
     await transactions.run(() => dataSource.query('select'));
     let begun = 0;
+    wait();
     const lost = proxy.onceUpstreamContains('START TRANSACTION', 'cutBefore');
     await transactions.run(async () => {
       begun += 1;

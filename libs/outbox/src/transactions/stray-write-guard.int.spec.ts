@@ -1,5 +1,6 @@
 import { connectTestPostgres, testDatabase } from '@tallystick/services';
 import { Logger } from '@nestjs/common';
+import { clientOfThisProject } from '../adapters/postgres/client/client.fixture';
 import { Column, DataSource, DataSourceOptions, DeleteDateColumn, Entity, PrimaryColumn, Repository } from 'typeorm';
 import { WriteOutsideTransactionError } from '../errors';
 import { Transactions } from './transactions';
@@ -106,6 +107,7 @@ describe('the stray-write guard', () => {
   ): Promise<{ dataSource: DataSource; transactions: Transactions }> {
     const dataSource = await new DataSource({
       type: 'postgres',
+      extra: clientOfThisProject(),
       url,
       entities: [Account],
       connectTimeoutMS: 5000,

@@ -2,6 +2,7 @@ import { connectTestPostgres, testDatabase } from '@tallystick/services';
 import { Logger } from '@nestjs/common';
 import { Column, DataSource, Entity, EntityManager, PrimaryColumn } from 'typeorm';
 import { InvalidOptionsError, SilentRollbackError, TransactionEndedError, TransactionRequiredError } from '../errors';
+import { clientOfThisProject } from '../adapters/postgres/client/client.fixture';
 import { Transactions } from './transactions';
 
 @Entity('account')
@@ -30,6 +31,7 @@ describe('Transactions', () => {
       synchronize: true,
       connectTimeoutMS: 5000,
       poolSize: 5,
+      extra: clientOfThisProject(),
     });
     await dataSource.initialize();
     transactions = new Transactions(dataSource, { strictWrites: 'throw' });

@@ -31,7 +31,9 @@ describe("The library's statements in the application's transaction", () => {
 
   const prepared = (): Promise<string[]> =>
     fixture.transactions.run(async (tx) => {
-      const rows: { name: string }[] = await tx.query('select name from pg_prepared_statements order by name');
+      const rows: { name: string }[] = await tx.query(
+        `select substring(statement from '-- (.*)$') as name from pg_prepared_statements where statement ~ '-- (in|out)box' order by 1`,
+      );
       return rows.map(({ name }) => name);
     });
 

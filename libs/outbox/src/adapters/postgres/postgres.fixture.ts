@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { Transactions } from '../../transactions';
+import { clientOfThisProject } from './client/client.fixture';
 import { outboxMigrations, poolFrom, PostgresStore, type TableOptions } from './index';
 import { type Tables, tables } from './tables';
 
@@ -44,6 +45,7 @@ export class PostgresFixture {
         type: 'postgres',
         url: as,
         connectTimeoutMS: 5000,
+        extra: clientOfThisProject(),
         migrations: outboxMigrations(options),
       }).initialize();
     const owner = await connect(url);
