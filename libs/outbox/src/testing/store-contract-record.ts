@@ -164,6 +164,33 @@ export const recordCases = [
     assert.deepEqual(await s.outbox.find(twin.id), []);
   }),
 
+  behaviour('addLater, in a store that has it, adds what add does, before whatever is asked next', async (s) => {
+    const { outbox } = s;
+    if (!outbox.addLater) return;
+    const [mine, others] = [newMessage(), newMessage({ deadlineMs: MINUTE })];
+    const { found, answer } = await s.transaction(async (tx) => {
+      const later = await outbox.addLater!(tx, [mine, others]);
+      return { ...later, found: await outbox.find(others.id, tx) };
+    });
+    assert.equal(found.length, 1);
+    const rows = await answer;
+    assert.deepEqual(
+      rows.map(({ id, deadlineAt }) => [id, deadlineAt]),
+      [
+        [mine.id, undefined],
+        [others.id, found[0]!.deadlineAt],
+      ],
+    );
+    await s.isNow(rows[0]!.recordedAt);
+    const again = s.transaction(async (tx) => {
+      const later = await outbox.addLater!(tx, [mine]);
+      later.answer.catch(() => {});
+      await outbox.find(mine.id, tx).catch(() => {});
+      await later.answer;
+    });
+    await assert.rejects(again, MessageAlreadyRecordedError);
+  }),
+
   behaviour('of two transactions that add the same id one fails', async (s) => {
     const message = newMessage();
     const outcomes = await Promise.allSettled([s.add(message), s.add(message)]);

@@ -53,16 +53,14 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
 
   async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
     if (messages.length === 0) return [];
-    try {
-      return addedOf(await this.database.runIn(tx, ...(await this.adding(messages))));
-    } catch (error) {
-      throw this.alreadyRecorded(error, messages) ?? error;
-    }
+    const answer = this.database.runIn(tx, ...(await this.adding(messages)));
+    return answer.then(addedOf, this.refusing(messages));
   }
 
   async addLater(tx: EntityManager, messages: readonly NewMessage[]): Promise<Later<AddedMessage[]>> {
-    const { answer } = await this.database.holdIn(tx, ...(await this.adding(messages)));
-    return { answer: answer.then(addedOf) };
+    const refused = this.refusing(messages);
+    const { answer } = await this.database.holdIn(tx, ...(await this.adding(messages))).catch(refused);
+    return { answer: answer.then(addedOf, refused) };
   }
 
   private async adding(messages: readonly NewMessage[]): Promise<[Statement, unknown[]]> {
@@ -244,6 +242,12 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       if (sqlState(error) !== QUERY_CANCELED) throw error;
       throw new SearchTookTooLongError(`no answer within ${SEARCH_MS} ms`, { cause: error });
     }
+  }
+
+  private refusing(messages: readonly NewMessage[]): (error: unknown) => never {
+    return (error) => {
+      throw this.alreadyRecorded(error, messages) ?? error;
+    };
   }
 
   private alreadyRecorded(error: unknown, messages: readonly NewMessage[]): MessageAlreadyRecordedError | undefined {

@@ -72,7 +72,7 @@ export interface Runway {
  * 0A000: the plan was made for other columns. 26000 and 42P05: the server does not know the name, or knows it already, for
  * it is not the session that was asked before.
  */
-export const STALE = ['0A000', '26000', '42P05'];
+const STALE = ['0A000', '26000', '42P05'];
 
 /**
  * Statements that leave in one write, with one Sync, and are answered together. If one fails, PostgreSQL skips those behind
