@@ -16,7 +16,7 @@ import { auditRig, type Rig, type RigProcess, type RigSettings, startRig } from 
 import { Brokers } from './brokers';
 import { Migrations } from './migrations';
 import { planCluster, type PlannedRun, planMigrations, planRuns, type Scope } from './plan';
-import { type Action, MIGRATION_POINTS, type Point } from './points';
+import { type Action, BATCH_POINTS, MIGRATION_POINTS, type Point } from './points';
 import { Stops } from './stops';
 
 export interface CrashOptions {
@@ -53,7 +53,7 @@ const CLUSTER_SETTINGS: RigSettings = {
   rabbitMq: { publishTimeout: '5s' },
 };
 const BALANCE = 1_000_000;
-const UNATTENDED = 6;
+const UNATTENDED = 8;
 
 /** Something for the pruners: final rows and inbox rows from long ago, that belong to no purchase. */
 const LONG_AGO = `
@@ -175,6 +175,10 @@ interface Networks {
   readonly brokers?: Brokers;
 }
 
+function isOfBatch(point: Point): boolean {
+  return BATCH_POINTS.some((each) => each === point);
+}
+
 class Bench {
   private accountId = '';
   private readonly acknowledged: string[] = [];
@@ -192,6 +196,8 @@ class Bench {
 
   /** @returns what is wrong. @throws Error if the point was not reached */
   async perform({ point, action }: PlannedRun): Promise<string[]> {
+    // After a batch that was undone, a process takes its messages one by one for a while; a new one does not know of it.
+    if (isOfBatch(point)) await this.replaceConsumers();
     await this.stops.arm(point);
     const recording = this.record(point);
     const process = await this.stopped(point);
@@ -209,12 +215,16 @@ class Bench {
 
   /**
    * An accepted, a rejected and a failing one (which a claim has to take up again). Some of it may well be interrupted.
-   * Several that nobody follows up: one whose row is locked just then is closed alone instead of in a batch.
+   * Several that nobody follows up: one whose row is locked just then is closed alone instead of in a batch. Where a batch
+   * is to be stopped they take a moment, so that those that come meanwhile gather.
    */
   private async record(point: Point): Promise<void> {
     if (point === 'outbox pruned') await this.rig.query('producer', LONG_AGO);
     if (point === 'inbox pruned') await this.rig.query('consumer', LONG_AGO_INBOX);
-    const unattended = Array.from({ length: UNATTENDED }, () => ({ noFollowUp: true }));
+    const unattended = Array.from({ length: UNATTENDED }, () => ({
+      noFollowUp: true,
+      ...(isOfBatch(point) && { delayMs: 300 }),
+    }));
     const scripts = [{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }, ...unattended];
     await Promise.all(
       scripts.map(async (script, index) => {
@@ -264,6 +274,15 @@ class Bench {
     };
     await until('both databases agree', clean, { timeoutMs: 10_000, everyMs: 500 }).catch(() => undefined);
     return problems;
+  }
+
+  private async replaceConsumers(): Promise<void> {
+    await Promise.all(
+      this.rig.consumers.map(async (consumer) => {
+        await consumer.kill('SIGKILL');
+        await this.launch(consumer);
+      }),
+    );
   }
 
   private launch(process: RigProcess): Promise<void> {

@@ -21,6 +21,11 @@ export const POINTS = [
   'handled',
   'before the commit of a verdict',
   'after the commit of a verdict',
+  // several messages in one transaction
+  'inbox rows of a batch inserted',
+  'handled in a batch',
+  'before the commit of a batch',
+  'after the commit of a batch',
   'before a rejection is stored',
   'rejection stored',
   'receipt published',
@@ -67,6 +72,14 @@ export const BROKER_POINTS = [
   'acknowledged',
   'receipt delivered',
   'receipt acknowledged',
+] as const satisfies readonly Point[];
+
+/** Reached only by a process that takes several messages together. */
+export const BATCH_POINTS = [
+  'inbox rows of a batch inserted',
+  'handled in a batch',
+  'before the commit of a batch',
+  'after the commit of a batch',
 ] as const satisfies readonly Point[];
 
 /** With three brokers: while a process stands there, one of them is lost to it, and comes back when all is settled. */

@@ -75,6 +75,7 @@ function before(statement: string, done: ReadonlySet<string>): Point | undefined
   if (statement !== 'commit') return undefined;
   if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'before the commit of a recording';
   if (done.has('inbox.begin')) return 'before the commit of a verdict';
+  if (done.has('inbox.begin-many')) return 'before the commit of a batch';
   if (done.has('create table')) return 'before the commit of a migration';
   return done.has('outbox.close') ? 'before the commit of a follow-up' : undefined;
 }
@@ -94,8 +95,10 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
       return 'settled';
     case 'inbox.begin':
       return 'inbox row inserted';
+    case 'inbox.begin-many':
+      return rows > 1 ? 'inbox rows of a batch inserted' : undefined;
     case 'order':
-      return 'handled';
+      return done.has('inbox.begin-many') ? 'handled in a batch' : 'handled';
     case 'inbox.reject':
       return 'rejection stored';
     case 'outbox.close-many':
@@ -111,6 +114,7 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
     case 'commit':
       if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'after the commit of a recording';
       if (done.has('inbox.begin')) return 'after the commit of a verdict';
+      if (done.has('inbox.begin-many')) return 'after the commit of a batch';
       if (done.has('create table')) return 'after the commit of a migration';
       return done.has('outbox.close') ? 'after the commit of a follow-up' : undefined;
     default:

@@ -11,7 +11,6 @@ export class OrdersService {
 
   /** Every way of failing comes after the insert: a rollback that does not happen would leave an order behind. */
   @MessageHandler(OrderWanted)
-  @MessageHandler(OrderNoted)
   async create(order: OrderWanted, { manager, messageId, source }: MessageContext): Promise<void> {
     const { purchaseId, accountId, amount, script } = order;
     await manager.query(
@@ -21,6 +20,12 @@ export class OrdersService {
     if (script.delayMs) await sleep(script.delayMs);
     await this.failures.perhaps(purchaseId, 'handle', script.failTimes);
     if (script.reject) throw new MessageRejected(script.reject);
+  }
+
+  /** One transaction at a time, so that the others gather meanwhile. */
+  @MessageHandler(OrderNoted, { batch: 8, concurrency: 8 })
+  async createAll(orders: OrderNoted[], contexts: MessageContext[]): Promise<void> {
+    for (const [index, order] of orders.entries()) await this.create(order, contexts[index]!);
   }
 
   @MessageHandler(PurchaseAnnounced)
