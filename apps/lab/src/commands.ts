@@ -13,7 +13,7 @@ import { problemsOf } from './report/tables';
 import type { Terminal } from './report/terminal';
 import type { Action } from './service/steps';
 import { describeServers, type Servers } from './world/servers';
-import { World } from './world/world';
+import { openWorld } from './world/world';
 
 /** What was asked for on the command line. */
 export interface Asked {
@@ -83,15 +83,9 @@ export async function one(name: string, asked: Asked, lab: Lab, terminal: Termin
   }
   const trial = trialOf(protocol, asked);
   const servers = await lab.servers();
-  const world = lab.cleanup.stopLater(
-    await World.start({
-      protocol,
-      servers,
-      without: without === undefined ? [] : [without],
-      proxied: away !== undefined,
-      tell: true,
-    }),
-  );
+  const rules = without === undefined ? [] : [without];
+  const options = { protocol, servers, without: rules, proxied: away !== undefined, tell: true };
+  const world = await openWorld(options, lab.cleanup);
   const story = new Story(world, terminal);
   if (away !== undefined) {
     const row = await story.outage(outageOf(protocol, away, without), (asked.seconds ?? 10) * 1_000);

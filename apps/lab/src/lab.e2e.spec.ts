@@ -1,7 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { chmod, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { rabbitInstalled } from '@tallystick/services';
+import { rabbitInstalled, until } from '@tallystick/services';
 import type { Results } from './experiments/all';
 
 jest.setTimeout(600_000);
@@ -13,14 +15,28 @@ interface Ended {
 }
 
 /** The built program, as a learner runs it. */
+function start(args: string[], environment: NodeJS.ProcessEnv = {}): ChildProcess {
+  const { AMQP_URL: _, FORCE_COLOR: __, ...inherited } = process.env;
+  const program = join(__dirname, '../dist/main.js');
+  return spawn(process.execPath, [program, ...args], { env: { ...inherited, ...environment }, stdio: 'pipe' });
+}
+
 async function lab(...args: string[]): Promise<Ended> {
-  const { AMQP_URL: _, FORCE_COLOR: __, ...env } = process.env;
-  const child = spawn(process.execPath, [join(__dirname, '../dist/main.js'), ...args], { env, stdio: 'pipe' });
+  const child = start(args);
   let [stdout, stderr] = ['', ''];
-  child.stdout.on('data', (chunk) => (stdout += String(chunk)));
-  child.stderr.on('data', (chunk) => (stderr += String(chunk)));
+  child.stdout!.on('data', (chunk) => (stdout += String(chunk)));
+  child.stderr!.on('data', (chunk) => (stderr += String(chunk)));
   await once(child, 'close');
   return { code: child.exitCode, stdout, stderr };
+}
+
+/** Whatever was started with that folder for temporary files. */
+async function processesIn(folder: string): Promise<string[]> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
+  const marked = await Promise.all(
+    pids.map(async (pid) => (await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')).includes(folder)),
+  );
+  return pids.filter((_, index) => marked[index]);
 }
 
 const withBroker = rabbitInstalled() ? it : it.skip;
@@ -42,6 +58,22 @@ describe('the lab', () => {
     const waiting = [...complete, ...outages].filter(({ bystander }) => bystander === 'waits');
     expect(new Set(waiting.map(({ protocol }) => protocol))).toEqual(new Set(['two-phase-commit']));
     expect(crashes.find(({ without }) => without === 'barrier')).toMatchObject({ protocol: 'tcc', ending: 'stuck' });
+  });
+
+  withBroker('leaves nothing behind when somebody presses Ctrl-C: no process, no file', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'lab-test-'));
+    await chmod(folder, 0o755); // PostgreSQL is not root, even if we are
+    const child = start(['all', '--small'], { TMPDIR: folder });
+    let stderr = '';
+    child.stderr!.on('data', (chunk) => (stderr += String(chunk)));
+    child.stdout!.resume();
+    await until('purchases are made', () => stderr.includes('when nothing goes wrong'), { timeoutMs: 120_000 });
+    child.kill('SIGINT');
+    await once(child, 'close');
+    expect(child.exitCode).toBe(130);
+    await until('every process has ended', async () => (await processesIn(folder)).length === 0);
+    expect(await readdir(folder)).toEqual([]);
+    await rm(folder, { recursive: true });
   });
 
   it('shows where two-phase commit blocks, three-phase commit ends, and where it splits', async () => {

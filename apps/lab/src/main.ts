@@ -16,13 +16,15 @@ async function run(what: string, asked: Asked): Promise<number> {
   const ending = new AbortController();
   const cleanup = new Cleanup();
   let interrupted: number | undefined;
+  let cleaned: Promise<void> | undefined;
   for (const [name, exitCode] of Object.entries(SIGNALS)) {
     process.on(name, () => {
       if (interrupted !== undefined) process.exit(exitCode); // a second one does not wait: the servers have guards
       interrupted = exitCode;
       process.stderr.write(`\n${name}: stopping\n`);
       ending.abort(new Error(name));
-      void cleanup.run().finally(() => process.exit(exitCode));
+      cleaned = cleanup.run();
+      void cleaned.finally(() => process.exit(exitCode));
     });
   }
   const onProgress = (line: string): void => void process.stderr.write(`· ${line}\n`);
@@ -35,7 +37,7 @@ async function run(what: string, asked: Asked): Promise<number> {
     if (interrupted === undefined) process.stderr.write(`${isPlain(error) ? error.message : inspect(error)}\n`);
     return interrupted ?? 1;
   } finally {
-    await cleanup.run();
+    await (cleaned ?? cleanup.run());
   }
 }
 

@@ -1,6 +1,7 @@
+import type { Cleanup } from '@tallystick/services';
 import type { OutageTrial, Protocol, Trial } from '../protocols/protocol';
 import type { Servers } from '../world/servers';
-import { World, type WorldOptions } from '../world/world';
+import { openWorld, type World, type WorldOptions } from '../world/world';
 import { runCrash } from './crash';
 import { type HappyRow, runHappyPath, type Size } from './happy';
 import { runOutage } from './outage';
@@ -17,6 +18,7 @@ export interface Plan {
 
 export interface Stage {
   readonly servers: Servers;
+  readonly cleanup: Cleanup;
   readonly onProgress: (line: string) => void;
   /** Aborted when everything is to end. */
   readonly signal: AbortSignal;
@@ -97,11 +99,11 @@ export function describeTrial({ step, action, rejected, without }: Omit<Trial, '
 
 async function inWorld<T>(
   options: Omit<WorldOptions, 'servers'>,
-  { servers, signal }: Stage,
+  { servers, signal, cleanup }: Stage,
   work: (world: World) => Promise<T>,
 ): Promise<T> {
   signal.throwIfAborted();
-  const world = await World.start({ ...options, servers });
+  const world = await openWorld({ ...options, servers }, cleanup);
   try {
     return await work(world);
   } finally {

@@ -36,6 +36,21 @@ interface Parts {
   readonly journal: Journal;
 }
 
+/**
+ * A world that whoever ends the lab will find, even while it is being built: a `rabbitmqctl` that is under way when the broker
+ * ends would leave a port mapper behind.
+ */
+export function openWorld(options: WorldOptions, cleanup: Cleanup): Promise<World> {
+  const opening = World.start(options);
+  cleanup.defer(() =>
+    opening.then(
+      (world) => world.stop(),
+      () => undefined, // nothing is left of it
+    ),
+  );
+  return opening;
+}
+
 /** Two services of one protocol with all they need, and nobody else in it. */
 export class World implements Parts {
   readonly protocol: Protocol;
@@ -47,6 +62,7 @@ export class World implements Parts {
   readonly proxies: Parts['proxies'];
   readonly journal: Journal;
   private customers = 0;
+  private stopping?: Promise<void>;
 
   private constructor(
     parts: Parts,
@@ -116,8 +132,9 @@ export class World implements Parts {
     return { answeredMs, finalMs: performance.now() - began };
   }
 
+  /** Can be called twice: both wait until everything is gone. */
   stop(): Promise<void> {
-    return this.cleanup.run();
+    return (this.stopping ??= this.cleanup.run());
   }
 }
 
