@@ -29,6 +29,7 @@ interface Broker {
 describe('what one message costs', () => {
   const cleanup = new Cleanup();
   const broker = watchBroker();
+  const database = watchDatabase();
   let server: PostgresServer;
   let statements: StatementCounter;
   let users: { databaseUrl: string; amqpUrl: string };
@@ -48,7 +49,10 @@ describe('what one message costs', () => {
 
   afterAll(() => cleanup.run());
 
-  beforeEach(() => Object.assign(broker, { publishes: 0, acks: 0, acked: 0, writes: 0 }));
+  beforeEach(() => {
+    database.roundTrips = 0;
+    Object.assign(broker, { publishes: 0, acks: 0, acked: 0, writes: 0 });
+  });
 
   async function during(service: Producer | Consumer, work: () => Promise<void>): Promise<void> {
     await service.start();
@@ -85,7 +89,10 @@ describe('what one message costs', () => {
     const producer = new LibraryProducer({ ...users, poolSize: 4 });
     await during(producer, async () => {
       await executed(users.databaseUrl);
+      database.roundTrips = 0;
       await producer.purchase(newOrder(0));
+      // [BEGIN, debit], [purchase], [message, COMMIT]; after a second of silence BEGIN goes alone.
+      expect(database.roundTrips).toBeLessThanOrEqual(4);
       await producer.purchaseMany(Array.from({ length: MESSAGES - 1 }, (_, number) => newOrder(number + 1)));
       await until('every message is sent', async () => (await states()).sent === MESSAGES);
     });
@@ -111,6 +118,8 @@ describe('what one message costs', () => {
     expect(handled).toBe(MESSAGES);
     expect(counted.get('inbox.begin')!.calls).toBe(MESSAGES);
     expect(counted.get('COMMIT')!.calls).toBe(MESSAGES);
+    // [BEGIN, inbox row], [order], [COMMIT]
+    expect(database.roundTrips).toBeLessThanOrEqual(MESSAGES * 3.2);
     expect(namesOf(counted)).toEqual(['inbox.begin', 'outbox.claim']);
     expect(broker.acked).toBe(MESSAGES);
     expect(broker.acks).toBeLessThanOrEqual(MESSAGES);
@@ -154,6 +163,24 @@ const AT_BOOT = [
 function namesOf(counted: ReadonlyMap<string, CountedStatement>): string[] {
   for (const name of AT_BOOT) expect([name, counted.get(name)?.calls ?? 1]).toEqual([name, 1]);
   return [...counted.keys()].filter((name) => /^(outbox|inbox)\.[\w-]+$/.test(name) && !AT_BOOT.includes(name)).sort();
+}
+
+/** Counts what the application's own connections are asked for: each is one write and one wait. */
+function watchDatabase(): { roundTrips: number } {
+  interface Asked {
+    readonly connectionParameters: { readonly application_name?: string };
+  }
+  const { prototype } = jest.requireActual<{ Client: { prototype: { query(...args: unknown[]): unknown } } }>(
+    'pg',
+  ).Client;
+  const seen = { roundTrips: 0 };
+  const { query } = prototype;
+  prototype.query = function (this: Asked, ...args) {
+    const ofTheLibrary = this.connectionParameters.application_name?.endsWith('(outbox)');
+    if ('hold' in this && !ofTheLibrary) seen.roundTrips += 1;
+    return query.apply(this, args);
+  };
+  return seen;
 }
 
 /** Counts what the library's channels are told to send: `basic.publish` and `basic.ack`, and what an ack stands for. */

@@ -1,7 +1,7 @@
 import { type DynamicModule, type INestApplicationContext, Logger, type Provider, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
+import { OutboxClient, OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
 import type { SideOptions } from '../business/sides';
 
 type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
@@ -28,7 +28,7 @@ export function applicationModule(options: ApplicationOptions): DynamicModule {
         type: 'postgres',
         url: options.databaseUrl,
         connectTimeoutMS: 10_000,
-        extra: { max: options.poolSize },
+        extra: { max: options.poolSize, Client: OutboxClient },
       }),
       OutboxModule.forRoot({
         service: options.service,

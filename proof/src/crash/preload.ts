@@ -31,13 +31,20 @@ const transactions = new WeakMap<object, Set<string>>();
 type Callback = (error: unknown, result?: { rowCount: number | null }) => void;
 type Query = (...args: unknown[]) => Promise<{ rowCount: number | null }> | undefined;
 
+/** What an `OutboxClient` sends in one write: its own queries, each with a callback. */
+interface Flight {
+  readonly statements: { readonly config: { text: string }; callback: Callback }[];
+}
+
 const query = Client.prototype.query as unknown as Query;
 Client.prototype.query = function (this: Client, ...args: unknown[]) {
+  const { statements } = Object(args[0]) as Partial<Flight>;
+  if (statements) {
+    for (const each of statements) each.callback = watched(this, nameOf(each.config), each.callback);
+    return query.apply(this, args);
+  }
   const statement = nameOf(args[0]);
-  const done = transactions.get(this) ?? new Set();
-  if (statement === 'begin') done.clear();
-  transactions.set(this, done.add(statement));
-  reach(before(statement, done));
+  const done = begun(this, statement);
   const answered = (rowCount: number | null | undefined): void => reach(after(statement, done, rowCount ?? 0));
   const wrapped = args.map((arg) => {
     if (typeof arg !== 'function') return arg;
@@ -54,6 +61,24 @@ Client.prototype.query = function (this: Client, ...args: unknown[]) {
     }) ?? promise
   );
 } as never;
+
+/** Notes that it is about to be sent. */
+function begun(client: object, statement: string): ReadonlySet<string> {
+  const done = transactions.get(client) ?? new Set();
+  if (statement === 'begin') done.clear();
+  transactions.set(client, done.add(statement));
+  reach(before(statement, done));
+  return done;
+}
+
+function watched(client: object, statement: string, callback: Callback): Callback {
+  // As it is now: what follows in the same flight is not done when this is answered.
+  const done = new Set(begun(client, statement));
+  return (error, result) => {
+    if (error == null) reach(after(statement, done, result?.rowCount ?? 0));
+    callback(error, result);
+  };
+}
 
 function nameOf(config: unknown): string {
   const text = typeof config === 'string' ? config : String((config as { text?: string } | undefined)?.text ?? '');

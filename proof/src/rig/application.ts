@@ -2,7 +2,7 @@ import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { direct, type DirectOptions, OutboxModule, rabbitMq } from '@tallystick/outbox';
+import { OutboxClient, direct, type DirectOptions, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { rigSettings } from './settings';
 
 /** What a process is told by its environment, beside the settings. */
@@ -32,7 +32,7 @@ export function outboxOf(service: string, directly: (address: string) => DirectO
       url: RIG_DATABASE_URL,
       applicationName: service,
       connectTimeoutMS: 5_000,
-      extra: { max: 20 },
+      extra: { max: 20, Client: OutboxClient },
     }),
     OutboxModule.forRoot({ relay: RIG_RELAY !== 'false', ...rigSettings.outbox, service, transport }),
   ];

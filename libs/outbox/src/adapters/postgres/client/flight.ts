@@ -22,8 +22,9 @@ export class Statement extends WireQuery {
     private readonly resolve: (result: QueryResult) => void,
     private readonly reject: (error: Error) => void,
   ) {
-    const { text, values, types } = config;
-    super({ text, values, types });
+    // Not as one object, which `pg` would copy property by property.
+    super(config.text, config.values);
+    this._result._types = config.types;
     this.callback = (error, result) => {
       if (this.settled) return;
       this.settled = true;

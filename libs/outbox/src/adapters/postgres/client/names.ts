@@ -5,6 +5,7 @@ export interface Prepared {
   readonly name: string;
   /** The server was asked to parse it, and has not failed since. */
   parsed: boolean;
+  uses: number;
   /** What its rows look like; empty if it has none. Undefined until the server has said so once. */
   fields?: Fields;
 }
@@ -13,6 +14,9 @@ export interface Prepared {
 const MAX_TEXTS = 256;
 /** A longer text is most often a list of values, and another one the next time. */
 const MAX_TEXT_LENGTH = 8_192;
+
+/** Then it is prepared anew: for no more than these a table that has grown is read as if it were still small (ADR 10). */
+const MAX_USES = 1_000;
 
 /** Which texts have a name on one connection: those that came twice. */
 export class Names {
@@ -24,8 +28,10 @@ export class Names {
   /** @param always also the first time */
   of(text: string, always: boolean): Prepared | undefined {
     if (text.length > MAX_TEXT_LENGTH) return undefined;
+    if (this.texts.get(text)?.uses === MAX_USES) this.forget(text);
     const seen = this.texts.has(text);
     const prepared = this.texts.get(text) ?? (seen || always ? this.fresh() : undefined);
+    if (prepared) prepared.uses += 1;
     this.texts.delete(text);
     this.texts.set(text, prepared);
     if (this.texts.size > MAX_TEXTS) this.evict();
@@ -53,7 +59,7 @@ export class Names {
 
   private fresh(): Prepared {
     this.count += 1;
-    return { name: `tallystick_${this.count}`, parsed: false };
+    return { name: `tallystick_${this.count}`, parsed: false, uses: 0 };
   }
 
   private evict(): void {

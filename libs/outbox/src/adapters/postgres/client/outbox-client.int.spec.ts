@@ -95,6 +95,12 @@ describe('An OutboxClient', () => {
       expect(await said(client.query('select $1::int as n0', [5]))).toEqual(['SELECT', 1, [{ n0: 5 }]]);
     });
 
+    it('anew after a thousand uses, when the best plan may be another one', async () => {
+      for (let use = 0; use <= 1_002; use++) await client.query(one, [use]);
+      const { rows } = await client.query('select name from pg_prepared_statements');
+      expect(rows).toEqual([{ name: 'tallystick_2' }]);
+    });
+
     it('not of more than 8 KB', async () => {
       for (let use = 1; use <= 3; use++) await client.query(`${one} --${'x'.repeat(8_192)}`, [1]);
       expect(await names()).toBe(0);

@@ -239,7 +239,7 @@ function isBeginning({ config }: Statement): boolean {
 
 /** What `pg` answers to a statement that the server is not asked. */
 function answered(text: string): QueryResult {
-  const query = new WireQuery({ text });
+  const query = new WireQuery(text);
   query.handleCommandComplete({ text: tagOf(text) });
   return query._result;
 }

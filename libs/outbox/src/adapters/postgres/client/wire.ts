@@ -1,4 +1,4 @@
-import { Query, type QueryResult } from 'pg';
+import { type CustomTypesConfig, Query, type QueryResult } from 'pg';
 
 /**
  * What is used of `pg` beyond its types: the interface of its own pg-cursor, and how a `Query` writes itself. All of it has
@@ -30,13 +30,13 @@ export interface Answered {
 /** `pg`'s own query, with what its type leaves out. */
 export interface WireQuery extends Query, Answered {
   name: string | undefined;
-  readonly _result: QueryResult;
+  readonly _result: QueryResult & { _types?: CustomTypesConfig };
   callback: (error: Error | null, result?: QueryResult) => void;
   /** Writes everything up to Execute, and asks for Sync. */
   prepare(connection: object): void;
 }
 
-export const WireQuery = Query as unknown as new (config: object) => WireQuery;
+export const WireQuery = Query as unknown as new (text: string, values?: unknown[]) => WireQuery;
 
 /** Stands in for a connection while queries write themselves, so that all they write leaves in one piece. */
 export class Recorder {
