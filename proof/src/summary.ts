@@ -73,6 +73,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
     summary.announcement,
     summary.receivers,
     summary.adversary,
+    summary.bundles,
     summary.everything,
   ].filter((part) => !!part);
   const baselines = parts.flatMap((part) => part.baselines);

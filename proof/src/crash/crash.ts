@@ -16,7 +16,7 @@ import { auditRig, type Rig, type RigProcess, type RigSettings, startRig } from 
 import { Brokers } from './brokers';
 import { Migrations } from './migrations';
 import { planCluster, type PlannedRun, planMigrations, planRuns, type Scope } from './plan';
-import { type Action, BATCH_POINTS, MIGRATION_POINTS, type Point } from './points';
+import { type Action, BATCH_POINTS, isInBundle, MIGRATION_POINTS, type Point } from './points';
 import { Stops } from './stops';
 
 export interface CrashOptions {
@@ -54,6 +54,8 @@ const CLUSTER_SETTINGS: RigSettings = {
 };
 const BALANCE = 1_000_000;
 const UNATTENDED = 8;
+/** More than one bundle holds. */
+const CROWD = 80;
 
 /** Something for the pruners: final rows and inbox rows from long ago, that belong to no purchase. */
 const LONG_AGO = `
@@ -199,8 +201,9 @@ class Bench {
     // After a batch that was undone, a process takes its messages one by one for a while; a new one does not know of it.
     if (isOfBatch(point)) await this.replaceConsumers();
     await this.stops.arm(point);
-    const recording = this.record(point);
-    const process = await this.stopped(point);
+    const stopping = this.stopped(point);
+    const recording = isInBundle(point) ? this.recordCrowds(stopping) : this.record(point);
+    const process = await stopping;
     try {
       await this.act(action, process, point);
       await recording;
@@ -234,6 +237,32 @@ class Bench {
         if (purchase) this.acknowledged.push(purchase.purchaseId);
       }),
     );
+  }
+
+  /**
+   * What travels together must be ready together, and its consumer must have asked for that: many in one transaction, again and
+   * again, of both kinds, until one process stands still.
+   */
+  private async recordCrowds(stopping: Promise<unknown>): Promise<void> {
+    let stopped = false;
+    void stopping.catch(() => undefined).then(() => (stopped = true));
+    await Promise.all(
+      this.rig.producers.map(async (producer) => {
+        for (let round = 0; !stopped; round++) {
+          const crowd = { accountId: this.accountId, amount: 10, count: CROWD, perTransaction: CROWD, concurrency: 1 };
+          const script = round % 2 === 0 ? {} : { noFollowUp: true };
+          const recorded = await this.rig.recordMany({ ...crowd, script }, producer).catch(() => []);
+          this.acknowledged.push(...recorded.map(({ purchaseId }) => purchaseId));
+          // More than can be handled would only be waited for in the end.
+          await until('the crowd has gone', async () => stopped || (await this.open()) < CROWD, { timeoutMs: 60_000 });
+        }
+      }),
+    );
+  }
+
+  private async open(): Promise<number> {
+    const sql = 'select count(*)::int as open from outbox_delivery where settled_at is null';
+    return (await this.rig.query<{ open: number }>('producer', sql))[0]!.open;
   }
 
   /** The process that stands still at the point. */

@@ -41,6 +41,17 @@ export const POINTS = [
   // producer, what expects no follow-up
   'before receipts are applied in a batch',
   'receipts applied in a batch',
+  // both, when what is ready together travels together
+  'bundle published',
+  'bundle confirmed',
+  'bundle delivered',
+  'one of a bundle committed',
+  'bundle of receipts published',
+  'bundle of receipts confirmed',
+  'bundle acknowledged',
+  'bundle of receipts delivered',
+  'one of a bundle of receipts applied',
+  'bundle of receipts acknowledged',
   // maintenance
   'outbox pruned',
   'inbox pruned',
@@ -52,6 +63,12 @@ export const MIGRATION_POINTS = [
   'before the commit of a migration',
   'after the commit of a migration',
 ] as const;
+
+/** Reached under load only. */
+export function isInBundle(point: Point): boolean {
+  return point.includes('bundle');
+}
+
 export type Point = (typeof POINTS)[number] | (typeof MIGRATION_POINTS)[number];
 
 export const ACTIONS = [

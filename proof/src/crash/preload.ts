@@ -137,6 +137,7 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
     case 'inbox.prune':
       return rows > 0 ? 'inbox pruned' : undefined;
     case 'commit':
+      reach(inBundle(done));
       if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'after the commit of a recording';
       if (done.has('inbox.begin')) return 'after the commit of a verdict';
       if (done.has('inbox.begin-many')) return 'after the commit of a batch';
@@ -147,46 +148,98 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
   }
 }
 
+/** Bundles that were delivered here and are not acknowledged: of messages, and of receipts. */
+const inHand = { messages: new Set<object>(), receipts: new Set<object>() };
+
+/** The first commit of several. */
+function inBundle(done: ReadonlySet<string>): Point | undefined {
+  const verdict = done.has('inbox.begin') || done.has('inbox.begin-many');
+  if (verdict && inHand.messages.size > 0) return 'one of a bundle committed';
+  return done.has('outbox.close') && inHand.receipts.size > 0 ? 'one of a bundle of receipts applied' : undefined;
+}
+
 interface ChannelClass {
   readonly prototype: {
-    publish(exchange: string, key: string, body: Buffer, options: object, confirmed: (error: unknown) => void): boolean;
-    consume(queue: string, take: (message: object | null) => void, options?: object): Promise<unknown>;
-    ack(message: object): void;
+    publish(
+      exchange: string,
+      key: string,
+      body: Buffer,
+      options: { readonly type?: string },
+      confirmed: (error: unknown) => void,
+    ): boolean;
+    consume(queue: string, take: (message: Delivered | null) => void, options?: object): Promise<unknown>;
+    ack(message: Delivered, allUpTo?: boolean): void;
+    nack(message: Delivered, allUpTo?: boolean, requeue?: boolean): void;
   };
 }
+
+interface Delivered {
+  readonly fields: { readonly deliveryTag: number };
+  readonly properties: { readonly type?: string };
+}
+
+const BUNDLE = 'outbox.bundle';
 
 const { Channel, ConfirmChannel } = createRequire(__filename)('amqplib/lib/channel_model') as {
   readonly Channel: ChannelClass;
   readonly ConfirmChannel: ChannelClass;
 };
-const { consume, ack } = Channel.prototype;
+const { consume, ack, nack } = Channel.prototype;
 const { publish } = ConfirmChannel.prototype;
-const receipts = new WeakSet<object>();
+
+/** What each channel has delivered and not acknowledged: an acknowledgement may stand for several. */
+const unacknowledged = new WeakMap<object, { readonly receipts: boolean; readonly messages: Set<Delivered> }>();
 
 ConfirmChannel.prototype.publish = function (exchange, key, body, options, confirmed) {
   const receipt = exchange.endsWith('.receipts');
+  const bundle = options.type === BUNDLE;
   if (!receipt) reach('before a publish');
   const written = publish.call(this, exchange, key, body, options, (error) => {
     if (error == null) reach(receipt ? 'receipt confirmed' : 'confirmed');
+    if (error == null && bundle) reach(receipt ? 'bundle of receipts confirmed' : 'bundle confirmed');
     confirmed(error);
   });
   reach(receipt ? 'receipt published' : 'published');
+  if (bundle) reach(receipt ? 'bundle of receipts published' : 'bundle published');
   return written;
 };
 
 Channel.prototype.consume = function (queue, take, options) {
-  const receipt = queue.endsWith('.receipts');
-  const taking = (message: object | null): void => {
-    if (message && receipt) receipts.add(message);
-    if (message) reach(receipt ? 'receipt delivered' : 'delivered');
+  const receipts = queue.endsWith('.receipts');
+  const messages = new Set<Delivered>();
+  unacknowledged.set(this, { receipts, messages });
+  const taking = (message: Delivered | null): void => {
+    if (message) {
+      messages.add(message);
+      reach(receipts ? 'receipt delivered' : 'delivered');
+    }
+    if (message?.properties.type === BUNDLE) {
+      inHand[receipts ? 'receipts' : 'messages'].add(message);
+      reach(receipts ? 'bundle of receipts delivered' : 'bundle delivered');
+    }
     take(message);
   };
   return consume.call(this, queue, taking, options);
 };
 
-Channel.prototype.ack = function (message) {
-  ack.call(this, message);
-  reach(receipts.has(message) ? 'receipt acknowledged' : 'acknowledged');
+Channel.prototype.ack = function (message, allUpTo = false) {
+  ack.call(this, message, allUpTo);
+  const { receipts, messages } = unacknowledged.get(this)!;
+  const { deliveryTag } = message.fields;
+  const done = [...messages].filter(
+    ({ fields }) => fields.deliveryTag === deliveryTag || (allUpTo && fields.deliveryTag < deliveryTag),
+  );
+  for (const each of done) messages.delete(each);
+  reach(receipts ? 'receipt acknowledged' : 'acknowledged');
+  const bundles = inHand[receipts ? 'receipts' : 'messages'];
+  if (done.filter((each) => bundles.delete(each)).length > 0)
+    reach(receipts ? 'bundle of receipts acknowledged' : 'bundle acknowledged');
+};
+
+Channel.prototype.nack = function (message, ...how) {
+  unacknowledged.get(this)!.messages.delete(message);
+  for (const bundles of Object.values(inHand)) bundles.delete(message);
+  nack.call(this, message, ...how);
 };
 
 /** Pruning comes round once a minute; here nobody has that long. */

@@ -17,9 +17,8 @@ export interface Removal {
 }
 
 /** An experiment on a smaller model with rules of its own. */
-export type SideRemoval<Rule extends string> = Pick<Removal, 'id' | 'thereafter'> & {
+export type SideRemoval<Rule extends string> = Pick<Removal, 'id' | 'breaks' | 'thereafter'> & {
   readonly without: readonly Rule[];
-  readonly breaks: string;
 };
 
 /** A rule of the protocol or a part of its chart, with every experiment that belongs to it. */

@@ -90,6 +90,14 @@ describe('the model of the protocol', () => {
     }
   });
 
+  it('keeps bundles as safe as lone messages, and says which of their rules only save time', () => {
+    const { baselines, removals } = summary.bundles;
+    expect(baselines.every(({ holds }) => holds)).toBe(true);
+    expect(Object.fromEntries(removals.map(({ id, property }) => [id, property]))).toEqual({
+      ...{ B1: 'PB2', B2: 'PB1', B3: 'PB1', B4: undefined, B5: undefined },
+    });
+  });
+
   it('has a second check where the first one falls: each holds alone for its own property', () => {
     const broken = (without: readonly AdversaryRule[], property: string): boolean =>
       explore(

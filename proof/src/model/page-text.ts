@@ -30,6 +30,10 @@ export const LIMITS: readonly (readonly [what: string, why: string])[] = [
   ],
   ['R9, CLOCK', 'A message from the future needs a clock. It is refused because it would outlive its inbox row.'],
   [
+    'R11, R5 and bundles',
+    'The worlds of requests know one message. Copies that are delivered, lost or repeated together are explored with two, in [messages that travel together](#messages-that-travel-together).',
+  ],
+  [
     'R10, `add` outside a transaction or with an id that exists',
     'Both throw before anything is written, so there is no state to explore.',
   ],

@@ -1,5 +1,6 @@
 import { ADVERSARY_PROPERTIES } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES } from './announcement';
+import { BUNDLE_PROPERTIES } from './bundles';
 import { Chapter, CHAPTERS } from './chapters';
 import { PROPERTIES } from './invariants';
 import { LIMITS, STATES } from './page-text';
@@ -22,6 +23,7 @@ export function renderProtocolPage(summary: ModelSummary): string {
     sideSection('Announcements', ANNOUNCEMENTS, summary.announcement),
     sideSection('Several receivers', RECEIVERS, summary.receivers),
     sideSection('Somebody else at the broker', ADVERSARY, summary.adversary),
+    sideSection('Messages that travel together', BUNDLES, summary.bundles),
     limitsSection(),
     ...(summary.everything ? [everythingSection(summary.everything)] : []),
   ];
@@ -29,10 +31,10 @@ export function renderProtocolPage(summary: ModelSummary): string {
 }
 
 const SAYS: ReadonlyMap<string, string> = new Map(
-  [...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES].map(({ id, says }) => [
-    id,
-    says,
-  ]),
+  [
+    ...[...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES],
+    ...BUNDLE_PROPERTIES,
+  ].map(({ id, says }) => [id, says]),
 );
 
 const ANNOUNCEMENTS =
@@ -46,6 +48,10 @@ const ADVERSARY =
   'sends what he likes, but has neither the keys nor the users of the two services. What he can still do is keep things ' +
   'from arriving. ' +
   'V5 and V6 take two checks away: the second one holds while the first is there, and for its own property also without it.';
+const BUNDLES =
+  'Under load several messages, or several receipts, are one AMQP message: confirmed, returned, delivered, lost and acknowledged ' +
+  'at once. To every rule above a bundle is as many copies as it has members, which share their luck. What is added is that ' +
+  'both sides must read it. How it is written: [operations](operations.md#rabbitmq).';
 
 function opening({ request }: ModelSummary): string {
   const { baselines, removals } = request;
@@ -152,7 +158,7 @@ function speedTable(removals: readonly RemovalResult[]): string {
 function story(removal: RemovalResult): string {
   const { id, property, trace, thereafter } = removal;
   const head = `**${id}**, removed: ${nameOf(removal)}`;
-  if (property === undefined) return `${head}\n\nNothing breaks without it.`;
+  if (property === undefined) return `${head}\n\nNothing breaks without it. ${thereafter ?? ''}`.trimEnd();
   const lines = trace.map((sentence, index) => `${index + 1}. ${sentence}`);
   const end = `${thereafter ? `From here no way leads on. ${thereafter} ` : ''}Broken: ${property}, ${says(property)}`;
   return `${head}\n\n${lines.join('\n')}\n\n${end}`;

@@ -1,5 +1,6 @@
 import { ADVERSARY_PROPERTIES, ADVERSARY_REMOVALS, ADVERSARY_RULES, adversary } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES, ANNOUNCEMENT_REMOVALS, ANNOUNCEMENT_RULES, announcement } from './announcement';
+import { BUNDLE_PROPERTIES, BUNDLE_REMOVALS, BUNDLE_RULES, bundles } from './bundles';
 import { CHAPTERS, Removal, SideRemoval } from './chapters';
 import { Fields, StateOf } from './codec';
 import { explore, Finding, Model, Property } from './explorer';
@@ -44,7 +45,11 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     world: 'adversary',
     says: 'one purchase, its producer and consumer, and somebody at the broker who reads, alters, invents and withholds',
   });
-  const parts = [request, announcementModel, receiversModel, adversaryModel];
+  const bundlesModel = await run.sideModel(bundles, BUNDLE_PROPERTIES, BUNDLE_REMOVALS, BUNDLE_RULES, {
+    world: 'bundles',
+    says: 'two messages of one producer for one consumer, alone or together; a step may deliver, lose or repeat both at once; versions of both that read no bundles',
+  });
+  const parts = [request, announcementModel, receiversModel, adversaryModel, bundlesModel];
   const everything =
     options.size === 'full'
       ? await run.requestModel({ everything: EVERYTHING }, REMOVALS.filter(honest), () => 'everything')
@@ -58,6 +63,7 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     announcement: announcementModel,
     receivers: receiversModel,
     adversary: adversaryModel,
+    bundles: bundlesModel,
     timed: calculate(),
     ...(everything && { everything }),
   };
@@ -110,7 +116,7 @@ class Run {
     const whole = baseline(world, says, ids, await this.explore(`all rules, ${world}`, model(), properties));
     const results: RemovalResult[] = [];
     for (const removal of removals) {
-      const asked = properties.filter(({ id }) => id === removal.breaks);
+      const asked = removal.breaks ? properties.filter(({ id }) => id === removal.breaks) : properties;
       const finding = await this.explore(`without ${removal.id}`, model(removal.without), asked);
       results.push(removed({ ...removal, without: removal.without.map((rule) => rules[rule]), world }, finding));
     }
@@ -161,7 +167,7 @@ function removed(removal: Removed, { states, edges, broken }: Finding): RemovalR
     outcome: broken ? 'breaks' : breaks ? 'holds' : 'speed-only',
     ...(broken && { property: broken.property }),
     trace: broken?.trace ?? [],
-    ...(broken && thereafter !== undefined && { thereafter }),
+    ...(thereafter !== undefined && { thereafter }),
     states,
     edges,
     asExpected: broken?.property === breaks,

@@ -35,7 +35,7 @@ export interface RemovalResult {
   readonly property?: string;
   /** The shortest way there, one sentence per step. */
   readonly trace: readonly string[];
-  /** Why there is no way on from the end of the trace. */
+  /** Why there is no way on from the end of the trace; or what a rule is good for without which nothing breaks. */
   readonly thereafter?: string;
   /** States found, until the property broke or in all. */
   readonly states: number;
@@ -68,6 +68,7 @@ export interface ModelSummary {
   readonly announcement: ModelResult;
   readonly receivers: ModelResult;
   readonly adversary: ModelResult;
+  readonly bundles: ModelResult;
   readonly timed: TimedResult;
   /** The request protocol with everything at once; only in the full size. */
   readonly everything?: ModelResult;

@@ -1,5 +1,6 @@
 // For tests and proofs: time, chance, a database and a broker in memory, and the whole library on top of them.
 export { type Fate, type FaultPlan, fates, type Passage } from '../adapters/memory/fates';
+export { membersOf } from '../adapters/rabbitmq/bundle';
 export { MemoryBroker } from '../adapters/memory/memory-broker';
 export { type Interference, type MemoryClient, MemoryDatabase, type Moment } from '../adapters/memory/memory-database';
 export { MemoryDatabaseError } from '../adapters/memory/memory-database-error';

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type Codec, SeededRandom, signedCodec } from '@tallystick/outbox/testing';
+import { bundled, membersIn } from './bundles';
 import { hostileBody, hostileValue } from './values';
 
 export const SIGNING = { sign: 'k', keys: { k: 'a secret of the services, of thirty-two bytes' } };
@@ -76,19 +77,26 @@ export class HostileEnvelopes {
     const { headers, body, ...fields } = codec.encode(envelope, to);
     const wire = { fields: { ...fields }, headers: { ...headers }, body: Buffer.from(body) };
     if (!hasKey || random.chance(0.1)) for (let times = 1 + random.below(3); times > 0; times--) alter(wire, random);
-    return { way, ...wire, messageId: about.messageId, aboutKnown };
+    const hostile = { way, ...wire, messageId: about.messageId, aboutKnown };
+    return way.queue && random.chance(0.2) ? bundled(hostile, random) : hostile;
   }
 }
 
 /** As its reader sees it: the library's own decoder is asked, so that what is good after all is not taken for hostile. */
-export function isRefused({ way, fields, headers, body }: Hostile): boolean {
+export function isRefused(hostile: Hostile): boolean {
+  const members = membersIn(hostile);
+  return members === undefined || members.every(isRefusedAlone);
+}
+
+function isRefusedAlone({ way, fields, headers, body }: Hostile): boolean {
   if (!Buffer.from(body.toString('utf8')).equals(body)) return true;
   const wire = { ...fields, headers, body: body.toString('utf8') } as Wire;
   return CODEC.decode(wire, way.service, way.expected).kind === 'malformed';
 }
 
 /** The id under which a message of this envelope would be stored. */
-export function storedId({ headers }: Hostile): string {
+export function storedId(hostile: Hostile): string {
+  const [{ headers }] = membersIn(hostile) as [Hostile];
   return String(headers.cloudEvents_id).toLowerCase();
 }
 

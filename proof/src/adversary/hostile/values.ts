@@ -22,6 +22,7 @@ const VALUES: readonly (() => unknown)[] = [
   () => 'constructor',
   () => 'outbox.receipt',
   () => 'outbox.cancel',
+  () => 'outbox.bundle',
   () => 'purchase.made',
   () => 'no-such-service',
   () => 'rig-producer',

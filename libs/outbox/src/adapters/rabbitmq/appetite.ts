@@ -2,10 +2,10 @@ import type { Clock } from '../../ports/clock';
 import { MAX_MEMBERS } from './bundle';
 
 /**
- * A bundle is to keep all places of a handler busy for about so long. Longer, and the others that wait behind its members, or
- * another process that has nothing to do, would feel it.
+ * A bundle is to keep all places of a handler busy for about so long: while they are, it holds what is done in that time. Longer,
+ * and the others that wait behind its members, or another process that has nothing to do, would feel it.
  */
-const WORK_MS = 20;
+const WORK_MS = 50;
 /** How much the last message counts in the average. */
 const WEIGHT = 1 / 16;
 
