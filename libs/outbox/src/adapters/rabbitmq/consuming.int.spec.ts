@@ -90,6 +90,7 @@ describe('consuming', () => {
 
   it('acknowledges all the same if the answer cannot be sent: the producer will ask again', async () => {
     const { producer } = await start();
+    await producer.stopConsuming(1_000); // or it would declare its queue again
     await fixture.admin((channel) => channel.deleteQueue('user-service.receipts'));
     await fixture.admin((channel) => channel.deleteExchange('outbox.receipts'));
 
