@@ -157,7 +157,8 @@ function settingsFor(defence: Defence): RigSettings {
       maxFollowUpAttempts: FOLLOW_UP_ATTEMPTS,
       ...(signs && { signing: { sign: 'k', keys: { k: 'a secret of the services, of thirty-two bytes' } } }),
     },
-    rabbitMq: { idleResubscribe: '1s' },
+    // What was heard is replayed and passed on one by one. Bundles are forged by hand; they are read all the same.
+    rabbitMq: { idleResubscribe: '1s', bundles: false },
     checkUsers: defence === 'checked users' || defence === 'both',
     logLevel: 'fatal',
   };

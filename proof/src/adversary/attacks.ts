@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import type { Channel, ConsumeMessage, Options } from 'amqplib';
+import { bundled } from './bundled';
 
 /** How far a purchase has come when it is attacked. */
 export const STAGES = [
@@ -81,6 +82,13 @@ export const ATTACKS: Readonly<Record<string, Attack>> = {
   'sends a receipt with what no column holds': shot((victim) =>
     receipt(victim, RECEIPTS, { verdict: 'rejected', reason: { code: 'A\u0000B' } }, { cloudEvents_attempt: 2 ** 40 }),
   ),
+  'forges rejections in a bundle': shot((victim) =>
+    bundled(receipt(victim, RECEIPTS, { verdict: 'rejected', reason: { code: 'FORGED' } })),
+  ),
+  'orders in the name of the producer in a bundle': shot((victim) =>
+    bundled(invented(victim, REQUESTS, 'rig-producer')),
+  ),
+  'forges cancels in a bundle': shot((victim) => bundled(cancel(victim, CANCELS))),
   'forges a cancel': shot((victim) => cancel(victim, CANCELS)),
   'sends a cancel among the messages': shot((victim) => cancel(victim, REQUESTS)),
   'sends a copy whose deadline has passed': shot((victim) =>
