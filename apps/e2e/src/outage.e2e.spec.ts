@@ -7,7 +7,7 @@ import { send, Shop } from './shop';
 import { startServices } from './start-services';
 
 /** Before memory is measured: code is compiled, pools and caches are full. */
-const WARM_UP = 1_000;
+const WARM_UP = 3_000;
 const PURCHASES = 3_000;
 /** What they may add, in MiB: noise of the garbage collector. What is kept grows with every purchase. */
 const GENEROUS_MIB = 64;
