@@ -17,7 +17,7 @@ export interface ScenarioResult {
 
 /** What a message costs; in the median of the rounds. */
 export interface Cost {
-  /** SQL statements that the databases executed, BEGIN and COMMIT included; undefined if nobody counts. */
+  /** SQL statements that the databases executed, without BEGIN, COMMIT and ROLLBACK; undefined if nobody counts. */
   readonly statements?: number;
   /** Processor time, by process; undefined where the system does not tell. */
   readonly processorMs?: ProcessorMs;

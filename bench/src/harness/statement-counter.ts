@@ -65,8 +65,11 @@ export class StatementCounter {
   }
 }
 
+const TRANSACTION_CONTROL = /^(?:begin|start transaction|commit|rollback)\b/i;
+
+/** Without BEGIN, COMMIT and ROLLBACK: PostgreSQL counts those that are prepared by name once, however often they are executed. */
 export function total(statements: readonly CountedStatement[]): number {
-  return statements.reduce((sum, { calls }) => sum + calls, 0);
+  return statements.reduce((sum, { statement, calls }) => sum + (TRANSACTION_CONTROL.test(statement) ? 0 : calls), 0);
 }
 
 /** The library names its statements in a comment at their end. */

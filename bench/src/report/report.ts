@@ -11,7 +11,7 @@ const HEADER = `# Benchmark results
 
 Written by \`npm run bench -- report\` from the JSON files beside it; do not edit. Figures of one machine mean nothing
 alone: read the ratios. Every baseline was measured in the same run, in turns with the library, and the ratio compares
-neighbouring rounds. SQL statements are counted by PostgreSQL itself, BEGIN and COMMIT included; processor time by the
+neighbouring rounds. SQL statements are counted by PostgreSQL itself, without BEGIN and COMMIT; processor time by the
 kernel, for every process with its children, in the middle round.
 
 Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them. Why a goal is
