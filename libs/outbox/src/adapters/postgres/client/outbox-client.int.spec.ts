@@ -207,6 +207,17 @@ describe('An OutboxClient', () => {
       expect(client.getTransactionStatus()).toBe('I');
     });
 
+    it('and is in a transaction from BEGIN on, whether or not the server has told so', async () => {
+      expect(client.getTransactionStatus()).toBe('I');
+      await client.query('BEGIN');
+      expect(client.getTransactionStatus()).toBe('T');
+      const first = said(client.query(BUSINESS, ['not a number']));
+      expect(client.getTransactionStatus()).toBe('T');
+      expect(await first).toBe('22P02');
+      await client.query('ROLLBACK');
+      expect(client.getTransactionStatus()).toBe('I');
+    });
+
     it('but a connection that was not heard of for a second is asked whether it is there', async () => {
       const now = performance.now();
       jest.spyOn(performance, 'now').mockReturnValue(now + 1_500);

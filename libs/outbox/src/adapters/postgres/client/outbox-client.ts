@@ -142,6 +142,8 @@ class HoldingClient extends Client implements Holding {
 
   #send(statements: Statement[]): void {
     super.query(new Flight(statements, this.#recorder, this.#runway));
+    // Until the server tells: an error can reach who asked before the status does, which would still be the one before BEGIN.
+    if (isBeginning(statements[0]!)) this.#status = 'T';
   }
 
   /** BEGIN, and what it is to be like. */
