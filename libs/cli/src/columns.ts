@@ -8,3 +8,15 @@ export function columns(headings: readonly string[], rows: readonly (readonly st
   };
   return [line(headings), ...rows.map(line)];
 }
+
+/** A text in lines of at most this width, each with this before it. Words stay whole. */
+export function wrapped(text: string, before = '', width = 80): string[] {
+  const lines: string[] = [];
+  for (const word of text.split(' ')) {
+    const last = lines.at(-1);
+    if (last !== undefined && before.length + last.length + 1 + word.length <= width)
+      lines[lines.length - 1] = `${last} ${word}`;
+    else lines.push(word);
+  }
+  return lines.map((line) => before + line);
+}

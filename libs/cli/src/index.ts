@@ -1,5 +1,6 @@
 import { CommanderError } from 'commander';
-import { DONE, MISUSED, program } from './program';
+import { program } from './program';
+import { DONE, MISUSED } from './shell';
 import type { Terminal } from './terminal';
 
 /** Runs one command line, without the program's own name. Never rejects. @returns the exit code */

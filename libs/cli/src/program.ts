@@ -7,26 +7,16 @@ import {
   parseFilter,
   type PassiveOutbox,
 } from '@tallystick/outbox';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command } from 'commander';
 import { Client } from 'pg';
 import { type BulkResult, everyMatch } from './bulk';
 import { columns } from './columns';
 import { listed, shown } from './describe';
+import { addReconcile } from './reconcile/command';
+import { type CommonFlags, DONE, FAILED, MISUSED, positive, type Shell } from './shell';
 import type { Terminal } from './terminal';
 
-/** Exit codes. */
-export const DONE = 0;
-/** Nothing was found, something was refused, or it did not work. */
-const FAILED = 1;
-/** The command was not understood. */
-export const MISUSED = 2;
-
-interface Flags {
-  readonly databaseUrl?: string;
-  readonly service?: string;
-  readonly schema?: string;
-  readonly prefix?: string;
-  readonly json?: boolean;
+interface Flags extends CommonFlags {
   readonly yes?: boolean;
   readonly limit?: number;
   readonly rate?: number;
@@ -59,14 +49,14 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     .showHelpAfterError('(add --help for what is possible)')
     .addHelpText('after', `${FILTERS}\n\nExit codes: 0 done · 1 nothing found, refused or failed · 2 not understood`);
 
-  const url = ({ databaseUrl }: Flags): string => {
+  const url = ({ databaseUrl }: CommonFlags): string => {
     const found = databaseUrl ?? env.DATABASE_URL;
     if (found) return found;
     throw new Error(
       'Which database? Give --database-url, or set DATABASE_URL, e.g. postgres://user@localhost:5432/users.',
     );
   };
-  const tablesOf = ({ schema = env.TALLYSTICK_SCHEMA, prefix = env.TALLYSTICK_PREFIX }: Flags) => ({
+  const tablesOf = ({ schema = env.TALLYSTICK_SCHEMA, prefix = env.TALLYSTICK_PREFIX }: CommonFlags) => ({
     ...(schema !== undefined && { schema }),
     ...(prefix !== undefined && { prefix }),
   });
@@ -92,12 +82,12 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
         }
       });
     };
-  const attempt = async (work: () => Promise<number>): Promise<void> => {
+  const attempt: Shell['attempt'] = async (work, failure = FAILED) => {
     try {
       end(await work());
     } catch (error) {
       say(error instanceof Error ? error.message : String(error));
-      end(error instanceof InvalidFilterError ? MISUSED : FAILED);
+      end(error instanceof InvalidFilterError ? MISUSED : failure);
     }
   };
 
@@ -242,6 +232,8 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
       });
     });
 
+  const shell: Shell = { terminal, attempt, tablesOf, databaseUrl: url };
+  for (const add of [addReconcile]) add(tallystick, shell);
   return tallystick;
 }
 
@@ -271,10 +263,4 @@ function quotedTerm(term: string): string {
 function countText(count: number): string {
   const many = count === COUNTED ? `${count} deliveries or more` : `${count} deliveries`;
   return count === 1 ? '1 delivery' : many;
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!Number.isSafeInteger(value) || value < 1) throw new InvalidArgumentError('Write a whole number from 1 on.');
-  return value;
 }

@@ -4,6 +4,8 @@ export {
   outboxMigrations,
   OUTBOX_MIGRATIONS,
   outboxSchemaSql,
+  outboxTables,
+  type OutboxTables,
   type SchemaOptions,
   type TableOptions,
 } from './adapters/postgres';

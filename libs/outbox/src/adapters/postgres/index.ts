@@ -3,4 +3,4 @@ export { OUTBOX_MIGRATIONS, outboxMigrations } from './migrations';
 export { endPool, poolFrom } from './pool';
 export { PostgresStore } from './postgres-store';
 export { outboxSchemaSql, type SchemaOptions } from './schema';
-export type { TableOptions } from './tables';
+export { outboxTables, type OutboxTables, type TableOptions } from './tables';

@@ -57,6 +57,17 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
   };
 }
 
+/**
+ * The names of the tables as SQL of your own needs them, for looking. What may be written there is the library's business.
+ * Without a schema they are found by the `search_path` of whoever asks.
+ * @throws InvalidOptionsError if a name is not on the allow-list
+ */
+export function outboxTables(options: TableOptions = {}): OutboxTables {
+  return tables(options);
+}
+
+export type OutboxTables = Omit<Tables, 'tag'>;
+
 function problem(option: string, value: string | undefined): string | undefined {
   if (value === undefined || (typeof value === 'string' && ALLOWED.test(value))) return undefined;
   return `${option} ${JSON.stringify(value)} must match ${ALLOWED.source}`;
