@@ -39,6 +39,7 @@ const common = {
     '^@tallystick/outbox/testing$': '<rootDir>/libs/outbox/src/testing/index.ts',
     '^@tallystick/contracts$': '<rootDir>/libs/contracts/src/index.ts',
     '^@tallystick/cli$': '<rootDir>/libs/cli/src/index.ts',
+    '^@tallystick/half-message$': '<rootDir>/libs/half-message/src/index.ts',
     '^@tallystick/chassis$': '<rootDir>/libs/chassis/src/index.ts',
     '^@tallystick/services$': '<rootDir>/tools/services/src/index.ts',
   },

@@ -6,7 +6,7 @@ import {
   exportTestRabbit,
   exportTestRabbitMissing,
   findRabbit,
-  PgBouncerUnavailableError,
+  ProgramUnavailableError,
   RabbitUnavailableError,
   startPgBouncer,
   startPostgres,
@@ -42,7 +42,7 @@ export default async function startServers(): Promise<void> {
     pooler.then(
       (server) => exportTestPooler(cleanup.stopLater(server)),
       (error: Error) => {
-        if (!(error instanceof PgBouncerUnavailableError)) throw error;
+        if (!(error instanceof ProgramUnavailableError)) throw error;
         exportTestPoolerMissing(error.message);
       },
     ),

@@ -43,7 +43,13 @@ export {
   VerdictTimeoutError,
   WriteOutsideTransactionError,
 } from './errors';
-export { type ContractClass, type FollowUp, OutboxMessage, type OutboxMessageOptions } from './message/contract';
+export {
+  type ContractClass,
+  type FollowUp,
+  messageTypeOf,
+  OutboxMessage,
+  type OutboxMessageOptions,
+} from './message/contract';
 export type { SigningKeys } from './message/codec';
 export type { DeliveryKey, DeliveryState } from './message/delivery';
 export type { Duration } from './message/duration';

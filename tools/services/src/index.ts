@@ -1,6 +1,5 @@
 export { Cleanup } from './cleanup';
 export { type PgBouncerOptions, type PgBouncerServer, startPgBouncer } from './pgbouncer';
-export { PgBouncerUnavailableError } from './pgbouncer-binary';
 export { freePort, portAnswers } from './ports';
 export { type PostgresDatabaseServer, type PostgresOptions, type PostgresServer, startPostgres } from './postgres';
 export { findRabbit, type FindRabbitOptions, type RabbitServer, RabbitUnavailableError } from './rabbit';
@@ -22,6 +21,8 @@ export {
   testDatabase,
   testDatabasesArePooled,
 } from './testing';
+export { ProgramUnavailableError } from './program';
+export { type RedisServer, startRedis } from './redis';
 export { clearServerCache, serverCache } from './server-cache';
 export { until } from './until';
 export { type BroughtServer, bringServer, SERVER_VERSIONS, VersionUnavailableError } from './versions';

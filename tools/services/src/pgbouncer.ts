@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { Guard } from './guard';
-import { pgBouncerBinary } from './pgbouncer-binary';
 import { freePort, portAnswers } from './ports';
 import { serverAccount } from './postgres-binaries';
 import type { PostgresDatabaseServer } from './postgres';
 import { ServerProcess } from './processes';
+import { findProgram, type Program } from './program';
 
 /** A pooler in front of a PostgreSQL. */
 export interface PgBouncerServer {
@@ -27,6 +27,13 @@ export interface PgBouncerOptions {
   /** Told what happens, a line each. */
   onProgress?: (line: string) => void;
 }
+
+export const PGBOUNCER: Program = {
+  title: 'PgBouncer',
+  file: 'pgbouncer',
+  variable: 'PGBOUNCER',
+  packages: ['pgbouncer'],
+};
 
 /**
  * After each transaction the connection to the server goes back, and the next transaction gets the one that rested
@@ -98,7 +105,7 @@ class PrivatePgBouncer implements PgBouncerServer {
   async start(target: { host: string; port: number }, settings: Record<string, string>): Promise<void> {
     const { uid, gid } = serverAccount;
     if (uid !== undefined && gid !== undefined) await chown(this.directory, uid, gid);
-    const { file, env } = await pgBouncerBinary(this.progress);
+    const { file, env } = await findProgram(PGBOUNCER, this.progress);
     const account = uid === undefined ? {} : { user: 'nobody' }; // it refuses to be root, and leaves that by itself
 
     const users = join(this.directory, 'users.txt');

@@ -1,8 +1,9 @@
 import { dirname, join } from 'node:path';
 import { debianObstacle, debianSuite, type DebianSuite } from './debian-suite';
 import { npmPackage } from './npm-package';
-import { pgBouncerBinary } from './pgbouncer-binary';
+import { PGBOUNCER } from './pgbouncer';
 import { restoreLinks } from './postgres-binaries';
+import { findProgram } from './program';
 import { execFile } from './processes';
 import { rabbitInstalled } from './rabbit-installation';
 
@@ -44,7 +45,7 @@ const PRODUCTS: Readonly<
     name: 'PgBouncer',
     versions: {
       [INSTALLED]: async (onProgress) => {
-        const { file, env } = await pgBouncerBinary(onProgress);
+        const { file, env } = await findProgram(PGBOUNCER, onProgress);
         return { env: {}, version: await versionOf(file, { ...process.env, ...env }) };
       },
       '1.24': pgBouncerOf('trixie'),

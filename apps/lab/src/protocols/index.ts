@@ -1,4 +1,5 @@
 import { bestEffortNotification } from './best-effort-notification';
+import { halfMessage } from './half-message';
 import { localMessageTable } from './local-message-table';
 import { naive } from './naive';
 import type { Protocol } from './protocol';
@@ -16,6 +17,7 @@ export const PROTOCOLS: readonly Protocol[] = [
   twoPhaseCommit,
   tcc,
   saga,
+  halfMessage,
   bestEffortNotification,
 ];
 

@@ -46,6 +46,11 @@ export function choiceTable({ happy, crashes, outages }: Results): Row[] {
       because: [consistent('two-phase-commit'), waits('two-phase-commit'), cost('two-phase-commit')].join('; '),
     },
     {
+      'what you need': 'the effect is where no row of ours can stand beside it, and whoever keeps it can be asked',
+      choose: 'half-message',
+      because: [consistent('half-message'), told('half-message', 'broker'), cost('half-message')].join('; '),
+    },
+    {
       'what you need': 'a third party that can be asked, and promises nothing',
       choose: 'best-effort-notification',
       because: [

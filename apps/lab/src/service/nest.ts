@@ -19,6 +19,7 @@ export async function startNest(
   service: ServiceContext,
   providers: Provider[],
   steps: Readonly<Record<string, string>>,
+  modules: DynamicModule[] = [],
 ): Promise<INestApplicationContext> {
   @Module({})
   class LabModule {}
@@ -35,6 +36,7 @@ export async function startNest(
         receiptWait: { first: '1s', max: '4s' },
         handlerTimeout: '10s',
       }),
+      ...modules,
     ],
     providers: [...providers, { provide: SERVICE, useValue: service }, stepsOf(service, steps)],
   };

@@ -74,6 +74,14 @@ export function contractOf<M extends object>(contract: ContractClass<M>): Messag
   return found as MessageContract<M>;
 }
 
+/**
+ * The type that messages of this class travel under.
+ * @throws UnknownMessageError if the class has no `@OutboxMessage`
+ */
+export function messageTypeOf(contract: ContractClass): string {
+  return contractOf(contract).type;
+}
+
 /** Why no message of this contract could be sent: its consumers execute nothing that is older than the horizon. */
 export function deadlineProblem({ type, deadlineMs = 0 }: MessageContract, horizonMs: number): string | undefined {
   if (deadlineMs < horizonMs / 2) return undefined;

@@ -107,6 +107,20 @@ export class Outbox<Tx = EntityManager> {
     return this.within(transaction, what, () => this.record(transaction, declared as MessageContract, data, options));
   }
 
+  /**
+   * What `add` would record, without recording it: for those who have to know before they begin that it can be.
+   * @returns the type that travels, and the payload as JSON text
+   * @throws InvalidMessageError as `add` does
+   */
+  async preview<M extends object>(
+    contract: ContractClass<M>,
+    data: M,
+  ): Promise<{ readonly type: string; readonly payload: string }> {
+    const declared = contractOf(contract);
+    const { payload } = await this.content(declared as MessageContract, data);
+    return { type: declared.type, payload };
+  }
+
   private async record(
     transaction: Tx,
     declared: MessageContract,
@@ -277,11 +291,7 @@ export class Outbox<Tx = EntityManager> {
         [],
       );
     }
-    const payload = await writePayload(contract, data, settings.maxPayloadBytes, settings.maxBodyBytes?.());
-    const key = contract.keyOf(data);
-    const keyProblem = key === undefined ? undefined : shortTextProblem(key);
-    if (keyProblem !== undefined)
-      throw new InvalidMessageError(`The key of a '${contract.type}' message ${keyProblem}.`, [`key ${keyProblem}`]);
+    const { payload, key } = await this.content(contract, data);
     return {
       id: id.toLowerCase(),
       type: contract.type,
@@ -301,6 +311,16 @@ export class Outbox<Tx = EntityManager> {
       deadlineMs: contract.deadlineMs,
       giveUpAfterMs: settings.giveUpAfterMs,
     };
+  }
+
+  private async content(contract: MessageContract, data: object): Promise<Pick<Draft, 'payload' | 'key'>> {
+    const { maxPayloadBytes, maxBodyBytes } = this.settings;
+    const payload = await writePayload(contract, data, maxPayloadBytes, maxBodyBytes?.());
+    const key = contract.keyOf(data);
+    const problem = key === undefined ? undefined : shortTextProblem(key);
+    if (problem !== undefined)
+      throw new InvalidMessageError(`The key of a '${contract.type}' message ${problem}.`, [`key ${problem}`]);
+    return { payload, key };
   }
 
   /**

@@ -1,0 +1,53 @@
+import { away, dies, diesRejecting, type Protocol } from '../protocol';
+import { TALLYSTICK_ROWS, tallystickTables } from '../tallystick';
+
+/** The message is stored at the broker before the debit, where nobody sees it; whoever has to decide is asked. */
+export const halfMessage: Protocol = {
+  name: 'half-message',
+  title: 'Half message with check-back (MQ transaction)',
+  idea: 'The broker keeps the message where nobody sees it; debit and commit; then it is shown. Whoever is silent is asked.',
+  tables: async () => {
+    const [{ barrierSql }, tables] = [await import('@tallystick/half-message'), await tallystickTables()];
+    return { user: `${tables}\n${barrierSql()}`, order: tables };
+  },
+  show: {
+    user: [...TALLYSTICK_ROWS.user, 'select decision from half_message_barrier order by decided_at'],
+    order: TALLYSTICK_ROWS.order,
+  },
+  broker: true,
+  steps: {
+    'after-half': { at: 'user', when: 'the broker keeps the half message, nothing is debited' },
+    'before-commit': { at: 'user', when: 'the debit is written, and not committed yet' },
+    'after-commit': { at: 'user', when: 'the debit is committed, the message is not shown yet' },
+    'after-publish': { at: 'user', when: 'the broker has the message that everybody sees' },
+    'before-order-commit': { at: 'order', when: 'the order is written, and not committed yet' },
+    'after-order-commit': { at: 'order', when: 'order and verdict are committed, no receipt is sent yet' },
+    'before-refund-commit': { at: 'user', when: 'the refund is written, and not committed yet' },
+  },
+  rules: { 'check-back': 'whoever was silent is asked whether it has committed' },
+  trials: [
+    dies('after-half'),
+    dies('before-commit'),
+    dies('after-commit'),
+    { ...dies('after-commit', 'money lost'), without: 'check-back' },
+    dies('after-publish'),
+    dies('before-order-commit'),
+    dies('after-order-commit'),
+    diesRejecting('after-order-commit'),
+    diesRejecting('before-refund-commit'),
+  ],
+  midway: 'after-commit',
+  outages: [
+    away('broker', 'nothing'),
+    away('order-service', 'accepted'),
+    away('order database', 'accepted'),
+    away('user-service', 'accepted'),
+  ],
+  effort: {
+    tables: "the library's, and a barrier",
+    handlers: '1, and 1 checker',
+    compensations: '1 (refund)',
+    idempotency: 'the library (inbox with the verdict), the barrier',
+  },
+  load: async () => ({ ...(await import('./user.js')), ...(await import('../local-message-table/order.js')) }),
+};
