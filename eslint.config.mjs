@@ -20,6 +20,10 @@ const microservices = {
   group: ['@nestjs/microservices', '@nestjs/microservices/*'],
   message: '@nestjs/microservices is an optional peer, loaded only by adapters/direct/.',
 };
+const measuring = {
+  group: ['prom-client', '@opentelemetry/*'],
+  message: 'Optional peers, each loaded by its own entry point only: adapters/prometheus/ and adapters/opentelemetry/.',
+};
 const testing = { group: ['**/testing', '**/testing/*'], message: 'Product code never imports test machinery.' };
 const whole = {
   regex: '(^|/)outbox\\.module$|^(\\.\\./)*(\\.\\./?|\\.)(index)?$|^(\\.\\./)+index$',
@@ -101,6 +105,7 @@ export default tseslint.config(
     typeorm,
     broker,
     microservices,
+    measuring,
   ),
   forbid(
     [`${source}/ports/**/*.ts`],
@@ -108,9 +113,20 @@ export default tseslint.config(
     typeorm,
     broker,
     microservices,
+    measuring,
   ),
   ...features.map((own) =>
-    forbid([`${source}/${own}/**/*.ts`], others(own), adapters, typeorm, broker, microservices, testing, whole),
+    forbid(
+      [`${source}/${own}/**/*.ts`],
+      others(own),
+      adapters,
+      typeorm,
+      broker,
+      microservices,
+      measuring,
+      testing,
+      whole,
+    ),
   ),
   forbid(
     [`${source}/transactions/**/*.ts`],
@@ -118,6 +134,7 @@ export default tseslint.config(
     adapters,
     broker,
     microservices,
+    measuring,
     testing,
     whole,
   ),
@@ -129,6 +146,7 @@ export default tseslint.config(
     },
     broker,
     microservices,
+    measuring,
     testing,
     whole,
   ),
@@ -140,6 +158,7 @@ export default tseslint.config(
     },
     typeorm,
     microservices,
+    measuring,
     testing,
     whole,
   ),
@@ -151,13 +170,32 @@ export default tseslint.config(
     },
     typeorm,
     broker,
+    measuring,
     testing,
     whole,
   ),
-  forbid([`${source}/outbox.module.ts`, `${source}/index.ts`], testing),
+  forbid(
+    [`${source}/adapters/{prometheus,opentelemetry}/**/*.ts`],
+    {
+      group: features.map((name) => `../../${name}/*`),
+      message: 'An adapter implements a port: it knows message/ and ports/.',
+    },
+    typeorm,
+    broker,
+    microservices,
+    testing,
+    whole,
+  ),
+  forbid([`${source}/outbox.module.ts`, `${source}/index.ts`], testing, measuring),
   // Everybody else uses the front door
   forbid(['apps/**/*.ts', 'libs/contracts/**/*.ts'], {
-    group: ['@tallystick/outbox/*', '!@tallystick/outbox/testing', '**/libs/**'],
+    group: [
+      '@tallystick/outbox/*',
+      '!@tallystick/outbox/testing',
+      '!@tallystick/outbox/prometheus',
+      '!@tallystick/outbox/opentelemetry',
+      '**/libs/**',
+    ],
     message: "Import the package's entry points only.",
   }),
 );

@@ -37,6 +37,7 @@ const common = {
   moduleNameMapper: {
     '^@tallystick/outbox$': '<rootDir>/libs/outbox/src/index.ts',
     '^@tallystick/outbox/testing$': '<rootDir>/libs/outbox/src/testing/index.ts',
+    '^@tallystick/outbox/(prometheus|opentelemetry)$': '<rootDir>/libs/outbox/src/adapters/$1/index.ts',
     '^@tallystick/contracts$': '<rootDir>/libs/contracts/src/index.ts',
     '^@tallystick/cli$': '<rootDir>/libs/cli/src/index.ts',
     '^@tallystick/half-message$': '<rootDir>/libs/half-message/src/index.ts',

@@ -3,6 +3,7 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, w
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import ts from 'typescript';
 import { levelOf, type OutboxEvent } from '../libs/outbox/src/message/events';
+import { type Instrument, INSTRUMENTS, prometheusLabel, prometheusName } from '../libs/outbox/src/message/instruments';
 
 /**
  * Documentation that can fail: every link leads somewhere, a link to a line leads to the line it speaks of, a test that
@@ -181,6 +182,8 @@ describe('the TypeScript blocks of the documents', () => {
         paths: {
           '@tallystick/outbox': [join(root, 'libs/outbox/src/index.ts')],
           '@tallystick/outbox/testing': [join(root, 'libs/outbox/src/testing/index.ts')],
+          '@tallystick/outbox/prometheus': [join(root, 'libs/outbox/src/adapters/prometheus/index.ts')],
+          '@tallystick/outbox/opentelemetry': [join(root, 'libs/outbox/src/adapters/opentelemetry/index.ts')],
           '@tallystick/contracts': [join(root, 'libs/contracts/src/index.ts')],
         },
       },
@@ -249,6 +252,16 @@ describe('the lists', () => {
     expect(rows.map(([event]) => name(event)).sort()).toEqual([...declared].sort());
     const levels = rows.map(([event, level]) => [name(event), level!.split(/[ ,]/)[0]]);
     expect(levels).toEqual(levels.map(([event]) => [event, levelOf({ event } as OutboxEvent)]));
+  });
+
+  it('of metrics have every instrument, with its labels', () => {
+    const expected = Object.values<Instrument>(INSTRUMENTS).map((instrument) => [
+      `\`${prometheusName(instrument)}\``,
+      instrument.kind,
+      instrument.labels.map((label) => `\`${prometheusLabel(label)}\``).join(', ') || '–',
+      instrument.help,
+    ]);
+    expect(rowsOf('docs/operations.md', 'Metrics')).toEqual(expected);
   });
 
   it('of codes have every reason for parking and for being unprocessable', () => {

@@ -76,6 +76,8 @@ export {
 } from './outbox/transactional-message.decorator';
 
 export { openOutbox, type PassiveOptions, type PassiveOutbox } from './passive';
+export type { Instrument, Label, Labels } from './message/instruments';
+export type { Meter, Reading } from './ports/meter';
 export type { DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {

@@ -210,7 +210,11 @@ const PROVIDERS: Provider[] = [
       clock: Clock,
       random: Random,
       monitor: LoggingMonitor,
-    ) => new OutboxRuntime({ options, store, transactions, transport, handlers, clock, random, monitor }),
+    ) => {
+      const runtime = new OutboxRuntime({ options, store, transactions, transport, handlers, clock, random, monitor });
+      if (runtime.metrics) monitor.watch(runtime.metrics.record);
+      return runtime;
+    },
     inject: [OPTIONS, PostgresStore, Transactions, TRANSPORT, HandlerExplorer, CLOCK, RANDOM, LoggingMonitor],
   },
   { provide: Outbox, useFactory: ({ outbox }: OutboxRuntime) => outbox, inject: [OutboxRuntime] },

@@ -4,6 +4,7 @@ import { describeMs, type Duration, toMs } from './message/duration';
 import { serviceNameProblem } from './message/names';
 import { unknownOptions } from './message/unknown-options';
 import type { OnAlarm, OnError } from './operations/monitor';
+import type { Meter } from './ports/meter';
 import type { TransportFactory } from './ports/transport';
 import type { TransactionHost } from './transactions';
 
@@ -64,6 +65,8 @@ export interface OutboxModuleOptions {
   onAlarm?: OnAlarm;
   /** Is given every error of a handler or follow-up as it was thrown, for an error tracker. @default the log only */
   onError?: OnError;
+  /** Where measurements go: `prometheusMetrics()` or `openTelemetryMetrics()`. @default none */
+  metrics?: Meter;
 }
 
 /** The options with every default filled in and every duration in milliseconds. */
@@ -95,6 +98,7 @@ export interface ResolvedOptions {
   transactionHost: TransactionHost | undefined;
   onAlarm: OnAlarm | undefined;
   onError: OnError | undefined;
+  metrics: Meter | undefined;
 }
 
 const KNOWN: Record<keyof OutboxModuleOptions, true> = {
@@ -124,6 +128,7 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   transactionHost: true,
   onAlarm: true,
   onError: true,
+  metrics: true,
 };
 
 const DAY_MS = 86_400_000;
@@ -166,6 +171,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     transactionHost: given.transactionHost,
     onAlarm: given.onAlarm,
     onError: given.onError,
+    metrics: given.metrics,
   };
   const problems = [
     ...unknownOptions(given, Object.keys(KNOWN)),

@@ -3,9 +3,11 @@ import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
 import { OutboxHealth } from './operations/health';
+import { Metrics } from './operations/metrics';
 import { OutboxOperations } from './operations/operations';
 import { OutboxPressure } from './operations/pressure';
 import { Pruner } from './operations/pruner';
+import { Sampler } from './operations/sampler';
 import type { ResolvedOptions } from './outbox.options';
 import { Outbox } from './outbox/outbox';
 import { VerdictWatch } from './outbox/verdict-watch';
@@ -58,6 +60,9 @@ export class OutboxRuntime<Tx = EntityManager> {
   readonly inbox: Inbox;
   readonly receipts: Receipts;
   readonly pruner: Pruner;
+  /** If they are asked for: to be told of everything that the monitor is told. */
+  readonly metrics: Metrics | undefined;
+  private readonly sampler: Sampler;
   private readonly runner: RelayRunner;
   private malformed = 0;
   /** What a transport brings is nobody's request here, also if it comes over a connection that a request opened. */
@@ -71,7 +76,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
     const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
     const verdicts = new VerdictWatch(clock);
-    const settlements = new Settlements(store, clock);
+    const settlements = new Settlements(store, clock, monitor);
     const rate = new TokenBucket(options.maxPublishesPerSecond, clock);
     const buffer = new HandOffBuffer(
       clock,
@@ -159,6 +164,20 @@ export class OutboxRuntime<Tx = EntityManager> {
       clock,
       monitor,
     );
+    this.sampler = new Sampler({ service: options.service, overdueMs: options.receiptWait.firstMs }, store, clock);
+    this.metrics = this.measure();
+  }
+
+  private measure(): Metrics | undefined {
+    const { options, transport, handlers } = this.parts;
+    const { metrics: meter, service, window } = options;
+    if (!meter) return undefined;
+    return new Metrics({
+      ...{ meter, transport, window, service },
+      sampler: this.sampler,
+      kindOf: (type) => handlers.handler(type)?.kind,
+      inFlight: () => this.relay.inFlight,
+    });
   }
 
   /**
@@ -187,6 +206,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     await this.nameOldHandlers();
     await this.parts.transport.start(this.endpoint(await this.parts.store.fingerprint()));
     this.pruner.start();
+    if (this.metrics) this.sampler.start();
     if (this.parts.options.relay) this.runner.start();
   }
 
@@ -227,6 +247,7 @@ export class OutboxRuntime<Tx = EntityManager> {
 
   private async finish(): Promise<void> {
     await this.pruner.stop();
+    await this.sampler.stop();
     await this.runner.stop();
   }
 

@@ -54,17 +54,20 @@ export class Inbox {
 
   /** Handles an envelope to its end. Never rejects: whatever fails here is an answer. */
   async receive(envelope: MessageEnvelope | CancelEnvelope): Promise<Reaction> {
-    if (envelope.kind === 'cancel') return this.reactTo(envelope, await this.cancel(envelope));
-    if (envelope.replyTo === undefined) return this.announced(envelope);
-    return this.reactTo(envelope, await this.handle(envelope));
+    if (envelope.kind === 'message' && envelope.replyTo === undefined) return this.announced(envelope);
+    const began = this.clock.monotonic();
+    const outcome = await (envelope.kind === 'cancel' ? this.cancel(envelope) : this.handle(envelope));
+    return this.reactTo(envelope, outcome, began);
   }
 
   /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (docs/protocol.md, *Announcements*). */
   private async announced(envelope: MessageEnvelope): Promise<Reaction> {
     let tries = 0;
     const attempt = async (): Promise<Outcome> => {
+      const began = this.clock.monotonic();
       const outcome = await this.handle(envelope);
-      if (outcome.kind !== 'unprocessable') this.report({ ...envelope, attempt: envelope.attempt + tries++ }, outcome);
+      const asTried = { ...envelope, attempt: envelope.attempt + tries++ };
+      if (outcome.kind !== 'unprocessable') this.report(asTried, outcome, began);
       return outcome;
     };
     const handler = this.handlers.handler(envelope.message.type);
@@ -172,13 +175,14 @@ export class Inbox {
     };
   }
 
-  private report(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome): void {
-    const event = eventOf(outcome, envelope, this.settings.service);
+  private report(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome, began: number): void {
+    const tookMs = Math.round(this.clock.monotonic() - began);
+    const event = eventOf(outcome, envelope, this.settings.service, tookMs);
     this.monitor.record(event, outcome.kind === 'deferred' ? outcome.error : undefined);
   }
 
-  private reactTo(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome): Reaction {
-    this.report(envelope, outcome);
+  private reactTo(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome, began: number): Reaction {
+    this.report(envelope, outcome, began);
     if (outcome.kind === 'twin') return { kind: 'silence' };
     return { kind: 'answer', to: envelope.replyTo!, receipt: receiptOf(outcome, envelope, this.settings.service) };
   }

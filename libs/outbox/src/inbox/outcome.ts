@@ -67,23 +67,29 @@ export function receiptOf(
 }
 
 /** What is counted, logged or alarmed here. */
-export function eventOf(outcome: Outcome, envelope: MessageEnvelope | CancelEnvelope, consumer: string): OutboxEvent {
+export function eventOf(
+  outcome: Outcome,
+  envelope: MessageEnvelope | CancelEnvelope,
+  consumer: string,
+  tookMs: number,
+): OutboxEvent {
   const { messageId, type, source } = idOf(envelope);
   switch (outcome.kind) {
     case 'verdict':
-      if (outcome.replayed) return { event: 'inbox.replayed', type };
-      if (envelope.kind === 'cancel') return { event: 'inbox.cancelled' };
-      return handledEvent({ messageId, consumer, type }, outcome.row);
+      if (outcome.replayed) return { event: 'inbox.replayed', type, tookMs };
+      if (envelope.kind === 'cancel') return { event: 'inbox.cancelled', type, tookMs };
+      return handledEvent({ messageId, consumer, type, tookMs }, outcome.row);
     case 'twin':
       return { event: 'inbox.twin-in-progress' };
     case 'deferred': {
       const error = errorText(outcome.error);
-      return { event: 'inbox.deferred', messageId, consumer, type, attempt: envelope.attempt, error };
+      return { event: 'inbox.deferred', messageId, consumer, type, tookMs, attempt: envelope.attempt, error };
     }
     case 'unprocessable': {
       const { code, problem } = outcome;
       if (code === 'ID_COLLISION') return { event: 'inbox.collision', messageId, consumer, source };
-      return { event: 'inbox.unprocessable', messageId, consumer, type, code, problem, attempt: envelope.attempt };
+      const { attempt } = envelope;
+      return { event: 'inbox.unprocessable', messageId, consumer, type, tookMs, code, problem, attempt };
     }
     default:
       return outcome satisfies never;
@@ -95,7 +101,10 @@ function contentOf(envelope: MessageEnvelope | CancelEnvelope): { payloadHash?: 
   return { payloadHash: contentHash(envelope.message.type, envelope.message.payload) };
 }
 
-function handledEvent(about: DeliveryKey & { readonly type: string }, { verdict, reason }: InboxRow): OutboxEvent {
+function handledEvent(
+  about: DeliveryKey & { readonly type: string; readonly tookMs: number },
+  { verdict, reason }: InboxRow,
+): OutboxEvent {
   return { event: 'inbox.handled', ...about, verdict, ...(reason && { reason: reason.code }) };
 }
 

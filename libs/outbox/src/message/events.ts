@@ -11,32 +11,50 @@ interface Ids {
   consumer: string;
 }
 
+/** One publish: of a message, or of the wish to give it up. */
+interface Attempt {
+  readonly type: string;
+  readonly consumer: string;
+  /** In which state the delivery was. */
+  readonly state: string;
+  readonly recordedAt: string;
+  readonly tookMs: number;
+}
+
+/** One try of a consumer that came to no verdict. */
+interface Tried extends Ids {
+  readonly type: string;
+  readonly tookMs: number;
+  readonly attempt: number;
+}
+
 export type OutboxEvent =
   // recording and sending
-  | { event: 'message.added'; type: string; deliveries: number; handedOff: boolean }
-  | { event: 'delivery.published'; outcome: string }
+  | { event: 'message.added'; type: string; messages: number; deliveries: number; handedOff: boolean }
+  | ({ event: 'delivery.published'; outcome: string } & Attempt)
   | { event: 'delivery.lease-ran-short' }
   | ({ event: 'delivery.attempt-failed'; attempt: number; error: string } & Ids)
   | ({ event: 'delivery.overdue'; type: string; state: string; attempt: number } & Ids)
   | ({ event: 'delivery.cancelling' } & Ids)
   | ({ event: 'delivery.parked'; code: string; error: string | undefined } & Ids)
   // receipts
-  | { event: 'receipt.applied'; verdict: string }
+  | { event: 'receipt.applied'; consumer: string; verdict: string; type?: string; ageMs?: number }
   | { event: 'receipt.duplicate' }
   | ({ event: 'receipt.contradiction'; stored: string; received: string } & Ids)
   | ({ event: 'receipt.after-discard'; verdict: string } & Ids)
   | ({ event: 'receipt.unknown-delivery'; recent: boolean } & Ids)
   | ({ event: 'receipt.untrusted'; problem: string } & Ids)
   | ({ event: 'receipt.refused'; problem: string } & Ids)
-  | ({ event: 'follow-up.failed'; where: string; attempt: number; error: string } & Ids)
+  | { event: 'follow-up.done'; type: string; verdict: string }
+  | ({ event: 'follow-up.failed'; type: string; verdict: string; where: string; attempt: number; error: string } & Ids)
   | ({ event: 'follow-up.missing'; type: string; verdict: string } & Ids)
   // consuming
-  | ({ event: 'inbox.handled'; type: string; verdict: string; reason?: string } & Ids)
-  | { event: 'inbox.replayed'; type: string }
-  | { event: 'inbox.cancelled' }
+  | ({ event: 'inbox.handled'; type: string; tookMs: number; verdict: string; reason?: string } & Ids)
+  | { event: 'inbox.replayed'; type: string; tookMs: number }
+  | { event: 'inbox.cancelled'; type: string; tookMs: number }
   | { event: 'inbox.twin-in-progress' }
-  | ({ event: 'inbox.deferred'; type: string; attempt: number; error: string } & Ids)
-  | ({ event: 'inbox.unprocessable'; type: string; code: string; problem: string; attempt: number } & Ids)
+  | ({ event: 'inbox.deferred'; error: string } & Tried)
+  | ({ event: 'inbox.unprocessable'; code: string; problem: string } & Tried)
   | ({ event: 'inbox.collision'; source: string } & Ids)
   | ({ event: 'inbox.result-dropped'; type: string; problem: string } & Ids)
   | ({ event: 'inbox.reason-replaced'; type: string; problem: string } & Ids)
@@ -45,6 +63,7 @@ export type OutboxEvent =
   | { event: 'inbox.malformed'; problem: string; messageId?: string; source?: string }
   | ({ event: 'inbox.quarantined'; problem: string } & Ids)
   // the machinery
+  | { event: 'relay.batch'; step: 'claim' | 'settle' | 'close'; rows: number }
   | { event: 'relay.failed'; step: string; error: string }
   | { event: 'transport.ready'; transport: string }
   | { event: 'transport.not-ready'; transport: string }

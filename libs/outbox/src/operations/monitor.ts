@@ -40,6 +40,8 @@ export class LoggingMonitor implements Monitor {
   private readonly inOwnContext = AsyncLocalStorage.snapshot();
   private readonly minutes = new Map<OutboxEventName, { ends: number; said: number; unsaid: number }>();
 
+  private listener: ((event: OutboxEvent) => void) | undefined;
+
   /** @param now milliseconds of a clock that never jumps */
   constructor(
     private readonly onAlarm: OnAlarm | undefined,
@@ -47,7 +49,13 @@ export class LoggingMonitor implements Monitor {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
+  /** Is told of every event, before anything else is done with it; must not throw. There is one. */
+  watch(listener: (event: OutboxEvent) => void): void {
+    this.listener = listener;
+  }
+
   record(event: OutboxEvent, thrown?: unknown): void {
+    this.listener?.(event);
     this.counts.set(event.event, (this.counts.get(event.event) ?? 0) + 1);
     if (thrown !== undefined) this.hand('onError', () => this.onError?.(thrown, event));
     const level = levelOf(event);

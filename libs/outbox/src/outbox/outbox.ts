@@ -140,7 +140,13 @@ export class Outbox<Tx = EntityManager> {
       const added = await this.insert(transaction, messages, options.id === undefined);
       if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
       else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
-      this.monitor.record({ event: 'message.added', type: declared.type, deliveries, handedOff: slot !== undefined });
+      this.monitor.record({
+        event: 'message.added',
+        type: declared.type,
+        messages: messages.length,
+        deliveries,
+        handedOff: slot !== undefined,
+      });
       return messages.map(({ id }) => ({ id }));
     } catch (error) {
       slot?.release();

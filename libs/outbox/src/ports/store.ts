@@ -71,9 +71,9 @@ export interface OutboxStore<Tx = unknown> {
    * Closes the rows that expect **no** follow-up for this verdict, neither by themselves nor because the service has
    * registered one (R13), by compare-and-set from an undecided state (R6).
    * `answers` must name every delivery at most once.
-   * @returns the keys of the rows it closed; the others are for the caller to look at one by one
+   * @returns the rows it closed; the others are for the caller to look at one by one
    */
-  closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]>;
+  closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]>;
   /**
    * The same compare-and-set for one row whatever it expects, inside the transaction in which its follow-up will run: the
    * row is closed first, which locks it. Waits for a row somebody else holds.
@@ -124,6 +124,8 @@ export interface OutboxStore<Tx = unknown> {
   oldestDueMs(source: string): Promise<number>;
   /** Rows by state, and how long the oldest due row has been waiting. Counts every open row. */
   stats(source: string): Promise<OutboxStats>;
+  /** As `stats`, but it counts at most `cap` due or waiting rows and as many parked ones, so it costs milliseconds however many there are. */
+  sample(source: string, look: { overdueMs: number; cap: number }): Promise<OutboxSample>;
 
   /**
    * Asks for give-up: pending, sent, or parked without verdict → cancelling, due now; sets the deadline to now if it is
@@ -202,10 +204,18 @@ export interface AnsweredDelivery extends DeliveryKey {
   readonly answer: ReceivedAnswer;
 }
 
+export interface ClosedRow extends DeliveryKey {
+  readonly type: string;
+  /** How long ago the message was recorded, in milliseconds. */
+  readonly ageMs: number;
+}
+
 export interface ClosedDelivery extends DeliveryKey {
   /** What the row says and what the service has registered, together. */
   readonly followUp: FollowUp;
   readonly attempt: number;
+  /** How long ago the message was recorded, in milliseconds. */
+  readonly ageMs: number;
   readonly message: RecordedMessage;
 }
 
@@ -256,6 +266,13 @@ export interface OutboxStats {
   readonly open: Readonly<Record<'pending' | 'sent' | 'cancelling' | 'answered' | 'parked', number>>;
   /** How long the oldest due row has been waiting, in milliseconds; 0 if none is due. */
   readonly oldestDueMs: number;
+}
+
+export interface OutboxSample extends OutboxStats {
+  /** Of these, sent and recorded longer than `overdueMs` ago. */
+  readonly overdue: number;
+  /** The database's time, in milliseconds since 1970. */
+  readonly nowMs: number;
 }
 
 /**

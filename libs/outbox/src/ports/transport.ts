@@ -25,6 +25,13 @@ export interface Transport {
   /** Largest body it can carry, in bytes, as far as it is known by now. */
   readonly maxBodyBytes?: number;
 
+  /**
+   * Where messages of this type go, in the words of whoever runs it: `outbox.requests:order-service.order.requested`. For
+   * metrics and traces. Also of cancels (`CANCEL_TYPE`) and receipts (`RECEIPT_TYPE`).
+   * @param to the receiving service; `*` for announcements
+   */
+  destination(to: string, type: string): string;
+
   /** Connects and serves. Resolves when it is serving, or when the peer is unreachable and it keeps trying. */
   start(endpoint: Endpoint): Promise<void>;
   /**

@@ -12,7 +12,7 @@ import {
 } from '../message/delivery';
 import { keyText } from '../message/envelope';
 import { restorePayload } from '../message/payload';
-import { errorText } from '../message/receipt';
+import { errorText, type Verdict } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import { type HandlerRegistry, withManager } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -97,11 +97,25 @@ export class FollowUpRunner implements FollowUps {
     } catch (error) {
       const { where } = followUp;
       this.monitor.record(
-        { event: 'follow-up.failed', messageId, consumer, where, attempt, error: errorText(error) },
+        {
+          event: 'follow-up.failed',
+          messageId,
+          consumer,
+          type,
+          verdict: answer.verdict,
+          where,
+          attempt,
+          error: errorText(error),
+        },
         error,
       );
       throw error;
     }
+  }
+
+  /** One has run, and its transaction has surely committed. */
+  done(type: string, verdict: Verdict): void {
+    this.monitor.record({ event: 'follow-up.done', type, verdict });
   }
 
   /** The due follow-up of an *answered* row: closes the row first; if somebody else has closed it, nothing runs. */
@@ -109,15 +123,18 @@ export class FollowUpRunner implements FollowUps {
     const { messageId, attempt, leaseToken } = delivery;
     const answer = delivery.answer!;
     try {
-      await retryingConflicts(() =>
+      const ran = await retryingConflicts(() =>
         this.transactions.run(
           async (transaction) => {
             const followUp = await this.store.closeAnswered(transaction, delivery, leaseToken);
-            if (followUp && expects(followUp, answer.verdict)) await this.run(transaction, delivery, answer);
+            if (!followUp || !expects(followUp, answer.verdict)) return false;
+            await this.run(transaction, delivery, answer);
+            return true;
           },
           { propagation: 'new' },
         ),
       );
+      if (ran) this.done(delivery.message.type, answer.verdict);
       this.verdicts.changed(messageId);
       return undefined;
     } catch (error) {

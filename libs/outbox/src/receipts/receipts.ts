@@ -34,6 +34,13 @@ class OtherContentError extends Error {
   override readonly message = 'it is an answer to other content than was recorded under this id';
 }
 
+/** What the row says, of a receipt that changed it. */
+interface Applied {
+  readonly type?: string;
+  /** How long ago it was recorded. */
+  readonly ageMs?: number;
+}
+
 /**
  * Applies receipts. A verdict is stored once, by compare-and-set from an undecided state (R6), whoever asks and however
  * often: rows that expect no follow-up are closed in batches, the others one by one, each in the transaction in which its
@@ -42,7 +49,7 @@ class OtherContentError extends Error {
  * If this process dies before the receipt is acknowledged, it comes again and finds its work done or undone, never half.
  */
 export class Receipts {
-  private readonly closing: Coalescer<AnsweredDelivery, boolean>;
+  private readonly closing: Coalescer<AnsweredDelivery, Applied | undefined>;
   private readonly alone = new Lane(ALONE_AT_ONCE);
   /** Since this process started: put aside for a person; given back to come again. */
   refused = 0;
@@ -95,28 +102,29 @@ export class Receipts {
   }
 
   private async applyVerdict(receipt: VerdictReceipt): Promise<void> {
-    if (await this.closeInBatch(receipt))
-      return this.monitor.record({ event: 'receipt.applied', verdict: receipt.verdict });
     // The row expects a follow-up, is held by somebody, is decided, or is not ours: look at it alone.
-    const applied = await this.alone.run(() => this.closeAlone(receipt));
-    if (applied) this.monitor.record({ event: 'receipt.applied', verdict: receipt.verdict });
-    else await this.explain(receipt);
+    const applied = (await this.closeInBatch(receipt)) ?? (await this.alone.run(() => this.closeAlone(receipt)));
+    if (!applied) return this.explain(receipt);
+    const { consumer, verdict } = receipt;
+    this.monitor.record({ event: 'receipt.applied', consumer, verdict, ...applied });
   }
 
-  private async closeInBatch(receipt: VerdictReceipt): Promise<boolean> {
+  private async closeInBatch(receipt: VerdictReceipt): Promise<Applied | undefined> {
     const key = keyText(receipt);
     const twin = this.closing.peek(key);
     const { messageId, consumer, verdict, payloadHash } = receipt;
     // A batch holds a delivery once. Equal receipts share the place; a contradicting one must wait for its turn.
-    if (twin && (twin.answer.verdict !== verdict || twin.answer.payloadHash !== payloadHash)) return false;
+    if (twin && (twin.answer.verdict !== verdict || twin.answer.payloadHash !== payloadHash)) return undefined;
     return this.closing.add(key, { messageId, consumer, answer: answerOf(receipt) });
   }
 
   /** What one receipt does to the statement must not happen to the others: halved until it is alone with its failure. */
-  private async closeMany(batch: AnsweredDelivery[]): Promise<(boolean | Promise<boolean>)[]> {
+  private async closeMany(batch: AnsweredDelivery[]): Promise<(Applied | undefined | Promise<never>)[]> {
     try {
-      const closed = new Set((await this.store.closeMany(batch)).map(keyText));
-      return batch.map((delivery) => closed.has(keyText(delivery)));
+      const rows = await this.store.closeMany(batch);
+      this.monitor.record({ event: 'relay.batch', step: 'close', rows: batch.length });
+      const closed = new Map(rows.map((row) => [keyText(row), { type: row.type, ageMs: row.ageMs }]));
+      return batch.map((delivery) => closed.get(keyText(delivery)));
     } catch (error) {
       if (batch.length === 1 || failureOf(error) === 'unavailable') return batch.map(() => rejected(error));
       const middle = batch.length >> 1;
@@ -124,31 +132,37 @@ export class Receipts {
     }
   }
 
-  /** @returns false if no row was undecided */
-  private async closeAlone(receipt: VerdictReceipt): Promise<boolean> {
+  /** @returns undefined if no row was undecided */
+  private async closeAlone(receipt: VerdictReceipt): Promise<Applied | undefined> {
     const answer = answerOf(receipt);
     let followUpBegan = false;
+    let applied: Applied = {};
     try {
-      return await retryingConflicts(() => {
+      const closed = await retryingConflicts(() => {
         followUpBegan = false;
         return this.transactions.run(
           async (transaction) => {
-            const closed = await this.store.close(transaction, receipt, answer);
-            if (!closed) return false;
-            if (!expects(closed.followUp, receipt.verdict)) return true;
+            const row = await this.store.close(transaction, receipt, answer);
+            if (!row) return undefined;
+            applied = { type: row.message.type, ageMs: row.ageMs };
+            if (!expects(row.followUp, receipt.verdict)) return row;
             followUpBegan = true;
-            await this.followUps.run(transaction, closed, answer);
-            return true;
+            await this.followUps.run(transaction, row, answer);
+            return row;
           },
           { propagation: 'new' },
         );
       });
+      if (!closed) return undefined;
+      if (followUpBegan) this.followUps.done(closed.message.type, receipt.verdict);
+      return applied;
     } catch (error) {
       // Nothing of the application ran, so the database failed: the receipt comes again.
       if (!followUpBegan) throw error;
       // R6, R13: the verdict is safe in the row; whoever can run the follow-up finds it there. If only the answer to the
       // commit was lost, the row is closed, and this changes nothing.
-      return this.store.keepAnswer(receipt, answer, { waitMs: this.waits.backoff(1), error: errorText(error) });
+      const later = { waitMs: this.waits.backoff(1), error: errorText(error) };
+      return (await this.store.keepAnswer(receipt, answer, later)) ? applied : undefined;
     }
   }
 
@@ -161,7 +175,7 @@ export class Receipts {
       case 'put-off': {
         const { waitMs, error } = effect;
         moved = await this.store.defer(receipt, attempt, { waitMs, error, payloadHash });
-        applied = { event: 'receipt.applied', verdict: 'deferred' };
+        applied = { event: 'receipt.applied', consumer, verdict: 'deferred' };
         break;
       }
       case 'park': {

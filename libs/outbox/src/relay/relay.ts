@@ -92,6 +92,7 @@ export class Relay {
       source,
     });
     this.claimingSince = undefined;
+    this.monitor.record({ event: 'relay.batch', step: 'claim', rows: deliveries.length + parked.length });
     for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });
     for (const delivery of deliveries) {
       if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);
@@ -159,10 +160,21 @@ export class Relay {
 
   private async publish(delivery: ClaimedDelivery, before: number): Promise<PublishOutcome> {
     const to = delivery.consumer === EVERYBODY ? undefined : delivery.consumer;
+    const began = this.clock.monotonic();
     const outcome = await this.transport.publish(this.envelope(delivery), to, before);
-    this.monitor.record({ event: 'delivery.published', outcome: outcome.kind });
+    const tookMs = Math.round(this.clock.monotonic() - began);
+    const { messageId, consumer, state, attempt, message } = delivery;
+    const { type, recordedAt } = message;
+    this.monitor.record({
+      event: 'delivery.published',
+      outcome: outcome.kind,
+      type,
+      consumer,
+      state,
+      recordedAt,
+      tookMs,
+    });
     if (outcome.kind === 'refused' || outcome.kind === 'unknown' || outcome.kind === 'returned') {
-      const { messageId, consumer, attempt } = delivery;
       const error = outcome.kind === 'returned' ? 'returned: routed to nobody' : `${outcome.kind}: ${outcome.error}`;
       this.monitor.record({ event: 'delivery.attempt-failed', messageId, consumer, attempt, error });
     }

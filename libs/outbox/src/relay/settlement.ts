@@ -2,6 +2,7 @@ import { Coalescer } from '../flow/coalescer';
 import type { ClaimedDelivery, DeliveryKey, Settlement } from '../message/delivery';
 import { keyText } from '../message/envelope';
 import type { Clock } from '../ports/clock';
+import type { Monitor } from '../ports/monitor';
 import type { OutboxStore, SettleRow } from '../ports/store';
 import type { PendingMarks } from '../ports/verdicts';
 
@@ -29,8 +30,9 @@ type Mark = SettleRow & { readonly tries: number };
 export class Settlements implements PendingMarks {
   private readonly coalescer: Coalescer<Mark, void>;
 
-  constructor(store: OutboxStore, clock: Clock) {
+  constructor(store: OutboxStore, clock: Clock, monitor: Monitor) {
     const flush = async (marks: Mark[]): Promise<(void | Promise<void>)[]> => {
+      monitor.record({ event: 'relay.batch', step: 'settle', rows: marks.length });
       const written = new Set((await store.settle(marks)).map(keyText));
       return marks.map((mark) => {
         const key = keyText(mark);

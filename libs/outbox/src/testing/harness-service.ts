@@ -237,7 +237,12 @@ class HarnessProcess {
     const { broker, random, database } = surroundings;
     // Virtual days pass poll by poll; what is due at once is woken, in memory as elsewhere.
     const options = resolveOptions({ pollInterval: '5m', ...given, service: name, transport: memory(broker) });
-    const monitor = { record: (event: OutboxEvent, thrown?: unknown) => watcher.record(event, thrown) };
+    const monitor = {
+      record: (event: OutboxEvent, thrown?: unknown) => {
+        this.runtime?.metrics?.record(event);
+        watcher.record(event, thrown);
+      },
+    };
     const clock = this.mortal(surroundings.clock);
     this.client = database.connect(async (moment) => {
       if (moment === 'commit') await this.step('committing');

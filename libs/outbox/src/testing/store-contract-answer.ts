@@ -13,6 +13,7 @@ import {
   MINUTE,
   newMessage,
   REJECTED,
+  SECOND,
   SOURCE,
 } from './store-contract-scenario';
 
@@ -28,7 +29,7 @@ export const answerCases = [
   behaviour('closeMany stores a verdict only where none is stored yet and the end is not reached', async (s) => {
     await s.onlyIn(UNDECIDED, async (key) => {
       const closed = await s.outbox.closeMany([{ ...key, answer: REJECTED }]);
-      assert.deepEqual(closed, closed.length > 0 ? [key] : []);
+      assert.deepEqual(closed.map(keyOf), closed.length > 0 ? [key] : []);
       return closed.length > 0;
     });
   }),
@@ -118,7 +119,7 @@ export const answerCases = [
       for (const answer of [ACCEPTED, REJECTED]) {
         const key = await s.pending({ deliveries: [{ consumer: CONSUMER, followUp }] });
         const closed = await s.outbox.closeMany([{ ...key, answer }]);
-        assert.deepEqual(closed, closable[followUp].includes(answer.verdict) ? [key] : [], followUp);
+        assert.deepEqual(closed.map(keyOf), closable[followUp].includes(answer.verdict) ? [key] : [], followUp);
       }
     }
   }),
@@ -140,7 +141,8 @@ export const answerCases = [
           for (const key of answer === ACCEPTED ? [early, late] : [await pending()]) {
             const at = `${declared} on the row, ${known} registered, ${answer.verdict}`;
             assert.equal(expects((await s.record(key)).followUp, answer.verdict), expected, at);
-            assert.deepEqual(await s.outbox.closeMany([{ ...key, answer }]), expected ? [] : [key], at);
+            const closedAtOnce = await s.outbox.closeMany([{ ...key, answer }]);
+            assert.deepEqual(closedAtOnce.map(keyOf), expected ? [] : [key], at);
             if (!expected) continue;
             const closed = await s.transaction((tx) => s.outbox.close(tx, key, answer));
             assert.equal(expects(closed!.followUp, answer.verdict), true, at);
@@ -168,7 +170,16 @@ export const answerCases = [
       { type, verdict: 'accepted', where: 'Purchases.complete' },
     ]);
     const key = await s.pending({ type });
-    assert.deepEqual(await s.outbox.closeMany([{ ...key, answer: REJECTED }]), [key]);
+    assert.deepEqual((await s.outbox.closeMany([{ ...key, answer: REJECTED }])).map(keyOf), [key]);
+  }),
+
+  behaviour('close and closeMany tell what was closed, and how long ago it was recorded', async (s) => {
+    const [one, other] = [await s.pending({ type: 'told.alone' }), await s.pending({ type: 'told.in-batch' })];
+    await s.advance(20 * SECOND);
+    const alone = await s.transaction((tx) => s.outbox.close(tx, one, ACCEPTED));
+    const [inBatch] = await s.outbox.closeMany([{ ...other, answer: ACCEPTED }]);
+    assert.deepEqual([alone!.message.type, inBatch!.type], ['told.alone', 'told.in-batch']);
+    for (const { ageMs } of [alone!, inBatch!]) assert.ok(ageMs >= 20 * SECOND && ageMs < 30 * SECOND);
   }),
 
   behaviour('closeMany refuses two answers for one delivery', async (s) => {
@@ -189,7 +200,7 @@ export const answerCases = [
     const { attempt } = await s.claimOnly(key);
     const failed = new Error('the compensation failed');
     const work = s.transaction(async (tx) => {
-      const closed = await s.outbox.close(tx, key, REJECTED);
+      const { ageMs: _, ...closed } = (await s.outbox.close(tx, key, REJECTED))!;
       const { id, type, source, payload, headers } = message;
       assert.deepEqual(closed, {
         ...key,
@@ -229,7 +240,7 @@ export const answerCases = [
       assert.deepEqual(await s.outbox.settle(rows), [keyOf(free)]);
       assert.deepEqual((await s.claim()).deliveries.map(keyOf), [keyOf(free)]);
       const answers = [held, free].map((delivery) => ({ ...keyOf(delivery), answer: ACCEPTED }));
-      assert.deepEqual(await s.outbox.closeMany(answers), [keyOf(free)]);
+      assert.deepEqual((await s.outbox.closeMany(answers)).map(keyOf), [keyOf(free)]);
     });
   }),
 

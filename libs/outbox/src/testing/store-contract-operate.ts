@@ -222,6 +222,23 @@ export const operateCases = [
     assert.ok(oldestDueMs >= MINUTE && oldestDueMs < MINUTE + 10 * SECOND);
   }),
 
+  behaviour('sample sees what stats sees, what is overdue and the time, up to a limit', async (s) => {
+    const look = { overdueMs: 30 * SECOND, cap: 3 };
+    await s.into('sent');
+    await s.advance(MINUTE);
+    for (const situation of ['sent', 'answered', 'parked', 'completed', 'discarded'] as const) await s.into(situation);
+    const before = await s.outbox.ageMs('1970-01-01T00:00:00Z');
+    const { nowMs, ...seen } = await s.outbox.sample(SOURCE, look);
+    assert.ok(nowMs >= before && nowMs < before + 10 * SECOND);
+    assert.deepEqual(seen, { ...(await s.outbox.stats(SOURCE)), overdue: 1 });
+    for (let i = 0; i < 5; i++) await s.into('parked');
+    for (let i = 0; i < 5; i++) await s.pending();
+    const { open } = await s.outbox.sample(SOURCE, look);
+    assert.equal(open.parked, 3);
+    assert.equal(open.pending + open.sent + open.answered, 3);
+    assert.deepEqual((await s.outbox.sample('other-service', look)).open, NOTHING);
+  }),
+
   behaviour('oldestDueMs is for how long the oldest row has been due that nobody has taken', async (s) => {
     assert.equal(await s.outbox.oldestDueMs(SOURCE), 0);
     // Nobody is late with these: they wait for a receipt or for a person, or have ended.

@@ -48,6 +48,10 @@ export class DirectTransport implements Transport {
     return this.peers.size === 0 || [...this.peers.values()].some((peer) => peer.reachable);
   }
 
+  destination(to: string, type: string): string {
+    return `${to}.${type}`;
+  }
+
   /** Listens. Peers are connected to when they are first called. */
   async start(endpoint: Endpoint): Promise<void> {
     const { listen } = this.settings;

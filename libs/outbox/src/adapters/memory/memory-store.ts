@@ -7,6 +7,7 @@ import type {
   ClaimRequest,
   ClaimResult,
   ClosedDelivery,
+  ClosedRow,
   Criteria,
   DeliveryRecord,
   InboxBegin,
@@ -16,6 +17,7 @@ import type {
   InboxResult,
   InboxStore,
   NewMessage,
+  OutboxSample,
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
@@ -67,7 +69,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => sending.settle(this.t, tx, settlements));
   }
 
-  closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]> {
+  closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]> {
     return this.alone((tx) => deciding.closeMany(this.t, tx, answers));
   }
 
@@ -134,6 +136,10 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
 
   stats(source: string): Promise<OutboxStats> {
     return this.alone((tx) => operating.stats(this.t, tx, source));
+  }
+
+  sample(source: string, look: { overdueMs: number; cap: number }): Promise<OutboxSample> {
+    return this.alone((tx) => operating.sample(this.t, tx, source, look));
   }
 
   cancel(

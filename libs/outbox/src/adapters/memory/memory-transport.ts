@@ -63,6 +63,10 @@ export class MemoryTransport implements Transport, MemoryConnection {
     return this.usable;
   }
 
+  destination(to: string, type: string): string {
+    return `${to}.${type}`;
+  }
+
   async start(endpoint: Endpoint): Promise<void> {
     this.endpoint = endpoint;
     this.broker.connect(this);

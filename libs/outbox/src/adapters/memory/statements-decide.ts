@@ -10,22 +10,23 @@ import {
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
 import { dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
-import type { AnsweredDelivery, ClosedDelivery } from '../../ports/store';
+import type { AnsweredDelivery, ClosedDelivery, ClosedRow } from '../../ports/store';
 import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 
 /** A receipt came back: the statements that apply it. */
 
-export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: readonly AnsweredDelivery[]): DeliveryKey[] {
+export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: readonly AnsweredDelivery[]): ClosedRow[] {
   const wanted = new Map(answers.map((each) => [keyOf(each), each.answer]));
   if (wanted.size < answers.length) throw new Error('closeMany was given a delivery twice');
   const now = t.now();
-  const closed: DeliveryKey[] = [];
+  const closed: ClosedRow[] = [];
   for (const row of t.lockFree(tx, answers)) {
     const answer = wanted.get(keyOf(row))!;
     if (!isUndecided(row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
     t.update(tx, row, closedBy(answer, now));
-    closed.push({ messageId: row.messageId, consumer: row.consumer });
+    const { type, createdAt } = t.message.get(tx, row.messageId)!;
+    closed.push({ messageId: row.messageId, consumer: row.consumer, type, ageMs: now - createdAt });
   }
   return closed;
 }
@@ -45,6 +46,7 @@ export async function close(
     consumer: row.consumer,
     followUp: t.followUpOf(tx, row),
     attempt: row.attempts,
+    ageMs: t.now() - createdAt,
     message: { ...message, recordedAt: iso(createdAt) },
   };
 }

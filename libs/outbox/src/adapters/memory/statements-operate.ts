@@ -1,7 +1,7 @@
 import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
 import { HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY, startsWithCode } from '../../message/rules';
-import type { DeliveryRecord, OutboxStats } from '../../ports/store';
+import type { DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
 import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 
@@ -25,6 +25,29 @@ export function stats(t: OutboxTables, tx: MemoryTransaction, source: string): O
     oldest = Math.min(oldest, nextAt ?? now);
   }
   return { open, oldestDueMs: now - oldest };
+}
+
+export function sample(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  source: string,
+  { overdueMs, cap }: { overdueMs: number; cap: number },
+): OutboxSample {
+  const now = t.now();
+  const rows = [...t.delivery.entries(tx)]
+    .map(([, row]) => ({ ...row, message: t.message.get(tx, row.messageId)! }))
+    .filter(({ message }) => message.source === source);
+  const waiting = rows
+    .filter(({ nextAt }) => nextAt !== undefined)
+    .sort((one, other) => one.nextAt! - other.nextAt!)
+    .slice(0, cap);
+  const parked = rows.filter(({ state }) => state === 'parked').slice(0, cap);
+  const open = { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0 };
+  for (const { state } of [...waiting, ...parked]) if (!isFinal(state)) open[state]++;
+  const isOverdue = ({ state, message }: (typeof rows)[number]): boolean =>
+    state === 'sent' && message.createdAt < now - overdueMs;
+  const oldestDueMs = Math.max(0, now - (waiting[0]?.nextAt ?? now));
+  return { open, oldestDueMs, overdue: waiting.filter(isOverdue).length, nowMs: now };
 }
 
 export async function cancel(

@@ -11,10 +11,12 @@ import type {
   ClaimRequest,
   ClaimResult,
   ClosedDelivery,
+  ClosedRow,
   Criteria,
   DeliveryRecord,
   Later,
   NewMessage,
+  OutboxSample,
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
@@ -24,7 +26,7 @@ import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
-import { claimedOf, closedOf, keyOf, recordOf } from './rows';
+import { claimedOf, closedOf, closedRowOf, keyOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
 import type { Tables } from './tables';
@@ -113,11 +115,11 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return rows.map(keyOf);
   }
 
-  async closeMany(answers: readonly AnsweredDelivery[]): Promise<DeliveryKey[]> {
+  async closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]> {
     if (answers.length === 0) return [];
     refuseTwins(answers);
     const { rows } = await this.database.run((await this.sql()).closeMany, closeManyValues(answers));
-    return rows.map(keyOf);
+    return rows.map(closedRowOf);
   }
 
   async close(tx: EntityManager, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {
@@ -205,6 +207,11 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       open: { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0, ...counted },
       oldestDueMs: Math.max(0, ...rows.map((row) => Number(row.oldest_due_ms))),
     };
+  }
+
+  async sample(source: string, { overdueMs, cap }: { overdueMs: number; cap: number }): Promise<OutboxSample> {
+    const { rows } = await this.database.run((await this.sql()).sample, [source, overdueMs, cap]);
+    return sampleOf(rows[0]!);
   }
 
   async cancel(

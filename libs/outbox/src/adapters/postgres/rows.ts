@@ -8,7 +8,7 @@ import type {
   StoredAnswer,
 } from '../../message/delivery';
 import type { Reason, Verdict } from '../../message/receipt';
-import type { ClosedDelivery, DeliveryRecord, InboxRow } from '../../ports/store';
+import type { ClosedDelivery, ClosedRow, DeliveryRecord, InboxRow, OutboxSample } from '../../ports/store';
 import type { Row } from './database';
 
 /** Rows into the ports' words. Columns are text or null; a CHECK or NOT NULL stands behind every `!` and cast. */
@@ -48,7 +48,28 @@ export function closedOf(row: Row): ClosedDelivery {
     ...keyOf(row),
     followUp: row.follow_up as FollowUp,
     attempt: Number(row.attempts),
+    ageMs: Number(row.age_ms),
     message: messageOf(row),
+  };
+}
+
+export function closedRowOf(row: Row): ClosedRow {
+  return { ...keyOf(row), type: row.type!, ageMs: Number(row.age_ms) };
+}
+
+export function sampleOf(row: Row): OutboxSample {
+  const counted = (state: keyof OutboxSample['open']): number => Number(row[state]);
+  return {
+    open: {
+      pending: counted('pending'),
+      sent: counted('sent'),
+      cancelling: counted('cancelling'),
+      answered: counted('answered'),
+      parked: counted('parked'),
+    },
+    oldestDueMs: Number(row.oldest_due_ms),
+    overdue: Number(row.overdue),
+    nowMs: Number(row.now_ms),
   };
 }
 

@@ -84,6 +84,10 @@ export class RabbitMqTransport implements Transport {
     return this.publisher.maxBodyBytes;
   }
 
+  destination(to: string, type: string): string {
+    return this.topology.destination(to, type);
+  }
+
   /** @throws TopologyMismatchError if the broker is up and holds something else under one of our names */
   async start(endpoint: Endpoint): Promise<void> {
     const access = brokerAccess(this.settings, this.deps);

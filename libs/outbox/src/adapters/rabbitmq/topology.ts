@@ -1,5 +1,7 @@
 import type { Channel, ChannelModel } from 'amqplib';
 import { TopologyMismatchError } from '../../errors';
+import { EVERYBODY } from '../../message/delivery';
+import { CANCEL_TYPE, RECEIPT_TYPE } from '../../message/envelope';
 import type { Clock } from '../../ports/clock';
 import type { Subscription } from '../../ports/transport';
 import { closeChannel, gone, rabbitMajor } from './connection';
@@ -34,6 +36,17 @@ export class Topology {
   route(kind: 'message' | 'cancel', type: string, to: string | undefined): { exchange: string; routingKey: string } {
     if (to === undefined) return { exchange: this.announcements, routingKey: type };
     return { exchange: this.requests, routingKey: kind === 'cancel' ? cancelKey(to) : requestKey(to, type) };
+  }
+
+  /** As the semantic conventions for messaging name it: `outbox.requests:order-service.order.requested`. */
+  destination(to: string, type: string): string {
+    if (type === RECEIPT_TYPE) return `${this.receipts}:${to}`;
+    const { exchange, routingKey } = this.route(
+      type === CANCEL_TYPE ? 'cancel' : 'message',
+      type,
+      to === EVERYBODY ? undefined : to,
+    );
+    return `${exchange}:${routingKey}`;
   }
 
   /** The queue of one handler: its own prefetch, its own backlog. */

@@ -1,6 +1,17 @@
 import { ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { bounded, closable, contentHash, followUpOf, isAbout, messageColumns, ms, statement, words } from './text';
+import {
+  ageMs,
+  bounded,
+  closable,
+  contentHash,
+  followUpOf,
+  isAbout,
+  messageColumns,
+  ms,
+  statement,
+  words,
+} from './text';
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
@@ -40,9 +51,11 @@ set state = ${finalState('locked.verdict')},
     next_at = null,
     settled_at = clock_timestamp()
 from locked
+-- Not to be merged into the rest: one look-up by key per row, in any plan.
+cross join lateral (select m.type, m.created_at from ${t.message} m where m.id = locked.message_id offset 0) m
 where d.message_id = locked.message_id
   and d.consumer = locked.consumer
-returning d.message_id, d.consumer`,
+returning d.message_id, d.consumer, m.type, ${ageMs('m.created_at')} as age_ms`,
       'own',
     ),
 
@@ -65,7 +78,7 @@ with closed as (
     and ${isAbout(t, '$1', '$6')}
   returning message_id, consumer, attempts, follow_up
 )
-select c.message_id, c.consumer, c.attempts, ${followUpOf(t, 'c', 'm')} as follow_up, ${messageColumns('m')}
+select c.message_id, c.consumer, c.attempts, ${followUpOf(t, 'c', 'm')} as follow_up, ${messageColumns('m')}, ${ageMs('m.created_at')} as age_ms
 from closed c
 join ${t.message} m on m.id = c.message_id`,
     ),

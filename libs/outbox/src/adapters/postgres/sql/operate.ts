@@ -2,7 +2,7 @@ import { EVERYBODY } from '../../../message/delivery';
 import { HARMLESS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { pastDeadline } from './rules';
-import { bounded, ms, recordColumns, recordedBy, statement, words } from './text';
+import { ageMs, bounded, ms, recordColumns, recordedBy, statement, words } from './text';
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
@@ -52,6 +52,37 @@ from ${t.delivery}
 join ${t.message} m on m.id = message_id
 where state = 'parked'
   and m.aggregatetype = $1`,
+    ),
+
+    /** The first entries of two partial indexes, and of each the message by its key. */
+    sample: statement(
+      t,
+      'outbox.sample',
+      `
+with waiting as materialized (
+  select d.state, d.next_at, (select m.created_at from ${t.message} m where m.id = d.message_id) as created_at
+  from ${t.delivery} d
+  where d.next_at is not null
+    and ${recordedBy(t, 'd.message_id', '$1')}
+  order by d.next_at
+  limit $3
+),
+parked as materialized (
+  select
+  from ${t.delivery} d
+  where d.state = 'parked'
+    and ${recordedBy(t, 'd.message_id', '$1')}
+  limit $3
+)
+select (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms,
+  greatest(0, ${ageMs('min(next_at)')}) as oldest_due_ms,
+  count(*) filter (where state = 'pending') as pending,
+  count(*) filter (where state = 'sent') as sent,
+  count(*) filter (where state = 'cancelling') as cancelling,
+  count(*) filter (where state = 'answered') as answered,
+  (select count(*) from parked) as parked,
+  count(*) filter (where state = 'sent' and created_at < clock_timestamp() - ${ms('$2')}) as overdue
+from waiting`,
     ),
 
     ageMs: statement(

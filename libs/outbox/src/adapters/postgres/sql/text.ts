@@ -22,6 +22,11 @@ export function bounded(text: string): string {
   return `left(${text}, ${MAX_ERROR_TEXT})`;
 }
 
+/** How long ago that was, in milliseconds. */
+export function ageMs(instant: string): string {
+  return `(extract(epoch from clock_timestamp() - ${instant}) * 1000)::float8`;
+}
+
 /** The columns of a recorded message. `payload` as text is what was stored, byte for byte. */
 export function messageColumns(m: string): string {
   return `${m}.type, ${m}.aggregatetype as source, ${m}.aggregateid as key, ${m}.payload::text as payload, ${m}.headers::text as headers, ${iso(`${m}.created_at`)} as recorded_at`;

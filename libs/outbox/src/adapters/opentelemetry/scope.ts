@@ -1,0 +1,2 @@
+/** The instrumentation scope: who measures, and who traces. */
+export const SCOPE = '@tallystick/outbox';
