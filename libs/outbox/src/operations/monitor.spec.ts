@@ -44,17 +44,20 @@ describe('The monitor', () => {
   it('says of a rejection, in a line, what was rejected and why; an acceptance is only counted', () => {
     const said: string[] = [];
     jest.spyOn(Logger.prototype, 'log').mockImplementation((line: unknown) => void said.push(String(line)));
-    const handled = { event: 'inbox.handled', messageId: '1', consumer: 'c', type: 't' } as const;
+    const handled = { event: 'inbox.handled', messageId: '1', consumer: 'c', type: 't', tookMs: 7 } as const;
     monitor.record({ ...handled, verdict: 'accepted' });
     monitor.record({ ...handled, verdict: 'rejected', reason: 'OUT_OF_STOCK' });
-    expect(said).toEqual(['inbox.handled messageId=1 consumer=c type=t verdict=rejected reason=OUT_OF_STOCK']);
+    expect(said).toEqual(['inbox.handled messageId=1 consumer=c type=t tookMs=7 verdict=rejected reason=OUT_OF_STOCK']);
   });
 
   it('says with the first attempt where an error was thrown, and hands every one on as it is', () => {
     const logged: unknown[][] = [];
     jest.spyOn(Logger.prototype, 'error').mockImplementation((...args: unknown[]) => void logged.push(args));
     const error = new TypeError('no template');
-    const failed = { event: 'inbox.deferred', messageId: '1', consumer: 'c', type: 't', error: 'no template' } as const;
+    const failed = {
+      event: 'inbox.deferred',
+      ...{ messageId: '1', consumer: 'c', type: 't', tookMs: 7, error: 'no template' },
+    } as const;
     for (const attempt of [1, 2, 3]) monitor.record({ ...failed, attempt }, error);
 
     expect(logged).toEqual([[expect.stringMatching(/^inbox\.deferred .*attempt=1/), error.stack]]);
@@ -68,7 +71,8 @@ describe('The monitor', () => {
     const failing = new LoggingMonitor(undefined, () => {
       throw new Error('tracker is down');
     });
-    failing.record({ event: 'inbox.deferred', messageId: '1', consumer: 'c', type: 't', attempt: 1, error: 'x' }, 'x');
+    const about = { messageId: '1', consumer: 'c', type: 't', tookMs: 7, attempt: 1 };
+    failing.record({ event: 'inbox.deferred', ...about, error: 'x' }, 'x');
     await new Promise(setImmediate);
     expect(lines).toHaveLength(1);
     expect(logged).toEqual([expect.stringContaining('onError failed')]);

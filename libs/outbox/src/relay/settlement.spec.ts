@@ -12,7 +12,9 @@ describe('Settlements', () => {
       calls.push(rows.map(({ messageId }) => messageId));
       return written(rows, calls.length);
     };
-    const settlements = new Settlements({ settle } as unknown as OutboxStore, clock);
+    const settlements = new Settlements({ settle } as unknown as OutboxStore, clock, {
+      record: () => {},
+    });
     const record = (messageId: string): Promise<void> =>
       settlements.record({ messageId, consumer: 'order-service', leaseToken: 'token' } as ClaimedDelivery, {
         kind: 'sent',
