@@ -98,6 +98,14 @@ describe('the model of the protocol', () => {
     });
   });
 
+  it('shows a half message if, and only if, its work was committed, and only with all of its rules', () => {
+    const { baselines, removals } = summary.halfMessages;
+    expect(baselines.every(({ holds }) => holds)).toBe(true);
+    expect(Object.fromEntries(removals.map(({ id, property }) => [id, property]))).toEqual({
+      ...{ H1: 'PH3', H2: 'PH1', H3: 'PH3', H4: 'PH3', H5: 'PH3', H6: 'PH3', H7: 'PH2' },
+    });
+  });
+
   it('has a second check where the first one falls: each holds alone for its own property', () => {
     const broken = (without: readonly AdversaryRule[], property: string): boolean =>
       explore(

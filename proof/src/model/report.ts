@@ -2,6 +2,7 @@ import { ADVERSARY_PROPERTIES } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES } from './announcement';
 import { BUNDLE_PROPERTIES } from './bundles';
 import { Chapter, CHAPTERS } from './chapters';
+import { HALF_PROPERTIES } from './half-messages';
 import { PROPERTIES } from './invariants';
 import { LIMITS, STATES } from './page-text';
 import { RECEIVER_PROPERTIES } from './receivers';
@@ -24,6 +25,7 @@ export function renderProtocolPage(summary: ModelSummary): string {
     sideSection('Several receivers', RECEIVERS, summary.receivers),
     sideSection('Somebody else at the broker', ADVERSARY, summary.adversary),
     sideSection('Messages that travel together', BUNDLES, summary.bundles),
+    sideSection('Half messages', HALF_MESSAGES, summary.halfMessages),
     limitsSection(),
     ...(summary.everything ? [everythingSection(summary.everything)] : []),
   ];
@@ -33,7 +35,7 @@ export function renderProtocolPage(summary: ModelSummary): string {
 const SAYS: ReadonlyMap<string, string> = new Map(
   [
     ...[...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES],
-    ...BUNDLE_PROPERTIES,
+    ...[...BUNDLE_PROPERTIES, ...HALF_PROPERTIES],
   ].map(({ id, says }) => [id, says]),
 );
 
@@ -52,6 +54,11 @@ const BUNDLES =
   'Under load several messages, or several receipts, are one AMQP message: confirmed, returned, delivered, lost and acknowledged ' +
   'at once. To every rule above a bundle is as many copies as it has members, which share their luck. What is added is that ' +
   'both sides must read it. How it is written: [operations](operations.md#rabbitmq).';
+
+const HALF_MESSAGES =
+  'Where the effect cannot share a transaction with a row of the outbox, the message rests at the broker until somebody says ' +
+  'whether it was committed ([half messages](../libs/half-message/README.md)). From the moment it is shown it is a message like all ' +
+  'others above.';
 
 function opening({ request }: ModelSummary): string {
   const { baselines, removals } = request;

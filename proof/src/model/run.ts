@@ -4,6 +4,7 @@ import { BUNDLE_PROPERTIES, BUNDLE_REMOVALS, BUNDLE_RULES, bundles } from './bun
 import { CHAPTERS, Removal, SideRemoval } from './chapters';
 import { Fields, StateOf } from './codec';
 import { explore, Finding, Model, Property } from './explorer';
+import { HALF_PROPERTIES, HALF_REMOVALS, HALF_RULES, halfMessages } from './half-messages';
 import { PROPERTIES } from './invariants';
 import { protocol } from './protocol';
 import { RECEIVER_PROPERTIES, RECEIVER_REMOVALS, RECEIVER_RULES, receivers } from './receivers';
@@ -49,7 +50,11 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     world: 'bundles',
     says: 'two messages of one producer for one consumer, alone or together; a step may deliver, lose or repeat both at once; versions of both that read no bundles',
   });
-  const parts = [request, announcementModel, receiversModel, adversaryModel, bundlesModel];
+  const halfMessagesModel = await run.sideModel(halfMessages, HALF_PROPERTIES, HALF_REMOVALS, HALF_RULES, {
+    world: 'half messages',
+    says: 'one half message, the process that does its work, and two that are asked about it at the same time; each may die between any two steps',
+  });
+  const parts = [request, announcementModel, receiversModel, adversaryModel, bundlesModel, halfMessagesModel];
   const everything =
     options.size === 'full'
       ? await run.requestModel({ everything: EVERYTHING }, REMOVALS.filter(honest), () => 'everything')
@@ -64,6 +69,7 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     receivers: receiversModel,
     adversary: adversaryModel,
     bundles: bundlesModel,
+    halfMessages: halfMessagesModel,
     timed: calculate(),
     ...(everything && { everything }),
   };

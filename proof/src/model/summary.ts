@@ -69,6 +69,7 @@ export interface ModelSummary {
   readonly receivers: ModelResult;
   readonly adversary: ModelResult;
   readonly bundles: ModelResult;
+  readonly halfMessages: ModelResult;
   readonly timed: TimedResult;
   /** The request protocol with everything at once; only in the full size. */
   readonly everything?: ModelResult;
