@@ -12,6 +12,7 @@ import { Client } from 'pg';
 import { type BulkResult, everyMatch } from './bulk';
 import { columns } from './columns';
 import { listed, shown } from './describe';
+import { addDoctor } from './doctor/command';
 import { addReconcile } from './reconcile/command';
 import { type CommonFlags, DONE, FAILED, MISUSED, positive, type Shell } from './shell';
 import type { Terminal } from './terminal';
@@ -233,7 +234,7 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     });
 
   const shell: Shell = { terminal, attempt, tablesOf, databaseUrl: url };
-  for (const add of [addReconcile]) add(tallystick, shell);
+  for (const add of [addReconcile, addDoctor]) add(tallystick, shell);
   return tallystick;
 }
 

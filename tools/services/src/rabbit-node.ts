@@ -15,13 +15,15 @@ export interface RabbitOptions {
   port?: number;
   /** Lines for rabbitmq.conf, e.g. `{ consumer_timeout: '60000' }`. */
   settings?: Record<string, string>;
+  /** To be enabled, e.g. `['rabbitmq_management']`. @default none */
+  plugins?: readonly string[];
   /** Told what happens, a line each. */
   onProgress?: (line: string) => void;
 }
 
 /**
  * Starts a private node of the installed RabbitMQ: own name, ports, directory, cookie and port mapper, so that it
- * cannot meet the system's broker. User guest, password guest, loopback only, no plugins. It ends with this process,
+ * cannot meet the system's broker. User guest, password guest, loopback only. It ends with this process,
  * however that ends.
  */
 export async function startRabbit(options: RabbitOptions = {}): Promise<RabbitServer> {
@@ -52,7 +54,7 @@ export async function startPrivateNode(options: RabbitOptions, membership?: Memb
     membership,
   );
   try {
-    await node.prepare(options.settings ?? {});
+    await node.prepare(options);
     await node.start();
     return node;
   } catch (error) {
@@ -110,7 +112,7 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
     return this.server?.running ? this.machine : undefined;
   }
 
-  async prepare(settings: Record<string, string>): Promise<void> {
+  async prepare({ settings = {}, plugins = [] }: RabbitOptions): Promise<void> {
     const { cookie, joins } = this.membership ?? {};
     const discovery = joins && {
       'cluster_formation.peer_discovery_backend': 'classic_config',
@@ -121,7 +123,7 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
     );
     await mkdir(join(this.directory, 'log'));
     await writeFile(this.environment.RABBITMQ_CONFIG_FILE!, lines.join(''));
-    await writeFile(this.environment.RABBITMQ_ENABLED_PLUGINS_FILE!, '[].\n');
+    await writeFile(this.environment.RABBITMQ_ENABLED_PLUGINS_FILE!, `[${plugins.join(',')}].\n`);
 
     if (cookie !== undefined) await writeFile(join(this.directory, '.erlang.cookie'), cookie, { mode: 0o400 });
     if (joins !== undefined) return;
