@@ -88,7 +88,7 @@ export function addDoctor(program: Command, { terminal, attempt, tablesOf, datab
     .addOption(duration('--due <duration>', 'how long a row may wait for a relay', '1m'))
     .option('--ignore <check>', 'leave a check out; may be given again', (name, all: string[]) => [...all, name], [])
     .addHelpText('after', `\n${wrapped(`Checks: ${CHECKS.join(' · ')}`).join('\n')}`)
-    .addHelpText('after', '\nExit codes: 0 nothing is wrong · 1 something is · 2 not understood, or it could not look')
+    .addHelpText('after', '\nExit codes: 0 nothing is wrong · 1 something is · 2 not understood or failed')
     .action((_: unknown, command: Command) =>
       attempt(async () => {
         const flags = command.optsWithGlobals<Flags>();

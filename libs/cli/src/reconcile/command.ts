@@ -56,7 +56,7 @@ export function addReconcile(program: Command, { terminal, attempt, tablesOf, da
     .option('--limit <n>', 'name at most so many of each kind', positive, 20)
     .addHelpText(
       'after',
-      '\nExit codes: 0 no difference · 1 there are differences · 2 not understood, failed or stopped',
+      '\nExit codes: 0 no difference · 1 differences · 2 not understood, failed, stopped',
     )
     .action((_: unknown, command: Command) => attempt(() => compareBoth(command.optsWithGlobals<Flags>()), MISUSED));
 }
