@@ -54,10 +54,7 @@ export function addReconcile(program: Command, { terminal, attempt, tablesOf, da
     .addOption(duration('--since <duration>', 'how far back, at most as far as both sides keep what they have', '14d'))
     .addOption(duration('--grace <duration>', 'a verdict may take so long to come back', '10m'))
     .option('--limit <n>', 'name at most so many of each kind', positive, 20)
-    .addHelpText(
-      'after',
-      '\nExit codes: 0 no difference · 1 differences · 2 not understood, failed, stopped',
-    )
+    .addHelpText('after', '\nExit codes: 0 no difference · 1 differences · 2 not understood, failed, stopped')
     .action((_: unknown, command: Command) => attempt(() => compareBoth(command.optsWithGlobals<Flags>()), MISUSED));
 }
 
