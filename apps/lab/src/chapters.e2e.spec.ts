@@ -1,9 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Cleanup, connectTestPostgres, connectTestRabbit, rabbitInstalled } from '@tallystick/services';
-import { one } from './commands';
+import { perform } from './commands';
 import { labCommand } from './program';
-import { simulations } from './protocols/three-phase-commit';
 import { Terminal } from './report/terminal';
 import type { Servers } from './world/servers';
 
@@ -34,8 +33,7 @@ async function outputOf(command: string): Promise<string> {
   const servers = async (): Promise<Servers> => ({ postgres: connectTestPostgres(), rabbit: connectTestRabbit() });
   const lab = { cleanup, signal: new AbortController().signal, onProgress: () => {}, servers };
   const program = labCommand(async (what, asked) => {
-    const holds = what === 'three-phase-commit' ? simulations(terminal, false) : await one(what, asked, lab, terminal);
-    expect(holds).toBe(true);
+    expect(await perform(what, asked, lab, terminal)).toBe(true);
   });
   try {
     await program.parseAsync(command.replace('npm run lab -- ', '').split(' '), { from: 'user' });

@@ -2,12 +2,14 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Cleanup } from '@tallystick/services';
 import { InvalidArgumentError } from 'commander';
+import { byHand } from './by-hand';
 import { runAll } from './experiments/all';
 import { FULL, SMALL } from './experiments/happy';
 import { Story } from './experiments/story';
 import { findProtocol, PROTOCOLS } from './protocols';
 import { dies, type Outage, type OutageTrial, type Protocol, type Trial } from './protocols/protocol';
-import { simulate } from './protocols/three-phase-commit';
+import { simulate, simulations } from './protocols/three-phase-commit';
+import { answerTo, QUESTIONS } from './questions';
 import { page } from './report/page';
 import { problemsOf } from './report/tables';
 import type { Terminal } from './report/terminal';
@@ -44,8 +46,18 @@ Written by \`npm run lab -- all\`; do not edit. Figures of one machine mean noth
 mean, and how to see any row with your own eyes: [README.md](README.md).
 `;
 
+/** @returns whether it ended as expected */
+export async function perform(what: string, asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
+  if (what === 'all') return everything(asked, lab, terminal);
+  if (what === 'three-phase-commit') return simulations(terminal, asked.json);
+  if (what === 'by-hand') return byHand(lab.servers, asked.without, lab.cleanup, terminal);
+  const question = QUESTIONS.find(({ name }) => name === what);
+  if (question) return answerTo(question, lab.servers, lab.cleanup, terminal);
+  return one(what, asked, lab, terminal);
+}
+
 /** @returns whether everything was as expected */
-export async function everything(asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
+async function everything(asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
   const servers = await lab.servers();
   const size = asked.small ? SMALL : FULL;
   const awayMs = (asked.seconds ?? (asked.small ? 1.5 : 10)) * 1_000;
@@ -73,7 +85,7 @@ export async function everything(asked: Asked, lab: Lab, terminal: Terminal): Pr
 }
 
 /** One purchase, told as a story. @returns whether it ended as expected */
-export async function one(name: string, asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
+async function one(name: string, asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
   const protocol = findProtocol(name);
   const { without, away } = asked;
   if (without !== undefined && !protocol.rules[without]) {

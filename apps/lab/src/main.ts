@@ -2,9 +2,8 @@
 import { Cleanup, RabbitUnavailableError } from '@tallystick/services';
 import { InvalidArgumentError } from 'commander';
 import { inspect } from 'node:util';
-import { type Asked, everything, one } from './commands';
+import { type Asked, perform } from './commands';
 import { labCommand } from './program';
-import { simulations } from './protocols/three-phase-commit';
 import { Terminal } from './report/terminal';
 import { type Servers, startServers } from './world/servers';
 
@@ -31,8 +30,7 @@ async function run(what: string, asked: Asked): Promise<number> {
   const servers = (): Promise<Servers> => startServers(cleanup, onProgress);
   const lab = { cleanup, signal: ending.signal, onProgress, servers };
   try {
-    if (what === 'three-phase-commit') return simulations(terminal, asked.json) ? 0 : 1;
-    return (await (what === 'all' ? everything(asked, lab, terminal) : one(what, asked, lab, terminal))) ? 0 : 1;
+    return (await perform(what, asked, lab, terminal)) ? 0 : 1;
   } catch (error) {
     if (interrupted === undefined) process.stderr.write(`${isPlain(error) ? error.message : inspect(error)}\n`);
     return interrupted ?? 1;
