@@ -114,6 +114,17 @@ async function expectNothingAt(amqpUrl: string): Promise<void> {
   expect(exchanges.filter((name) => name.trim() && !name.startsWith('amq.'))).toEqual([]);
 }
 
+/** Beside the steps stand the rows: the verdict is in the inbox before user-service has heard of it, and asked for again. */
+function expectRows(output: string): void {
+  expect(output).toMatch(/GET \/purchases\/… → completed.* │ completed · \d+ · accepted → accepted$/m);
+  expect(output).toMatch(/GET \/purchases\/… → refunded.* │ compensated · \d+ · rejected → rejected OUT_OF_STOCK$/m);
+  const [, lost, twice] = /^5\. ([^]*)^6\. ([^]*)^7\. /m.exec(output)!;
+  for (const chapter of [lost!, twice!]) {
+    expect(chapter).toMatch(/GET \/orders\/… → .* │ (pending|sent) · 1 · – → accepted$/m);
+    expect(chapter).toMatch(/GET \/purchases\/… → completed.* │ completed · \d+ · accepted → accepted$/m);
+  }
+}
+
 describe('the story', () => {
   it('is played over direct calls, on an embedded PostgreSQL, and leaves nothing behind', async () => {
     const demo = await Demo.start(['--transport', 'direct', '--once']);
@@ -129,6 +140,7 @@ describe('the story', () => {
     expect(demo.output).not.toContain('✗');
     expect(demo.output).toContain('✓ Money is conserved');
     expect(demo.output).not.toContain('\u001b['); // no colours: nobody is looking
+    expectRows(demo.output);
     await demo.expectNothingLeft();
   });
 
@@ -136,9 +148,15 @@ describe('the story', () => {
     const databases = await givenDatabases();
     const AMQP_URL = await testBroker('demo');
     const environment = { AMQP_URL, ...urlsOf(databases) };
-    const first = await Demo.start(['--transport', 'rabbitmq', '--once'], environment);
+    const first = await Demo.start(
+      ['--transport', 'rabbitmq', '--once', '--lang', 'zh', '--pause'], // nobody sits there: no pause
+      environment,
+    );
     expect({ code: await first.exitCode(), output: first.output }).toMatchObject({ code: 0 });
     expect(first.output).not.toContain('✗');
+    expect(first.output).toContain('✓ 钱一分不差');
+    expect(first.output).not.toContain('按回车继续');
+    expectRows(first.output);
     await first.expectNothingLeft();
     await expectNothingAt(AMQP_URL);
 
@@ -250,7 +268,7 @@ describe('when something goes wrong', () => {
 it('--help says what there is to choose', async () => {
   const demo = await Demo.start(['--help']);
   expect(await demo.exitCode()).toBe(0);
-  for (const word of ['--once', '--ports', '--transport', 'AMQP_URL', 'DATABASE_URL_USER']) {
+  for (const word of ['--lang', '--once', '--pause', '--ports', '--transport', 'AMQP_URL', 'DATABASE_URL_USER']) {
     expect(demo.output).toContain(word);
   }
   await demo.expectNothingLeft();

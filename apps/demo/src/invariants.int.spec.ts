@@ -1,6 +1,7 @@
 import { Client } from 'pg';
 import { testDatabase } from '@tallystick/services';
 import { checkInvariants } from './invariants';
+import { TEXTS } from './texts';
 
 const ADA = '00000000-0000-4000-8000-00000000000a';
 const [BOUGHT, REFUNDED] = ['00000000-0000-4000-8000-000000000001', '00000000-0000-4000-8000-000000000002'];
@@ -42,7 +43,7 @@ describe('the invariants', () => {
   });
 
   const broken = async (): Promise<string[]> =>
-    (await checkInvariants(databases, DEPOSITS)).filter(({ holds }) => !holds).map(({ claim }) => claim);
+    (await checkInvariants(databases, DEPOSITS, TEXTS.en)).filter(({ holds }) => !holds).map(({ claim }) => claim);
 
   it('hold when every purchase came to its end', async () => {
     expect(await broken()).toEqual([]);

@@ -1,5 +1,6 @@
 import { Client } from 'pg';
 import { money } from './stage';
+import type { Texts } from './texts';
 
 /** Something that must hold in the end, and what was found in the tables. */
 export interface Finding {
@@ -22,11 +23,14 @@ interface PurchaseRow {
 /**
  * Asks both databases whether the promise was kept: plain SQL, not a line of the services or of the library.
  * @param deposits who was given how much; only what these users did is looked at
+ * @param texts in which language it is told
  */
 export async function checkInvariants(
   databases: { user: string; order: string },
   deposits: ReadonlyMap<string, number>,
+  texts: Texts,
 ): Promise<Finding[]> {
+  const says = texts.invariants;
   const users = [...deposits.keys()];
   const balances = await select<{ balance: number }>(
     databases.user,
@@ -53,34 +57,41 @@ export async function checkInvariants(
     users,
   );
   return [
-    moneyIsConserved([...deposits.values()], balances, purchases),
-    oneMessageEach(purchases, messages),
-    oneOrderEach(purchases, orders),
-    nothingOpen(purchases),
+    moneyIsConserved([...deposits.values()], balances, purchases, says),
+    oneMessageEach(purchases, messages, says),
+    oneOrderEach(purchases, orders, says),
+    nothingOpen(purchases, says),
   ];
 }
 
-function moneyIsConserved(deposits: number[], balances: { balance: number }[], purchases: PurchaseRow[]): Finding {
+type Says = Texts['invariants'];
+
+function moneyIsConserved(
+  deposits: number[],
+  balances: { balance: number }[],
+  purchases: PurchaseRow[],
+  says: Says,
+): Finding {
   const deposited = sum(deposits);
   const left = sum(balances.map(({ balance }) => balance));
   const paid = sum(purchases.filter(({ status }) => status !== 'refunded').map(({ amount }) => amount));
   return {
-    claim: 'Money is conserved',
+    claim: says.money,
     holds: deposited === left + paid,
-    evidence: `${money(deposited)} deposited, ${money(left)} left, ${money(paid)} paid for orders`,
+    evidence: says.moneyFound(money(deposited), money(left), money(paid)),
   };
 }
 
-function oneMessageEach(purchases: PurchaseRow[], messages: { id: string }[]): Finding {
+function oneMessageEach(purchases: PurchaseRow[], messages: { id: string }[], says: Says): Finding {
   const asText = (ids: string[]): string => ids.sort().join();
   return {
-    claim: 'Every purchase has its message, and what was refused left neither',
+    claim: says.message,
     holds: asText(purchases.map(({ messageId }) => messageId)) === asText(messages.map(({ id }) => id)),
-    evidence: `${purchases.length} purchases, ${messages.length} messages`,
+    evidence: says.messageFound(purchases.length, messages.length),
   };
 }
 
-function oneOrderEach(purchases: PurchaseRow[], orders: { id: string; content: string }[]): Finding {
+function oneOrderEach(purchases: PurchaseRow[], orders: { id: string; content: string }[], says: Says): Finding {
   const completed = purchases.filter(({ status }) => status === 'completed');
   const asText = (rows: { id: string; content: string }[]): string =>
     rows
@@ -88,19 +99,19 @@ function oneOrderEach(purchases: PurchaseRow[], orders: { id: string; content: s
       .sort()
       .join('\n');
   return {
-    claim: 'Every completed purchase has its order, and there is no other order',
+    claim: says.order,
     holds: asText(completed) === asText(orders),
-    evidence: `${completed.length} purchases completed, ${orders.length} orders`,
+    evidence: says.orderFound(completed.length, orders.length),
   };
 }
 
-function nothingOpen(purchases: PurchaseRow[]): Finding {
+function nothingOpen(purchases: PurchaseRow[], says: Says): Finding {
   const agrees = ({ status, delivery }: PurchaseRow): boolean =>
     (status === 'completed' && delivery === 'completed') || (status === 'refunded' && delivery === 'compensated');
   const counts = new Map<string, number>();
   for (const { delivery } of purchases) counts.set(delivery ?? 'missing', (counts.get(delivery ?? 'missing') ?? 0) + 1);
   return {
-    claim: 'No delivery is open, and each ended as its purchase did',
+    claim: says.open,
     holds: purchases.every((purchase) => purchase.settled && agrees(purchase)),
     evidence: [...counts].map(([state, count]) => `${count} ${state}`).join(', '),
   };

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Client } from 'pg';
 import { type Cleanup, freePort, startPostgres } from '@tallystick/services';
 import { type Carrier, findCarrier } from './carrier';
+import { layLine, type Line } from './line';
 import { ServiceProcess, type ServiceWatcher } from './service-process';
 import type { Terminal } from './terminal';
 
@@ -29,6 +30,8 @@ export interface Running {
   readonly databases: Databases;
   readonly carrier: Carrier;
   readonly orderService: ServiceProcess;
+  /** Absent where the demo cannot break it. */
+  readonly line?: Line;
 }
 
 /** Something a person can put right. Its message says how; a stack trace would not help. */
@@ -58,6 +61,7 @@ export async function launch(
   signal.throwIfAborted();
 
   const address = `${HOST}:${await freePort()}`;
+  const { line, brokerOfOrders, addressOfOrders } = await layLine(carrier, address, cleanup);
   const common = {
     HOST,
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
@@ -74,8 +78,11 @@ export async function launch(
     signal.addEventListener('abort', () => void made.stop()); // also while it is starting
     return made;
   };
-  const orderService = service('order', { DIRECT_LISTEN: address });
-  const userService = service('user', { ORDER_SERVICE_ADDRESS: address });
+  const orderService = service('order', {
+    DIRECT_LISTEN: address,
+    ...(brokerOfOrders && { AMQP_URL: brokerOfOrders }),
+  });
+  const userService = service('user', { ORDER_SERVICE_ADDRESS: addressOfOrders });
   terminal.progress('user-service and order-service: starting');
   await together([userService.start(), orderService.start()]);
   signal.throwIfAborted();
@@ -87,6 +94,7 @@ export async function launch(
     databases,
     carrier,
     orderService,
+    ...(line && { line }),
   };
   const { transport, broker } = carrier;
   terminal.ready({ user: running.user, order: running.order, databases, transport, broker });

@@ -5,13 +5,18 @@ import { Cleanup, RabbitUnavailableError } from '@tallystick/services';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { checkInvariants } from './invariants';
 import { DemoError, launch, type LaunchOptions, type Running } from './launcher';
+import { enterPressed } from './pause';
+import { Rows } from './rows';
 import { Shop } from './shop';
 import { Stage } from './stage';
 import { CHAPTERS } from './story';
 import { Terminal } from './terminal';
+import { type Language, TEXTS } from './texts';
 
 interface Arguments {
+  readonly lang: Language;
   readonly once: boolean;
+  readonly pause: boolean;
   readonly ports: LaunchOptions['ports'];
   readonly transport?: 'rabbitmq' | 'direct';
   readonly verbose: boolean;
@@ -42,11 +47,9 @@ async function demo(options: Arguments, terminal: Terminal): Promise<number> {
   try {
     const onDeath = (report: string): void => ending.abort(new Ended(report, 1));
     const running = await launch({ ...options, ...fromEnvironment() }, terminal, cleanup, ending.signal, onDeath);
-    const kept = await play(running, terminal, ending.signal);
+    const kept = await play(running, options, terminal, ending.signal);
     if (options.once) return kept ? 0 : 1;
-    terminal.say(
-      `\nBoth services go on serving: ${running.user}/docs and ${running.order}/docs. Ctrl-C ends the demo.`,
-    );
+    terminal.say(`\n${TEXTS[options.lang].serving(running.user, running.order)}`);
     const { exitCode } = await end;
     return exitCode === SIGNALS.SIGINT && kept ? 0 : exitCode;
   } catch (error) {
@@ -60,21 +63,36 @@ async function demo(options: Arguments, terminal: Terminal): Promise<number> {
 }
 
 /** @returns whether everything was as it should be */
-async function play(running: Running, terminal: Terminal, signal: AbortSignal): Promise<boolean> {
-  const stage = new Stage(new Shop(running, signal), running.orderService, terminal, signal);
-  terminal.heading('Set the stage');
-  await stage.setUp(10);
-  for (const [index, chapter] of CHAPTERS.entries()) {
-    terminal.heading(`${index + 1}. ${chapter.title}`);
-    terminal.expectation(chapter.expectation);
-    await chapter.play(stage);
+async function play(
+  { databases, orderService, line, ...urls }: Running,
+  { lang, pause }: Arguments,
+  terminal: Terminal,
+  signal: AbortSignal,
+): Promise<boolean> {
+  const texts = TEXTS[lang];
+  const props = { shop: new Shop(urls, signal), rows: new Rows(databases), orderService, ...(line && { line }) };
+  const stage = new Stage(props, terminal, texts, signal);
+  const mayPause = async (): Promise<void> => {
+    if (!pause || !process.stdin.isTTY) return;
+    terminal.progress(texts.pressEnter);
+    await enterPressed(process.stdin, signal);
+  };
+  terminal.heading(texts.stage);
+  await stage.setUp(12);
+  for (const [index, { name, needsLine, play: playChapter }] of CHAPTERS.entries()) {
+    await mayPause();
+    const { title, expectation } = texts.chapters[name];
+    terminal.heading(`${index + 1}. ${title}`);
+    terminal.expectation(needsLine && !line ? texts.skipped : `${texts.expect}: ${expectation}`);
+    if (!needsLine || line) await playChapter(stage, texts);
     signal.throwIfAborted();
   }
-  terminal.heading('What both databases say');
-  const findings = await checkInvariants(running.databases, stage.deposits);
+  await mayPause();
+  terminal.heading(texts.inTheEnd);
+  const findings = await checkInvariants(databases, stage.deposits, texts);
   for (const { claim, holds, evidence } of findings) terminal.verdict(holds, `${claim}: ${evidence}`);
   const kept = stage.failures === 0 && findings.every(({ holds }) => holds);
-  terminal.heading(kept ? 'All was as promised.' : 'Something was not as promised: look for ✗.');
+  terminal.heading(kept ? texts.kept : texts.broken);
   return kept;
 }
 
@@ -117,6 +135,8 @@ const program = new Command('npm start --')
   )
   .option('--ports <user,order>', 'HTTP ports of the services', readPorts, { user: 3001, order: 3002 })
   .option('--once', 'end after the story: with 0 if everything was as it should be, else with 1', false)
+  .addOption(new Option('--lang <language>', 'the story in English or Chinese').choices(['en', 'zh']).default('en'))
+  .option('--pause', 'wait for Enter before each chapter, if somebody sits at a terminal', false)
   .option('--verbose', 'show what the services write', false)
   .addHelpText(
     'after',

@@ -39,6 +39,16 @@ export class Shop {
     await this.expected('PUT', `${this.services.order}/stock/${sku}`, { quantity });
   }
 
+  async stock(sku: string): Promise<number> {
+    const url = `${this.services.order}/stock/${sku}`;
+    return (await this.expected<{ quantity: number }>('GET', url)).quantity;
+  }
+
+  /** Is there an order of that id? */
+  async hasOrder(id: string): Promise<boolean> {
+    return (await this.request('GET', `${this.services.order}/orders/${id}`)).status === 200;
+  }
+
   /** With the HTTP status: here a refusal is an answer like any other. */
   buy(request: PurchaseRequest, idempotencyKey?: string): Promise<Answer<Purchase>> {
     const headers = idempotencyKey ? { 'idempotency-key': idempotencyKey } : undefined;
