@@ -17,6 +17,9 @@ import { count, query } from './query';
  *
  * Both failures are real ones here: a rule of the database that is checked at commit, and a process that is killed. Then
  * the same two failures meet user-service, which writes the message into its own database, in the same transaction.
+ *
+ * Read it from top to bottom: what is expected of each of the four stands in its title, and the numbers in the code are
+ * the order that is tried. With tables to look at it is the first chapter of the lab, docs/lab/01-lost-money.md and docs/zh/01-lost-money.md.
  */
 describe('without an outbox', () => {
   const cleanup = new Cleanup();
