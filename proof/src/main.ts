@@ -103,7 +103,7 @@ const program = new Command('npm run prove --')
 program
   .command('model')
   .description(
-    'explore the protocol exhaustively, with all rules and without each; the full size rewrites docs/protocol.md',
+    'explore the protocol exhaustively, with all rules and without each; the full size rewrites docs/protocol.md and docs/protocol-traces.md',
   )
   .addOption(size)
   .addOption(json)

@@ -5,7 +5,7 @@ import { inspect } from 'node:util';
 import { proveAdversary, proveEnvelopes, runAdversaryControls } from './adversary';
 import { runControls } from './controls';
 import { runClusterCrashes, runCrashMatrix } from './crash';
-import { type ModelSize, renderProtocolPage, runModel } from './model';
+import { type ModelSize, renderProtocolPage, renderTracesPage, runModel } from './model';
 import { simulate } from './simulate';
 import { runSoak, runSoakControls } from './soak';
 import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
@@ -47,7 +47,10 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
   }),
   model: async ({ size }, onProgress) => {
     const summary = await runModel({ size, onProgress });
-    if (size === 'full' && summary.ok) writeFileSync(join(DOCS, 'protocol.md'), renderProtocolPage(summary));
+    if (size === 'full' && summary.ok) {
+      writeFileSync(join(DOCS, 'protocol.md'), renderProtocolPage(summary));
+      writeFileSync(join(DOCS, 'protocol-traces.md'), renderTracesPage(summary));
+    }
     return { model: modelInShort(summary) };
   },
   simulate: async ({ seed, seeds }, say) => {

@@ -11,7 +11,7 @@ import type { ModelSummary } from './model';
 import type { SimulationSummary } from './simulate';
 import type { SoakControlsSummary, SoakSummary } from './soak';
 
-/** The model's findings without its traces, which docs/protocol.md has. */
+/** The model's findings without its traces, which docs/protocol-traces.md has. */
 export interface ModelResultInShort {
   readonly ok: boolean;
   readonly size: ModelSummary['size'];

@@ -21,6 +21,8 @@ export interface Model<F extends Fields> {
   readonly fields: F;
   readonly initial: StateOf<F>;
   readonly twins?: Twins;
+  /** What each actor holds, in words: a trace then shows it after every step. */
+  shows?(state: StateOf<F>): readonly string[];
   steps(state: StateOf<F>, step: Step<StateOf<F>>): void;
 }
 
@@ -57,7 +59,14 @@ export interface Finding {
   readonly states: number;
   readonly edges: number;
   /** Absent when every property holds. */
-  readonly broken?: { readonly property: string; readonly trace: readonly string[] };
+  readonly broken?: Broken;
+}
+
+interface Broken {
+  readonly property: string;
+  readonly trace: readonly string[];
+  /** After each step of the trace, if the model shows it. */
+  readonly holdings?: readonly (readonly string[])[];
 }
 
 /**
@@ -113,7 +122,7 @@ class Exploration<F extends Fields> {
     const [first, second] = [this.table.first(index), this.table.second(index)];
     const state = this.codec.decode(first, second);
     for (const invariant of this.invariants) {
-      if (!invariant.holds(state)) return { property: invariant.id, trace: this.traceTo(index) };
+      if (!invariant.holds(state)) return { property: invariant.id, ...this.traceTo(index) };
     }
     this.remember(state);
     let broken: Finding['broken'];
@@ -125,7 +134,7 @@ class Exploration<F extends Fields> {
       this.codec.canonicalise();
       const next = this.add(index);
       const wrong = this.brokenBy(state, kind, changes);
-      if (wrong) broken = { property: wrong.id, trace: this.traceTo(index, { to: next, kind }) };
+      if (wrong) broken = { property: wrong.id, ...this.traceTo(index, { to: next, kind }) };
       else if (this.usefulKinds.has(kind)) this.connect(index, next, kind);
     });
     return broken;
@@ -175,7 +184,7 @@ class Exploration<F extends Fields> {
       const canEnd = this.leadingToGoal(bit, property, incoming);
       for (let index = 0; index < this.table.size; index++) {
         if (this.inWhen.at(index) & (1 << bit) && !canEnd[index]) {
-          return { property: property.id, trace: this.traceTo(index) };
+          return { property: property.id, ...this.traceTo(index) };
         }
       }
     }
@@ -223,12 +232,13 @@ class Exploration<F extends Fields> {
    * The sentences on the way to a state. Steps are not stored: the way is walked again, from state to state, with the
    * actors' real names instead of the canonical ones, so that relay A stays relay A from the first line to the last.
    */
-  private traceTo(index: number, last?: { to: number; kind: StepKind }): string[] {
+  private traceTo(index: number, last?: { to: number; kind: StepKind }): Omit<Broken, 'property'> {
     const way: { to: number; kind?: StepKind }[] = last ? [last] : [];
     for (let at = index; this.table.parent(at) >= 0; at = this.table.parent(at)) way.unshift({ to: at });
     this.codec.encode(this.model.initial);
     let [first, second] = this.codec.words;
-    return way.map(({ to, kind: wanted }) => {
+    const holdings: (readonly string[])[] = [];
+    const trace = way.map(({ to, kind: wanted }) => {
       let found: { sentence: string; words: [number, number] } | undefined;
       this.model.steps(this.codec.decode(first, second), (kind, sentence, ...changes) => {
         if (found || (wanted && wanted !== kind)) return;
@@ -240,8 +250,10 @@ class Exploration<F extends Fields> {
       });
       if (!found) throw new Error('The trace cannot be walked again: a step depends on more than the state.');
       [first, second] = found.words;
+      if (this.model.shows) holdings.push(this.model.shows(this.codec.decode(first, second)));
       return found.sentence;
     });
+    return { trace, ...(this.model.shows && { holdings }) };
   }
 
   private finding(broken: Finding['broken']): Finding {

@@ -3,8 +3,11 @@ import { join } from 'node:path';
 import { ADVERSARY_PROPERTIES, adversary, type AdversaryRule } from './adversary';
 import { CHAPTERS } from './chapters';
 import { explore } from './explorer';
-import { ModelSummary, renderProtocolPage, RemovalResult, runModel } from './index';
+import { ModelSummary, renderProtocolPage, RemovalResult, renderTracesPage, runModel } from './index';
+import { LESSONS } from './lesson-text';
 import { BASELINE, RuleName } from './rules';
+
+const DOCS = join(__dirname, '../../../docs');
 
 /** Written from the design, not from the model: which property each removal must break. */
 const EXPECTED: Readonly<Record<string, string>> = {
@@ -123,11 +126,25 @@ describe('the model of the protocol', () => {
     expect(summary.ok).toBe(true);
   });
 
+  it('teaches every rule once, and shows with each what the actors hold', () => {
+    const taught = LESSONS.flatMap(({ rules }) => rules);
+    const rules = CHAPTERS.filter(({ id }) => /^R\d/.test(id)).map(({ id }) => id);
+    expect(taught.map(({ id }) => id).sort()).toEqual([...rules].sort());
+    const shown = taught.flatMap(({ example }) => (example === undefined ? [] : [removal(example)]));
+    expect(shown.filter(({ trace, holdings }) => trace.length !== holdings?.length)).toEqual([]);
+    const last = removal('R8').holdings!.at(-1);
+    expect(last).toEqual(['*compensated*, refund', 'receipt *accepted*', 'inbox *accepted*, order']);
+  });
+
+  it('renders docs/protocol.md as it is committed (if not: render it again)', () => {
+    expect(readFileSync(join(DOCS, 'protocol.md'), 'utf8')).toBe(renderProtocolPage(summary));
+  });
+
   // The committed page comes from a full run, which ends with one section more. The rest must be what this run renders.
-  it('renders docs/protocol.md as it is committed (if not: render it again from a full run)', () => {
-    const committed = readFileSync(join(__dirname, '../../../docs/protocol.md'), 'utf8');
+  it('renders docs/protocol-traces.md as it is committed (if not: render it again from a full run)', () => {
+    const committed = readFileSync(join(DOCS, 'protocol-traces.md'), 'utf8');
     const [page, everything] = committed.split('\n## Everything at once\n');
-    expect(page).toBe(renderProtocolPage(summary));
+    expect(page).toBe(renderTracesPage(summary));
     expect(everything).toContain('every property holds');
   });
 });

@@ -1,4 +1,5 @@
 import { Model } from './explorer';
+import { holdings } from './holdings';
 import { BASELINE, RuleName, Rules } from './rules';
 import { FIELDS, INITIAL, World } from './state';
 import { brokerSteps } from './steps/broker';
@@ -20,6 +21,7 @@ export function protocol(world: World, without: readonly RuleName[] = []): Model
     fields: FIELDS,
     initial: INITIAL,
     ...(world.relays === 2 && { twins: { actors: ['relayA', 'relayB'], owner: 'lease' } as const }),
+    shows: holdings,
     steps(state, step) {
       const turn = { state, rules, world, step };
       recordSteps(turn);

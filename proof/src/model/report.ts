@@ -4,19 +4,19 @@ import { BUNDLE_PROPERTIES } from './bundles';
 import { Chapter, CHAPTERS } from './chapters';
 import { HALF_PROPERTIES } from './half-messages';
 import { PROPERTIES } from './invariants';
-import { LIMITS, STATES } from './page-text';
+import { number, table } from './markdown';
+import { LIMITS } from './page-text';
 import { RECEIVER_PROPERTIES } from './receivers';
 import { BaselineResult, ModelResult, ModelSummary, RemovalResult, TimedResult } from './summary';
 
 /**
- * Renders docs/protocol.md. The page of a full run is the page of a small run and one more section at its end, so the
+ * Renders docs/protocol-traces.md: everything that was explored. The page of a full run is the page of a small run and one more section at its end, so the
  * test, which has time for a small run only, can still compare everything before that section byte for byte. There are
  * no timings in it.
  */
-export function renderProtocolPage(summary: ModelSummary): string {
+export function renderTracesPage(summary: ModelSummary): string {
   const sections = [
     opening(summary),
-    statesSection(summary),
     propertiesSection(),
     tableSection(summary.request),
     ...CHAPTERS.map((chapter) => chapterSection(chapter, summary.request)),
@@ -66,7 +66,10 @@ function opening({ request }: ModelSummary): string {
   const harmless = removals.filter(({ outcome }) => outcome === 'speed-only').length;
   return `<!-- Generated from proof/src/model: change the model, not this page. -->
 
-# The protocol, and why each rule is there
+# The protocol, explored
+
+For reviewers. Whoever wants to learn what the rules are and what each is for reads [protocol.md](protocol.md), which explains
+the words of this page, too.
 
 A protocol is easy to believe and hard to be sure of. This page is the output of a program that tries *every* order of
 events: two relays and the process that recorded the message, a broker that loses, duplicates, reorders and delivers
@@ -87,19 +90,6 @@ ${table(
 
 A *state* is everything that producer, broker and consumer know at one moment, so a state stands for every history that
 leads to it. How the model stays finite without hiding anything is explained where the fields are declared, in \`state.ts\`.`;
-}
-
-function statesSection({ chart }: ModelSummary): string {
-  const rows = Object.entries(STATES).map(([state, meaning]) => [
-    `**${state}**`,
-    meaning,
-    chart[state]?.filter((next) => next in STATES).join(', ') ?? '–',
-  ]);
-  return `## The states of a delivery
-
-The last column is not drawn but observed: every change of state that happens anywhere in the world *young*.
-
-${table(['state', 'meaning', 'leads to'], rows)}`;
 }
 
 function propertiesSection(): string {
@@ -247,14 +237,8 @@ const says = (property: string): string => SAYS.get(property) ?? property;
 const nameOf = (removal: RemovalResult): string => removal.says ?? removal.without.join(' ');
 const breaksOf = ({ property }: RemovalResult): string => (property ? `${property}: ${says(property)}` : '**nothing**');
 const counts = ({ states, edges }: BaselineResult): string[] => [number(states), number(edges)];
-const number = (value: number): string => String(value).replace(/\B(?=(\d{3})+$)/g, ',');
 
 function verdictOf({ holds, properties, broken }: BaselineResult): string {
   if (!holds) return `**${broken?.property} is broken**`;
   return properties.length === PROPERTIES.length ? 'every property holds' : `${properties.join(', ')} hold`;
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n');
 }

@@ -173,6 +173,7 @@ function removed(removal: Removed, { states, edges, broken }: Finding): RemovalR
     outcome: broken ? 'breaks' : breaks ? 'holds' : 'speed-only',
     ...(broken && { property: broken.property }),
     trace: broken?.trace ?? [],
+    ...(broken?.holdings && { holdings: broken.holdings }),
     ...(thereafter !== undefined && { thereafter }),
     states,
     edges,

@@ -35,6 +35,8 @@ export interface RemovalResult {
   readonly property?: string;
   /** The shortest way there, one sentence per step. */
   readonly trace: readonly string[];
+  /** After each step: what user-service, the broker and order-service hold. Only of the request protocol. */
+  readonly holdings?: readonly (readonly string[])[];
   /** Why there is no way on from the end of the trace; or what a rule is good for without which nothing breaks. */
   readonly thereafter?: string;
   /** States found, until the property broke or in all. */

@@ -60,7 +60,7 @@ export class Inbox {
     return this.reactTo(envelope, outcome, began);
   }
 
-  /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (docs/protocol.md, *Announcements*). */
+  /** Nobody waits for an announcement's receipt, so it is tried again here, and put aside in the end (docs/protocol-traces.md, *Announcements*). */
   private async announced(envelope: MessageEnvelope): Promise<Reaction> {
     let tries = 0;
     const attempt = async (): Promise<Outcome> => {
