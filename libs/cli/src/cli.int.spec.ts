@@ -201,8 +201,16 @@ describe('tallystick', () => {
     expect(commands).toEqual(
       expect.arrayContaining(['status', 'list', 'count', 'show', 'retry', 'cancel', 'discard', 'migrate']),
     );
-    for (const name of [undefined, ...commands]) {
-      const { code, out } = await run(...(name === undefined ? [] : [name]), '--help');
+    const below = [
+      'inbox list',
+      'inbox show',
+      'quarantine list',
+      'quarantine show',
+      'quarantine replay',
+      'quarantine drop',
+    ];
+    for (const name of ['', ...commands, ...below]) {
+      const { code, out } = await run(...name.split(' ').filter(Boolean), '--help');
       expect(code).toBe(0);
       expect(out.split('\n').filter((line) => line.length > 80)).toEqual([]);
     }

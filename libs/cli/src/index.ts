@@ -1,4 +1,4 @@
-import { CommanderError } from 'commander';
+import { type Command, CommanderError } from 'commander';
 import { program } from './program';
 import { DONE, MISUSED } from './shell';
 import type { Terminal } from './terminal';
@@ -7,7 +7,7 @@ import type { Terminal } from './terminal';
 export async function tallystick(args: readonly string[], terminal: Terminal): Promise<number> {
   let code = DONE;
   const command = program(terminal, (result) => (code = result));
-  for (const each of [command, ...command.commands]) each.exitOverride();
+  for (const each of all(command)) each.exitOverride();
   try {
     await command.parseAsync([...args], { from: 'user' });
     return code;
@@ -15,6 +15,11 @@ export async function tallystick(args: readonly string[], terminal: Terminal): P
     if (!(error instanceof CommanderError)) throw error;
     return error.exitCode === 0 ? DONE : MISUSED;
   }
+}
+
+/** A command with those below it. */
+function all(command: Command): Command[] {
+  return [command, ...command.commands.flatMap(all)];
 }
 
 export type { Terminal } from './terminal';

@@ -7,14 +7,18 @@ import {
   parseFilter,
   type PassiveOutbox,
 } from '@tallystick/outbox';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { Client } from 'pg';
 import { type BulkResult, everyMatch } from './bulk';
 import { columns } from './columns';
 import { listed, shown } from './describe';
 import { addDoctor } from './doctor/command';
+import { addInbox } from './inbox/command';
+import { addPrune } from './prune';
+import { addQuarantine } from './quarantine/command';
 import { addReconcile } from './reconcile/command';
 import { type CommonFlags, DONE, FAILED, MISUSED, positive, type Shell } from './shell';
+import { addTail } from './tail';
 import type { Terminal } from './terminal';
 
 interface Flags extends CommonFlags {
@@ -88,7 +92,7 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
       end(await work());
     } catch (error) {
       say(error instanceof Error ? error.message : String(error));
-      end(error instanceof InvalidFilterError ? MISUSED : failure);
+      end(error instanceof InvalidFilterError || error instanceof InvalidArgumentError ? MISUSED : failure);
     }
   };
 
@@ -234,7 +238,7 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     });
 
   const shell: Shell = { terminal, attempt, tablesOf, databaseUrl: url };
-  for (const add of [addReconcile, addDoctor]) add(tallystick, shell);
+  for (const add of [addInbox, addQuarantine, addPrune, addTail, addReconcile, addDoctor]) add(tallystick, shell);
   return tallystick;
 }
 

@@ -30,8 +30,9 @@ export interface Shell {
 }
 
 /** An option that takes a length of time, and yields it in milliseconds. */
-export function duration(flags: string, says: string, otherwise: string): Option {
-  return new Option(flags, says).argParser(durationMs).default(durationMs(otherwise), otherwise);
+export function duration(flags: string, says: string, otherwise?: string): Option {
+  const option = new Option(flags, says).argParser(durationMs);
+  return otherwise === undefined ? option : option.default(durationMs(otherwise), otherwise);
 }
 
 /** @throws InvalidArgumentError */

@@ -13,11 +13,19 @@ export interface Surroundings {
   readonly stop: AbortSignal;
   /** Told every line that was asked for, as it comes. */
   onOut(line: string): void;
+  /** The same, of everything else. */
+  onSay(line: string): void;
 }
 
 /** Runs a command line as a person would, and keeps what it wrote. */
 export async function runTallystick(args: readonly string[], surroundings: Partial<Surroundings> = {}): Promise<Run> {
-  const { env = {}, yes = false, stop = new AbortController().signal, onOut = () => {} } = surroundings;
+  const {
+    env = {},
+    yes = false,
+    stop = new AbortController().signal,
+    onOut = () => {},
+    onSay = () => {},
+  } = surroundings;
   const [out, said]: [string[], string[]] = [[], []];
   const code = await tallystick(args, {
     env,
@@ -25,7 +33,10 @@ export async function runTallystick(args: readonly string[], surroundings: Parti
       out.push(text);
       onOut(text);
     },
-    say: (text) => said.push(text),
+    say: (text) => {
+      said.push(text);
+      onSay(text);
+    },
     confirm: (question) => {
       said.push(question);
       return Promise.resolve(yes);

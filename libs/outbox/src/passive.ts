@@ -1,7 +1,9 @@
 import { DataSource } from 'typeorm';
 import { endPool, poolFrom, PostgresStore, type TableOptions } from './adapters/postgres';
+import { SystemClock } from './adapters/system/system-clock';
 import { InvalidOptionsError } from './errors';
 import { OutboxOperations } from './operations/operations';
+import { Pruner } from './operations/pruner';
 
 export interface PassiveOptions {
   /** Of the database of the service: `postgres://…`. */
@@ -16,6 +18,11 @@ export interface PassiveOptions {
 export interface PassiveOutbox {
   readonly service: string;
   readonly operations: OutboxOperations;
+  /**
+   * Deletes messages whose deliveries have all been final for `outboxMs`, and inbox rows older than `inboxMs`, in small batches, until there
+   * are none. Never younger than the horizon, and a day more for the inbox, or copies are executed twice: that is for you to keep.
+   */
+  prune(olderThan: { outboxMs: number; inboxMs: number }): Promise<{ messages: number; inboxRows: number }>;
   close(): Promise<void>;
 }
 
@@ -33,7 +40,9 @@ export async function openOutbox({ url, service, tables = {} }: PassiveOptions):
     const whose = service ?? theOnly(await store.services());
     const nobody = { reserve: () => undefined, wake: () => {} };
     const operations = new OutboxOperations(whose, store, nobody, (id, asked) => store.cancel(undefined, id, asked));
-    return { service: whose, operations, close: () => endPool(pool) };
+    const prune: PassiveOutbox['prune'] = (olderThan) =>
+      new Pruner({ service: whose, everyMs: 0, ...olderThan }, store, new SystemClock(), { record: () => {} }).prune();
+    return { service: whose, operations, prune, close: () => endPool(pool) };
   } catch (error) {
     await endPool(pool);
     throw error;
