@@ -107,9 +107,9 @@ export function addQuarantine(program: Command, { terminal, attempt, tablesOf }:
     .addHelpText(
       'after',
       `
-Anybody who may write to the exchange of quarantines can put a copy there and say
-that it came from anywhere. Where users are checked, connect as the user of the
-source, or its receivers put the copy aside again.`,
+Anybody who may write to the exchange of quarantines can put a copy there and
+say that it came from anywhere. Where users are checked, connect as the user of
+the source, or its receivers put the copy aside again.`,
     )
     .action(
       within(async (held, flags, names, channel) => {

@@ -17,7 +17,7 @@ const TIMEOUT_MS = 10_000;
 const COUNTING_SINCE = 4;
 
 /** Shown to whoever looks into a queue that counts. */
-export class LookingCountsError extends Error {
+class LookingCountsError extends Error {
   constructor(queue: string) {
     super(
       `${queue} was declared with a limit of deliveries: every look counts, and at the limit a message is gone. Lift it first: ` +
