@@ -46,13 +46,26 @@ Written by \`npm run lab -- all\`; do not edit. Figures of one machine mean noth
 mean, and how to see any row with your own eyes: [README.md](README.md).
 `;
 
+/** What is done to the two processes of a protocol. */
+const TO_A_WORLD = ['crash', 'stop', 'hold', 'away', 'seconds', 'rejected'] as const;
+
+function printed(results: readonly { readonly asExpected: boolean }[], { json }: Asked): boolean {
+  if (json) process.stdout.write(`${JSON.stringify(results)}\n`);
+  return results.every(({ asExpected }) => asExpected);
+}
+
 /** @returns whether it ended as expected */
 export async function perform(what: string, asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
   if (what === 'all') return everything(asked, lab, terminal);
   if (what === 'three-phase-commit') return simulations(terminal, asked.json);
-  if (what === 'by-hand') return byHand(lab.servers, asked.without, lab.cleanup, terminal);
   const question = QUESTIONS.find(({ name }) => name === what);
-  if (question) return answerTo(question, lab.servers, lab.cleanup, terminal);
+  if (what === 'by-hand' || question) {
+    const unfit = question ? [...TO_A_WORLD, 'without' as const] : TO_A_WORLD;
+    const given = unfit.filter((option) => asked[option] !== undefined && asked[option] !== false);
+    if (given.length > 0) throw new InvalidArgumentError(`${what} does not take --${given.join(', --')}.`);
+  }
+  if (question) return printed(await answerTo(question, lab.servers, lab.cleanup, terminal), asked);
+  if (what === 'by-hand') return printed(await byHand(lab.servers, asked.without, lab.cleanup, terminal), asked);
   return one(what, asked, lab, terminal);
 }
 

@@ -84,6 +84,15 @@ describe('the lab', () => {
     expect(stdout).toMatch(/three-phase-commit .*the network parts .* split/);
   });
 
+  it('refuses what an experiment does not take', async () => {
+    const { code, stderr } = await lab('loss', '--crash', 'after-debit', '--without', 'confirm');
+    expect({ code, stderr }).toEqual({ code: 1, stderr: 'loss does not take --crash, --without.\n' });
+    expect((await lab('by-hand', '--rejected')).stderr).toBe('by-hand does not take --rejected.\n');
+    expect((await lab('by-hand', '--without', 'luck')).stderr).toMatch(
+      /^by-hand has no rule luck: one-transaction, resend/,
+    );
+  });
+
   it('names the steps there are when somebody asks for another one', async () => {
     const { code, stderr } = await lab('tcc', '--crash', 'after-lunch');
     expect(code).toBe(1);

@@ -9,23 +9,30 @@ import { type Ending, STORIES, type Story } from './stories';
 
 export { RULES as BY_HAND_RULES } from './outbox';
 
+/** How a story ended, with all rules or without its own. */
+interface Played {
+  readonly rule: Rule;
+  readonly without: boolean;
+  readonly ending: Ending;
+  readonly asExpected: boolean;
+}
+
 /**
  * The outbox that somebody writes by hand, in a hundred lines, and what goes wrong without each of them.
  * @param without plays the story of this rule without it; otherwise all of them are played, with every rule
- * @returns whether all ended as expected
  */
 export async function byHand(
   servers: () => Promise<Servers>,
   without: string | undefined,
   cleanup: Cleanup,
   terminal: Terminal,
-): Promise<boolean> {
+): Promise<Played[]> {
   if (without !== undefined && !(without in RULES)) {
     throw new InvalidArgumentError(`by-hand has no rule ${without}: ${Object.keys(RULES).join(', ')}.`);
   }
   const started = await servers();
   const stories = STORIES.filter(({ rule }) => without === undefined || rule === without);
-  const endings: boolean[] = [];
+  const all: Played[] = [];
   for (const story of stories) {
     const own = new Cleanup();
     cleanup.defer(() => own.run());
@@ -36,9 +43,9 @@ export async function byHand(
     const expected: Ending = without === undefined ? 'consistent' : story.without;
     const asExpected = ending === expected;
     terminal.verdict(asExpected, asExpected ? `${ending}, as expected` : `${ending}, but ${expected} was expected`);
-    endings.push(asExpected);
+    all.push({ rule: story.rule, without: without !== undefined, ending, asExpected });
   }
-  return endings.every(Boolean);
+  return all;
 }
 
 async function play(

@@ -7,17 +7,17 @@ import { backlog } from './backlog';
 import { duplicates } from './duplicates';
 import { loss } from './loss';
 import { order } from './order';
-import type { Question } from './question';
+import type { Answer, Question } from './question';
 
 export const QUESTIONS: readonly Question[] = [loss, duplicates, backlog, order];
 
-/** @returns whether everything came out as it must */
+/** Tells what came of it. */
 export async function answerTo(
   question: Question,
   servers: () => Promise<Servers>,
   cleanup: Cleanup,
   terminal: Terminal,
-): Promise<boolean> {
+): Promise<readonly Answer[]> {
   const own = new Cleanup();
   cleanup.defer(() => own.run());
   const answers = await question.ask(new Bench(await servers(), own), own);
@@ -26,5 +26,5 @@ export async function answerTo(
   terminal.say(`\n${table(answers.map(({ row }) => row))}\n`);
   const asExpected = answers.every((answer) => answer.asExpected);
   terminal.verdict(asExpected, asExpected ? 'as expected' : 'not as expected');
-  return asExpected;
+  return answers;
 }
