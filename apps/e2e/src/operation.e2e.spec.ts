@@ -31,6 +31,19 @@ describe('running the services', () => {
     }
   });
 
+  it('measured, each for itself, and seen by all of them', async () => {
+    const { services, shop } = fixture;
+    const userId = await shop.createUser(1_000);
+    const { body } = await shop.purchase({ userId, sku: 'tally-stick', quantity: 1, amount: 10 });
+    await shop.settled(body.id);
+    const lines = async (url: string): Promise<string> => (await send('GET', `${url}/metrics`)).body as string;
+    const [mine, theirs] = [await lines(services.user.url), await lines(services.order.url)];
+    expect(mine).toMatch(/^tallystick_recorded_total\{type="order.requested"\} [1-9]/m);
+    expect(mine).toMatch(/^tallystick_deliveries\{state="parked"\} 0$/m);
+    expect(mine + theirs).toMatch(/^messaging_client_consumed_messages_total\{.*outcome="accepted"\} [1-9]/m);
+    expect(mine).toMatch(/^process_cpu_seconds_total /m);
+  });
+
   it('described by OpenAPI', async () => {
     const [user, order] = [fixture.services.user.url, fixture.services.order.url];
     expect(await send('GET', `${user}/docs`)).toMatchObject({ status: 200, body: expect.stringContaining('swagger') });

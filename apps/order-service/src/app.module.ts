@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { configuration, database, HealthModule, SERVICE_CONFIG } from '@tallystick/chassis';
+import { configuration, database, HealthModule, MetricsModule, observed, SERVICE_CONFIG } from '@tallystick/chassis';
 import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { OrderServiceConfig } from './config';
 import { CreateStockAndOrders1795300000000 } from './migrations/1795300000000-create-stock-and-orders';
@@ -28,9 +28,11 @@ import { StockModule } from './stock/stock.module';
         transport:
           TRANSPORT === 'direct' ? direct({ listen: DIRECT_LISTEN }) : rabbitMq({ url: AMQP_URL, user: brokerUser }),
         signing,
+        ...observed,
       }),
     }),
     HealthModule,
+    MetricsModule,
     StockModule,
     OrdersModule,
   ],

@@ -1,6 +1,6 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { configuration, database, HealthModule, SERVICE_CONFIG } from '@tallystick/chassis';
+import { configuration, database, HealthModule, MetricsModule, observed, SERVICE_CONFIG } from '@tallystick/chassis';
 import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { UserServiceConfig } from './config';
 import { CreateUsersAndPurchases1795300000000 } from './migrations/1795300000000-create-users-and-purchases';
@@ -30,9 +30,11 @@ import { UsersModule } from './users/users.module';
             ? direct({ peers: { 'order-service': ORDER_SERVICE_ADDRESS } })
             : rabbitMq({ url: AMQP_URL, user: brokerUser }),
         signing,
+        ...observed,
       }),
     }),
     HealthModule,
+    MetricsModule,
     UsersModule,
     PurchasesModule,
   ],

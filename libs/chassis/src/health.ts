@@ -27,9 +27,12 @@ class HealthController {
   @ApiOperation({ summary: 'Should this process get requests?' })
   @HealthCheck()
   async ready(): Promise<object> {
-    const result = await this.health.check([() => this.database.pingCheck('database', { timeout: 1_000 })]);
-    const outbox = await this.outbox.check();
-    return { ...result, status: outbox.status === 'up' ? result.status : 'degraded', outbox };
+    const result = await this.health.check([
+      () => this.database.pingCheck('database', { timeout: 1_000 }),
+      this.outbox.indicator(),
+    ]);
+    const { outbox } = result.details;
+    return { ...result, status: outbox!.degraded ? 'degraded' : result.status, outbox };
   }
 }
 

@@ -3,4 +3,5 @@ export { database, safeInteger } from './database';
 export { Cents, Quantity, Sku, Text, Uuid } from './fields';
 export { HealthModule } from './health';
 export { ApiRefusals, ById, LOCATION, TOO_LARGE } from './http';
+export { MetricsModule, observed } from './observability';
 export { startService } from './start';

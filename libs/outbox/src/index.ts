@@ -56,7 +56,7 @@ export type { Duration } from './message/duration';
 export type { OutboxEvent, OutboxEventName } from './message/events';
 export type { Reason, Verdict } from './message/receipt';
 export { type DeliveryFilter, filterText, parseFilter } from './operations/filter';
-export { OutboxHealth, type OutboxHealthReport } from './operations/health';
+export { OutboxHealth, type OutboxHealthIndication, type OutboxHealthReport } from './operations/health';
 export { LoggingMonitor as OutboxMonitor, type OnAlarm, type OnError } from './operations/monitor';
 export { OutboxOperations } from './operations/operations';
 export { OutboxPressure, type TooMuchPressure } from './operations/pressure';
@@ -77,7 +77,9 @@ export {
 
 export { openOutbox, type PassiveOptions, type PassiveOutbox } from './passive';
 export type { Instrument, Label, Labels } from './message/instruments';
+export type { TraceContext } from './message/trace';
 export type { Meter, Reading } from './ports/meter';
+export type { Creation, Place, Tracing } from './ports/tracing';
 export type { DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {

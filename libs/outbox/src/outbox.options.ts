@@ -5,6 +5,7 @@ import { serviceNameProblem } from './message/names';
 import { unknownOptions } from './message/unknown-options';
 import type { OnAlarm, OnError } from './operations/monitor';
 import type { Meter } from './ports/meter';
+import type { Tracing } from './ports/tracing';
 import type { TransportFactory } from './ports/transport';
 import type { TransactionHost } from './transactions';
 
@@ -67,6 +68,8 @@ export interface OutboxModuleOptions {
   onError?: OnError;
   /** Where measurements go: `prometheusMetrics()` or `openTelemetryMetrics()`. @default none */
   metrics?: Meter;
+  /** Puts spans around the steps of a message: `openTelemetryTracing()`. @default none; trace context is passed on all the same */
+  tracing?: Tracing;
 }
 
 /** The options with every default filled in and every duration in milliseconds. */
@@ -99,6 +102,7 @@ export interface ResolvedOptions {
   onAlarm: OnAlarm | undefined;
   onError: OnError | undefined;
   metrics: Meter | undefined;
+  tracing: Tracing | undefined;
 }
 
 const KNOWN: Record<keyof OutboxModuleOptions, true> = {
@@ -129,6 +133,7 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   onAlarm: true,
   onError: true,
   metrics: true,
+  tracing: true,
 };
 
 const DAY_MS = 86_400_000;
@@ -172,6 +177,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     onAlarm: given.onAlarm,
     onError: given.onError,
     metrics: given.metrics,
+    tracing: given.tracing,
   };
   const problems = [
     ...unknownOptions(given, Object.keys(KNOWN)),

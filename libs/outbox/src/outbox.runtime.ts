@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { TracedTransport, tracedArrival, tracedCreation, tracedHandlers } from './flow/traced';
 import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
@@ -72,7 +73,10 @@ export class OutboxRuntime<Tx = EntityManager> {
   private stopConsumingTook = 0;
   private closing = false;
 
-  constructor(private readonly parts: RuntimeParts<Tx>) {
+  private readonly parts: RuntimeParts<Tx>;
+
+  constructor(given: RuntimeParts<Tx>) {
+    const parts = (this.parts = traced(given));
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
     const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
     const verdicts = new VerdictWatch(clock);
@@ -119,7 +123,11 @@ export class OutboxRuntime<Tx = EntityManager> {
     );
     buffer.onWake = () => this.runner.wake();
     this.outbox = new Outbox(
-      { ...options, maxBodyBytes: () => transport.maxBodyBytes },
+      {
+        ...options,
+        maxBodyBytes: () => transport.maxBodyBytes,
+        trace: options.tracing && tracedCreation(transport, options.tracing),
+      },
       store,
       transactions,
       buffer,
@@ -152,11 +160,12 @@ export class OutboxRuntime<Tx = EntityManager> {
     this.operations = new OutboxOperations(options.service, store, buffer, (id, asked) =>
       this.outbox.cancel(id, asked),
     );
-    this.health = new OutboxHealth(options.service, store, transport, () => ({
+    const counted = () => ({
       claimOverdueMs: this.relay.claimOverdueMs,
       refused: this.malformed + this.receipts.refused,
       returned: this.receipts.returned,
-    }));
+    });
+    this.health = new OutboxHealth(options.service, store, transport, counted, clock);
     this.pressure = new OutboxPressure(options, store, clock, random, monitor);
     this.pruner = new Pruner(
       { service: options.service, ...options.retention, everyMs: PRUNE_EVERY_MS },
@@ -253,6 +262,12 @@ export class OutboxRuntime<Tx = EntityManager> {
 
   private endpoint(database: string | undefined): Endpoint {
     const { options, handlers, transport, monitor } = this.parts;
+    const { service, tracing } = options;
+    const handled: Pick<Endpoint, 'onEnvelope' | 'onReceipt'> = {
+      onEnvelope: (envelope) => this.inbox.receive(envelope),
+      onReceipt: (envelope, returns) => this.receipts.apply(envelope, returns),
+    };
+    const arrival = tracing ? tracedArrival(handled, transport, tracing, service) : handled;
     return {
       service: options.service,
       database,
@@ -260,8 +275,8 @@ export class OutboxRuntime<Tx = EntityManager> {
         ...{ type, kind, concurrency },
         ...(kind === 'announcement' && { waiting: waitingRoom({ concurrency, timeoutMs }) }),
       })),
-      onEnvelope: (envelope) => this.inOwnContext(() => this.inbox.receive(envelope)),
-      onReceipt: (envelope, returns) => this.inOwnContext(() => this.receipts.apply(envelope, returns)),
+      onEnvelope: (envelope) => this.inOwnContext(() => arrival.onEnvelope(envelope)),
+      onReceipt: (envelope, returns) => this.inOwnContext(() => arrival.onReceipt(envelope, returns)),
       onMalformed: ({ problem, claims, untrusted }) => {
         this.malformed++;
         monitor.record(
@@ -277,4 +292,12 @@ export class OutboxRuntime<Tx = EntityManager> {
       },
     };
   }
+}
+
+/** Nothing stands in between unless somebody traces. */
+function traced<Tx>(parts: RuntimeParts<Tx>): RuntimeParts<Tx> {
+  const { tracing } = parts.options;
+  if (!tracing) return parts;
+  const transport = new TracedTransport(parts.transport, tracing);
+  return { ...parts, transport, handlers: tracedHandlers(parts.handlers, tracing) };
 }

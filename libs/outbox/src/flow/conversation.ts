@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CAUSATION_HEADER, CORRELATION_HEADER, TRACEPARENT } from '../message/envelope';
+import { CAUSATION_HEADER, CORRELATION_HEADER } from '../message/envelope';
 import type { RecordedMessage } from '../message/delivery';
+import { traceOf } from '../message/trace';
 
 const handled = new AsyncLocalStorage<RecordedMessage>();
 
@@ -13,10 +14,9 @@ export function inConversation<T>(message: RecordedMessage, work: () => Promise<
 export function conversationHeaders(): Record<string, string> {
   const cause = handled.getStore();
   if (!cause) return {};
-  const traceparent = cause.headers[TRACEPARENT];
   return {
     [CORRELATION_HEADER]: cause.headers[CORRELATION_HEADER] ?? cause.id,
     [CAUSATION_HEADER]: cause.id,
-    ...(traceparent !== undefined && { [TRACEPARENT]: traceparent }),
+    ...traceOf(cause.headers),
   };
 }

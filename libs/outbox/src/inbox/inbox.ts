@@ -1,6 +1,7 @@
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import { payloadHash, readPayload } from '../message/payload';
 import { errorText, type UnprocessableCode } from '../message/receipt';
+import { traceOf } from '../message/trace';
 import type { Clock, Random } from '../ports/clock';
 import type { BoundHandler, HandlerRegistry } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -184,6 +185,8 @@ export class Inbox {
   private reactTo(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome, began: number): Reaction {
     this.report(envelope, outcome, began);
     if (outcome.kind === 'twin') return { kind: 'silence' };
-    return { kind: 'answer', to: envelope.replyTo!, receipt: receiptOf(outcome, envelope, this.settings.service) };
+    const receipt = receiptOf(outcome, envelope, this.settings.service);
+    const trace = envelope.kind === 'cancel' ? envelope.trace : traceOf(envelope.message.headers);
+    return { kind: 'answer', to: envelope.replyTo!, receipt, ...(trace && { trace }) };
   }
 }

@@ -1,14 +1,39 @@
+import { VirtualClock } from '../adapters/memory/virtual-clock';
 import { OutboxHealth } from './health';
 
 describe('OutboxHealth', () => {
-  const store = { oldestDueMs: async () => 0 } as never;
   const transport = { name: 'test', ready: true } as never;
-  const at = (claimOverdueMs: number) =>
-    new OutboxHealth('user-service', store, transport, () => ({ claimOverdueMs, refused: 0, returned: 0 })).check();
+  const counts = { claimOverdueMs: 0, refused: 0, returned: 0 };
+  const clock = new VirtualClock();
+  const health = (oldestDueMs: () => Promise<number>, claimOverdueMs = 0): OutboxHealth =>
+    new OutboxHealth('user-service', { oldestDueMs } as never, transport, () => ({ ...counts, claimOverdueMs }), clock);
+  const at = (claimOverdueMs: number) => health(async () => 0, claimOverdueMs).check();
 
   it('is degraded, and says for how long, when the relay gets no answer to its claims', async () => {
     expect(await at(0)).toMatchObject({ status: 'up', claimOverdueMs: 0 });
     expect(await at(9_999)).toMatchObject({ status: 'up' });
     expect(await at(10_000)).toMatchObject({ status: 'degraded', claimOverdueMs: 10_000 });
+  });
+
+  describe('as an indicator for Terminus', () => {
+    it('is up while it is degraded, under the key that is asked for', async () => {
+      const report = { transport: { name: 'test', ready: true }, ...counts, oldestDueMs: 5 };
+      expect(await health(async () => 5).indicator()()).toEqual({
+        outbox: { status: 'up', degraded: false, ...report },
+      });
+      expect(await health(async () => 5, 10_000).indicator('messages')()).toEqual({
+        messages: { status: 'up', degraded: true, ...report, claimOverdueMs: 10_000 },
+      });
+    });
+
+    it('is down when the database refuses, or does not answer in time', async () => {
+      const refusing = health(() => Promise.reject(new Error('away')));
+      expect(await refusing.indicator()()).toEqual({ outbox: { status: 'down', message: 'the database cannot be asked' } });
+      const silent = health(() => new Promise(() => {})).indicator('outbox', { timeoutMs: 50 })();
+      await clock.advance(50);
+      expect(await silent).toEqual({
+        outbox: { status: 'down', message: 'the database has not answered within 50 ms' },
+      });
+    });
   });
 });

@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock';
 import type { OutboxStore } from '../ports/store';
 import type { Transport } from '../ports/transport';
 
@@ -21,6 +22,11 @@ export interface OutboxHealthReport {
 /** A claim takes milliseconds. */
 const CLAIM_OVERDUE_MS = 10_000;
 
+/** What a health indicator of `@nestjs/terminus` returns. */
+export type OutboxHealthIndication =
+  | ({ readonly status: 'up'; readonly degraded: boolean } & Omit<OutboxHealthReport, 'status'>)
+  | { readonly status: 'down'; readonly message: string };
+
 /** For health endpoints. */
 export class OutboxHealth {
   constructor(
@@ -28,7 +34,33 @@ export class OutboxHealth {
     private readonly store: OutboxStore,
     private readonly transport: Transport,
     private readonly counted: () => Pick<OutboxHealthReport, 'claimOverdueMs' | 'refused' | 'returned'>,
+    private readonly clock: Clock,
   ) {}
+
+  /**
+   * For Terminus: `health.check([outboxHealth.indicator()])`. *Down* if the database does not answer in time, and nothing else:
+   * a *degraded* service is up, for it should stay in rotation.
+   */
+  indicator<Key extends string = 'outbox'>(
+    key: Key = 'outbox' as Key,
+    { timeoutMs = 1_000 }: { timeoutMs?: number } = {},
+  ): () => Promise<Record<Key, OutboxHealthIndication>> {
+    return async () => ({ [key]: await this.indicate(timeoutMs) }) as Record<Key, OutboxHealthIndication>;
+  }
+
+  private async indicate(timeoutMs: number): Promise<OutboxHealthIndication> {
+    let cancel = (): void => {};
+    const over = new Promise<OutboxHealthIndication>((resolve) => {
+      const down = { status: 'down', message: `the database has not answered within ${timeoutMs} ms` } as const;
+      cancel = this.clock.schedule(timeoutMs, () => resolve(down));
+    });
+    const checked = this.check().then(
+      ({ status, ...report }) => ({ status: 'up', degraded: status === 'degraded', ...report }) as const,
+      // Why, is for the log: health is often open to strangers.
+      () => ({ status: 'down', message: 'the database cannot be asked' }) as const,
+    );
+    return Promise.race([checked, over]).finally(() => cancel());
+  }
 
   /** Rejects if the database cannot be asked: that service *is* down. */
   async check(): Promise<OutboxHealthReport> {

@@ -14,10 +14,12 @@ import { describeMs, type Duration, toMs } from '../message/duration';
 import { isReservedHeader } from '../message/envelope';
 import { headerNameProblem, headerValueProblem, shortTextProblem, uuidProblem } from '../message/fields';
 import { writePayload } from '../message/payload';
+import { TRACEPARENT } from '../message/trace';
 import { refuseUnknownOptions } from '../message/unknown-options';
 import type { Clock, Random } from '../ports/clock';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
 import type { Monitor } from '../ports/monitor';
+import type { Creation } from '../ports/tracing';
 import type { AddedMessage, DeliveryRecord, Later, NewMessage, OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { EntityManager } from '../transactions';
@@ -51,6 +53,8 @@ export interface OutboxSettings {
   readonly maxPayloadBytes: number;
   readonly giveUpAfterMs: number;
   readonly horizonMs: number;
+  /** If somebody traces: begins the span of a message that is being recorded. */
+  trace?(message: Pick<NewMessage, 'id' | 'type' | 'headers' | 'deliveries'>): Creation;
   /** What the transport can carry, in bytes, as far as it is known. */
   maxBodyBytes?(): number | undefined;
 }
@@ -134,9 +138,12 @@ export class Outbox<Tx = EntityManager> {
     const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
     const slot =
       drafts[0]!.delayMs === 0 && this.transactions.isOwn(transaction) ? this.handOff.reserve(deliveries) : undefined;
+    const creations = options.headers?.[TRACEPARENT] === undefined ? this.created(drafts) : [];
     try {
       const lease = slot && { token: slot.leaseToken, leaseMs: slot.leaseMs };
-      const messages = drafts.map((draft) => Object.assign(draft, { lease }));
+      const messages = drafts.map((draft, at) =>
+        Object.assign(draft, { lease, headers: Object.assign(draft.headers, creations[at]?.trace) }),
+      );
       const added = await this.insert(transaction, messages, options.id === undefined);
       if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
       else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
@@ -147,11 +154,19 @@ export class Outbox<Tx = EntityManager> {
         deliveries,
         handedOff: slot !== undefined,
       });
+      for (const creation of creations) creation.end();
       return messages.map(({ id }) => ({ id }));
     } catch (error) {
       slot?.release();
+      for (const creation of creations) creation.end(error);
       throw error;
     }
+  }
+
+  /** The spans in which the messages come into being; nothing if nobody traces. */
+  private created(drafts: readonly Draft[]): readonly Creation[] {
+    const { trace } = this.settings;
+    return trace ? drafts.map((draft) => trace(draft)) : [];
   }
 
   /** An id of the caller's may exist: he is told by `add`, and not at the end of his transaction. */

@@ -2,6 +2,7 @@ import type { Codec } from '../message/codec';
 import type { CancelEnvelope, MalformedEnvelope, MessageEnvelope, ReceiptEnvelope } from '../message/envelope';
 import type { PublishOutcome } from '../message/delivery';
 import type { Receipt } from '../message/receipt';
+import type { TraceContext } from '../message/trace';
 import type { Clock, Random } from './clock';
 import type { Monitor } from './monitor';
 
@@ -76,7 +77,7 @@ export interface Subscription {
 /** What becomes of an envelope after it was handled. In every case it is acknowledged. */
 export type Reaction =
   /** Send this receipt to `to`, then acknowledge, even if it could not be sent (R11 asks again). */
-  | { kind: 'answer'; to: string; receipt: Receipt }
+  | { kind: 'answer'; to: string; receipt: Receipt; trace?: TraceContext }
   /** Nobody is to be told: a twin is answering, or an announcement is done. */
   | { kind: 'silence' }
   /** Nobody *can* be told: keep the envelope for a person, then acknowledge. */

@@ -8,6 +8,7 @@ import {
 } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import { cancelReason, errorText } from '../message/receipt';
+import { traceOf } from '../message/trace';
 import type { Clock, Random } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
 import type { OutboxStore } from '../ports/store';
@@ -186,7 +187,9 @@ export class Relay {
     if (delivery.state === 'cancelling') {
       const { id: messageId, source, recordedAt } = message;
       const reason = cancelReason(delivery.cancelReason);
-      return { kind: 'cancel', messageId, source, recordedAt, attempt, replyTo: this.settings.service, reason };
+      const { service: replyTo } = this.settings;
+      const trace = traceOf(message.headers);
+      return { kind: 'cancel', messageId, source, recordedAt, attempt, replyTo, reason, trace };
     }
     const replyTo = delivery.consumer === EVERYBODY ? undefined : this.settings.service;
     return { kind: 'message', message, attempt, deadlineAt, replyTo };

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { CAUSATION_HEADER, CORRELATION_HEADER, TRACEPARENT } from '../message/envelope';
+import { CAUSATION_HEADER, CORRELATION_HEADER } from '../message/envelope';
 import { contentHash } from '../message/payload';
 import type { Receipt } from '../message/receipt';
+import { TRACEPARENT } from '../message/trace';
 import {
   behaviour,
   cancellation,

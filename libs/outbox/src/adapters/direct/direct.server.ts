@@ -124,11 +124,10 @@ export class DirectServer {
 
 function toReply(reaction: Reaction, codec: Codec): Reply {
   switch (reaction.kind) {
-    case 'answer':
-      return {
-        kind: 'receipt',
-        wire: codec.encode({ kind: 'receipt', to: reaction.to, receipt: reaction.receipt }, reaction.to),
-      };
+    case 'answer': {
+      const { to, receipt, trace } = reaction;
+      return { kind: 'receipt', wire: codec.encode({ kind: 'receipt', to, receipt, trace }, to) };
+    }
     case 'silence':
       return { kind: 'silence' };
     case 'quarantine':

@@ -182,8 +182,8 @@ export class MemoryTransport implements Transport, MemoryConnection {
   private async react(reaction: Reaction, wire: Copy['wire']): Promise<void> {
     switch (reaction.kind) {
       case 'answer': {
-        const { to, receipt } = reaction;
-        const outcome = await this.send('receipts', to, { kind: 'receipt', to, receipt }, to);
+        const { to, receipt, trace } = reaction;
+        const outcome = await this.send('receipts', to, { kind: 'receipt', to, receipt, trace }, to);
         // R11 asks again: a receipt that cannot be sent holds up nothing.
         if (outcome.kind === 'confirmed') return;
         return this.deps.monitor.record({ event: 'transport.receipt-not-sent', outcome: outcome.kind });

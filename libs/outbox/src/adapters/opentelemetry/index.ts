@@ -1,1 +1,2 @@
+export { openTelemetryTracing, type OpenTelemetryTracingOptions } from './tracing';
 export { openTelemetryMetrics, type OpenTelemetryMetricsOptions } from './metrics';

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { PublishOutcome } from '../../message/delivery';
 import type { Clock } from '../../ports/clock';
 import { bundleOf, HEAD_BYTES, MAX_BUNDLE_BYTES, type Member, memberOf } from './bundle';
@@ -24,6 +25,8 @@ interface Lane {
  */
 export class Bundler {
   private readonly lanes = new Map<string, Lane>();
+  /** A bundle belongs to none of its members' traces, nor to that of whoever happened to let it go. */
+  private readonly inOwnContext = AsyncLocalStorage.snapshot();
 
   constructor(
     private readonly publisher: Pick<Publisher, 'publish' | 'maxBodyBytes'>,
@@ -85,7 +88,8 @@ export class Bundler {
 
   private async send(address: string, lane: Lane, members: readonly Waiting[]): Promise<void> {
     lane.underWay += 1;
-    const outcome = await this.publisher.publish(members.length === 1 ? members[0]!.outgoing : bundleOf(members));
+    const outgoing = members.length === 1 ? members[0]!.outgoing : bundleOf(members);
+    const outcome = await this.inOwnContext(() => this.publisher.publish(outgoing));
     for (const { resolve } of members) resolve(outcome);
     this.landed(address, lane);
   }

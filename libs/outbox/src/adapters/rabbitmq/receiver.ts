@@ -155,8 +155,8 @@ export class Receiver {
   private async react(message: ConsumeMessage, reaction: Reaction, bundle?: BundleOffer): Promise<void> {
     switch (reaction.kind) {
       case 'answer': {
-        const { to, receipt } = reaction;
-        return this.answer(message, { kind: 'receipt', to, receipt, ...(bundle && { bundle }) });
+        const { to, receipt, trace } = reaction;
+        return this.answer(message, { kind: 'receipt', to, receipt, trace, ...(bundle && { bundle }) });
       }
       case 'silence':
         return;
