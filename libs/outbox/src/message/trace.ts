@@ -7,7 +7,7 @@ export interface TraceContext {
 }
 
 export const TRACEPARENT = 'traceparent';
-export const TRACESTATE = 'tracestate';
+const TRACESTATE = 'tracestate';
 /** CloudEvents' twins of them. Tracing agents overwrite the plain ones with the span of their own publish. */
 const CE_TRACEPARENT = 'cloudEvents_traceparent';
 const CE_TRACESTATE = 'cloudEvents_tracestate';
