@@ -15,15 +15,15 @@ const DASHBOARD = 'deploy/grafana/dashboards/tallystick.json';
 
 /** Name → labels, of everything that a scrape brings. */
 const measured = new Map<string, readonly string[]>(
-  Object.values<Instrument>(INSTRUMENTS).flatMap((instrument) => {
+  Object.values<Instrument>(INSTRUMENTS).flatMap((instrument): [name: string, labels: string[]][] => {
     const name = prometheusName(instrument);
     const labels = ['job', 'instance', ...instrument.labels.map(prometheusLabel)];
-    if (instrument.kind !== 'histogram') return [[name, labels] as const];
+    if (instrument.kind !== 'histogram') return [[name, labels]];
     return [
       [`${name}_bucket`, [...labels, 'le']],
       [`${name}_sum`, labels],
       [`${name}_count`, labels],
-    ] as const;
+    ];
   }),
 );
 

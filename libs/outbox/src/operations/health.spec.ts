@@ -28,7 +28,9 @@ describe('OutboxHealth', () => {
 
     it('is down when the database refuses, or does not answer in time', async () => {
       const refusing = health(() => Promise.reject(new Error('away')));
-      expect(await refusing.indicator()()).toEqual({ outbox: { status: 'down', message: 'the database cannot be asked' } });
+      expect(await refusing.indicator()()).toEqual({
+        outbox: { status: 'down', message: 'the database cannot be asked' },
+      });
       const silent = health(() => new Promise(() => {})).indicator('outbox', { timeoutMs: 50 })();
       await clock.advance(50);
       expect(await silent).toEqual({

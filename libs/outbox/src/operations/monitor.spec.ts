@@ -65,6 +65,20 @@ describe('The monitor', () => {
     expect(errors).toEqual([error, error, error]);
   });
 
+  it('tells a watcher of everything, and no more once that has failed', () => {
+    const logged: string[] = [];
+    jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void logged.push(String(line)));
+    const told: string[] = [];
+    monitor.watch(({ event }) => {
+      told.push(event);
+      if (told.length === 2) throw new Error('no such label');
+    });
+    for (let i = 0; i < 4; i++) monitor.record({ event: 'receipt.duplicate' });
+    expect(told).toEqual(['receipt.duplicate', 'receipt.duplicate']);
+    expect(monitor.counters()).toEqual({ 'receipt.duplicate': 4 });
+    expect(logged).toEqual([expect.stringContaining('no such label')]);
+  });
+
   it('survives an error that is none, and a hook that fails', async () => {
     const logged: string[] = [];
     jest.spyOn(Logger.prototype, 'error').mockImplementation((line: unknown) => void logged.push(String(line)));

@@ -49,13 +49,13 @@ export class LoggingMonitor implements Monitor {
     private readonly now: () => number = () => performance.now(),
   ) {}
 
-  /** Is told of every event, before anything else is done with it; must not throw. There is one. */
+  /** Is told of every event, before anything else is done with it. There is one; if it throws, it is told no more. */
   watch(listener: (event: OutboxEvent) => void): void {
     this.listener = listener;
   }
 
   record(event: OutboxEvent, thrown?: unknown): void {
-    this.listener?.(event);
+    if (this.listener) this.tell(this.listener, event);
     this.counts.set(event.event, (this.counts.get(event.event) ?? 0) + 1);
     if (thrown !== undefined) this.hand('onError', () => this.onError?.(thrown, event));
     const level = levelOf(event);
@@ -65,6 +65,16 @@ export class LoggingMonitor implements Monitor {
     else if (this.isFlood(event)) return;
     else if (level === 'alarm') this.alarm(event);
     else this.logger[level](line(event));
+  }
+
+  /** What is only measured must never stop what is measured. */
+  private tell(listener: (event: OutboxEvent) => void, event: OutboxEvent): void {
+    try {
+      listener(event);
+    } catch (error) {
+      this.listener = undefined;
+      this.logger.error(`measuring ${event.event} failed, so nothing is measured any more: ${String(error)}`);
+    }
   }
 
   /** How often each event happened in this process. */
