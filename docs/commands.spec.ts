@@ -4,6 +4,7 @@ import { BY_HAND_RULES } from '../apps/lab/src/by-hand';
 import { labCommand } from '../apps/lab/src/program';
 import { PROTOCOLS } from '../apps/lab/src/protocols';
 import { SCENARIOS } from '../bench/src/scenarios';
+import { program as tallystick } from '../libs/cli/src/program';
 
 /** What a lesson tells its reader to type can be typed: the script, the experiment, the step, the test that it names exist. */
 const root = resolve(__dirname, '..');
@@ -15,6 +16,15 @@ const pages = ['README.md', 'README.zh-CN.md', ...pagesOf('docs/lab'), ...pagesO
 
 const STARTS = /^(npm|npx) /;
 const { scripts } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { scripts: Record<string, string> };
+
+const nobody: Parameters<typeof tallystick>[0] = {
+  env: {},
+  out: () => {},
+  say: () => {},
+  confirm: async () => false,
+  stop: new AbortController().signal,
+};
+const tallystickCommands = tallystick(nobody, () => {}).commands.map((command) => command.name());
 
 /** The lines of shell blocks, what is shown as typed, and inline code that begins like a command. */
 function commandsOf(page: string): string[] {
@@ -42,7 +52,9 @@ function problemWith(command: string): string | undefined {
         rest.find((word) => !word.startsWith('-'))!,
         rest,
       );
-    return ['tallystick', 'tsc', 'typeorm'].includes(what!) ? undefined : `nobody knows npx ${what}`;
+    if (what === 'tallystick')
+      return tallystickCommands.includes(rest[0]!) ? undefined : `tallystick has no ${rest[0]}`;
+    return ['tsc', 'typeorm'].includes(what!) ? undefined : `nobody knows npx ${what}`;
   }
   if (['ci', 'install', 'pack', 'test', 'start'].includes(what!)) return undefined;
   const [script, ...given] = options;
@@ -106,6 +118,7 @@ it('finds what cannot be', () => {
   expect(problemWith('npm run lab -- tcc --crash after-lunch')).toBe('tcc has no step after-lunch');
   expect(problemWith('npm run lab -- by-hand --without luck')).toBe('by-hand has no rule luck');
   expect(problemWith('npm run lab -- four-phase-commit')).toContain('four-phase-commit');
+  expect(problemWith('npx tallystick lunch')).toBe('tallystick has no lunch');
   expect(problemWith('npm run lunch')).toBe('there is no script lunch');
   expect(problemWith("npm run test:e2e -- --testPathPatterns faults -t 'pigs fly'")).toContain('is called pigs fly');
 });

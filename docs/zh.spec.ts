@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { outboxSchemaSql } from '../libs/outbox/src';
 
@@ -110,6 +110,17 @@ describe('docs/zh', () => {
     expect(blocks.filter(({ known }) => !known)).toEqual([]);
   });
 
+  it('shows everything that docs/lab shows', () => {
+    const consoles = (folder: string): string[] =>
+      namesIn(folder).flatMap((name) =>
+        blocksOf(read(`${folder}/${name}`)).flatMap(({ language, text }) =>
+          language === 'console' ? [text.split('\n')[0]!] : [],
+        ),
+      );
+    const chinese = new Set(consoles('docs/zh'));
+    expect(consoles('docs/lab').filter((command) => !chinese.has(command))).toEqual([]);
+  });
+
   it('03 shows the code that is run', () => {
     const code = read('apps/lab/src/by-hand/outbox.ts');
     const blocks = blocksOf(read('docs/zh/03-by-hand.md')).filter(({ language }) => language === 'typescript');
@@ -141,6 +152,22 @@ describe('docs/zh/02-message-table.md', () => {
     expect(
       [...tables.keys()].filter((table) => !page.includes(`\`${table}\``) && !page.includes(`### ${table}：`)),
     ).toEqual([]);
+  });
+
+  /** Printed into the page with FIX_LINKS, as line numbers are. */
+  it('prints the statements as they are', () => {
+    const shown = ['outbox_message', 'outbox_delivery', 'inbox_message'];
+    const isShown = (statement: string): boolean =>
+      shown.some(
+        (table) =>
+          statement.startsWith(`create table if not exists "${table}"`) || statement.includes(`\n  on "${table}" (`),
+      );
+    const statements = outboxSchemaSql().trimEnd().replace(/;$/, '').split(';\n\n').filter(isShown);
+    const printed = `<!-- ddl:start -->\n\n\`\`\`sql\n${statements.join(';\n\n')};\n\`\`\`\n\n<!-- ddl:end -->`;
+    const path = join(root, 'docs/zh/02-message-table.md');
+    const fixed = page.replace(/<!-- ddl:start -->[\s\S]*<!-- ddl:end -->/, () => printed);
+    if (process.env.FIX_LINKS && fixed !== page) writeFileSync(path, fixed);
+    expect(readFileSync(path, 'utf8')).toContain(printed);
   });
 
   it.each(['outbox_message', 'outbox_delivery', 'inbox_message'])('explains every column of %s, in order', (table) => {

@@ -45,8 +45,8 @@ function statesSection({ chart }: ModelSummary): string {
   const arrows = Object.keys(STATES).flatMap((state) => next(state).map((to) => `    ${state} --> ${to}`));
   return `## The states of a delivery
 
-The last column is not drawn but observed: every change of state that happens anywhere in a model with one relay and every fault. (A row with
-several receivers is several deliveries.)
+The last column is not drawn but observed: every change of state that happens anywhere in a model with one relay and every fault. (A message with
+several receivers has a delivery for each. An announcement, which nobody answers, ends as *delivered* when the broker has it in a queue.)
 
 ${table(['state', 'meaning', 'leads to'], rows)}
 
