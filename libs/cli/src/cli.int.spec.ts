@@ -57,9 +57,9 @@ describe('tallystick', () => {
       [id, source],
     );
     await database.query(
-      `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, settled_at, verdict, last_error)
+      `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, settled_at, verdict, code, last_error)
        values ($1, 'order-service', $2::varchar, 3, 'none', case when $2 = 'pending' then now() end,
-         case when $2 = 'completed' then now() end, case when $2 = 'completed' then 'accepted' end, $3)`,
+         case when $2 = 'completed' then now() end, case when $2 = 'completed' then 'accepted' end, split_part($3, ':', 1), $3)`,
       [id, state, lastError],
     );
     return id;

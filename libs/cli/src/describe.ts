@@ -15,7 +15,8 @@ export function listed(records: readonly DeliveryRecord[]): string[] {
 
 /** Everything a row knows of a delivery, in the order in which it happened. */
 export function shown(record: DeliveryRecord): string[] {
-  const { messageId, consumer, type, key, state, attempts, followUp, verdict, reason, result, lastError } = record;
+  const { messageId, consumer, type, key, state, attempts, followUp, verdict, reason, result, code, lastError } =
+    record;
   const facts: [string, string | undefined][] = [
     ['message', messageId],
     ['type', key === undefined ? type : `${type}, key ${key}`],
@@ -30,6 +31,7 @@ export function shown(record: DeliveryRecord): string[] {
     ['deadline', record.deadlineAt],
     ['due', record.nextAt],
     ['settled', record.settledAt],
+    ['code', code],
     ['last error', lastError],
   ];
   return facts.flatMap(([name, fact]) => (fact === undefined ? [] : [`${name.padEnd(12)}${fact}`]));

@@ -210,8 +210,8 @@ export class Ledger {
   }
 
   /** After weeks nobody can tell any more whether an answer existed: a person must look (EXPIRED). */
-  private excused({ state, lastError }: DeliveryRow): boolean {
-    return this.world.weeksPassed && state === 'parked' && (lastError?.startsWith('EXPIRED') ?? false);
+  private excused({ state, code }: DeliveryRow): boolean {
+    return this.world.weeksPassed && state === 'parked' && code === 'EXPIRED';
   }
 
   private effectsAt(receiver: Service, messageId: string): number {

@@ -120,9 +120,9 @@ export class Workload {
   private async lookAfterParked(process: SimulatedProcess): Promise<void> {
     const { operations, outbox } = process.runtime;
     const { random, healed } = this.world;
-    for (const { messageId, consumer, lastError } of await operations.find('state:parked')) {
+    for (const { messageId, consumer, code } of await operations.find('state:parked')) {
       // Nothing more can be learnt from the other side: a case for the books.
-      if (healed && lastError?.startsWith('EXPIRED')) continue;
+      if (healed && code === 'EXPIRED') continue;
       const choice = healed ? 0 : random.below(10);
       const to = consumer;
       if (choice < 6) await operations.retry(messageId, { to }).catch(() => undefined);

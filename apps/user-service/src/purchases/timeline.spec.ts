@@ -13,6 +13,7 @@ const recorded: MessageStatus['deliveries'][number] = {
   verdict: undefined,
   reason: undefined,
   result: undefined,
+  code: undefined,
   lastError: undefined,
   recordedAt: '2026-11-22T10:00:00.000Z',
   nextAt: '2026-11-22T10:00:30.000Z',

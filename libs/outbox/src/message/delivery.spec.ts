@@ -115,7 +115,7 @@ describe('decideNoVerdict', () => {
   it('puts an unknown type off, for another process may know it, and then asks a person', () => {
     for (const attempt of [1, 5, 9])
       expect(decideNoVerdict(receipt('unprocessable', attempt, 'UNKNOWN_TYPE'), fixed)).toEqual({
-        ...{ kind: 'put-off', waitMs: 10 * attempt, error: 'UNKNOWN_TYPE: why' },
+        ...{ kind: 'put-off', waitMs: 10 * attempt, code: 'UNKNOWN_TYPE', error: 'UNKNOWN_TYPE: why' },
       });
     expect(decideNoVerdict(receipt('unprocessable', 10, 'UNKNOWN_TYPE'), fixed)).toMatchObject({
       ...{ kind: 'park', attempt: 10, code: 'UNPROCESSABLE' },

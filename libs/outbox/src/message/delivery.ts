@@ -125,11 +125,11 @@ export type Settlement =
   | { kind: 'sent'; waitMs: number }
   | { kind: 'delivered' }
   /** pending or sent → pending */
-  | { kind: 'retry'; waitMs: number; error: string }
+  | { kind: 'retry'; waitMs: number; code: string; error: string }
   /** cancelling → cancelling, answered → answered */
-  | { kind: 'again'; waitMs: number; error: string | undefined }
+  | { kind: 'again'; waitMs: number; code?: string; error: string | undefined }
   /** Nothing was tried: the attempt is given back and the row is due after `waitMs`. */
-  | { kind: 'release'; waitMs: number; error?: string };
+  | { kind: 'release'; waitMs: number; code?: string; error?: string };
 
 /** How long to wait, by attempt (1-based). Injected, so that decide() stays pure. */
 export interface Waits {
@@ -156,19 +156,21 @@ export function decide(delivery: ClaimedDelivery, outcome: PublishOutcome, waits
       return announcement ? { kind: 'delivered' } : { kind: 'sent', waitMs: waits.receipt(attempt) };
     case 'returned':
       if (announcement && delivery.message.headers[LISTENERS_HEADER] === 'optional') return { kind: 'delivered' };
-      return failed(delivery, announcement ? NOBODY_LISTENS : UNROUTABLE, waits);
+      return announcement
+        ? failed(delivery, 'NOBODY_LISTENS', NOBODY_LISTENS, waits)
+        : failed(delivery, 'UNROUTABLE', UNROUTABLE, waits);
     case 'refused':
-      return failed(delivery, `REFUSED: ${outcome.error}`, waits);
+      return failed(delivery, 'REFUSED', outcome.error, waits);
     case 'unknown':
-      return failed(delivery, `UNKNOWN: ${outcome.error}`, waits);
+      return failed(delivery, 'UNKNOWN', outcome.error, waits);
     default:
       return outcome satisfies never;
   }
 }
 
-function failed(delivery: ClaimedDelivery, error: string, waits: Waits): Settlement {
-  const waitMs = waits.backoff(delivery.attempt);
-  return delivery.state === 'cancelling' ? { kind: 'again', waitMs, error } : { kind: 'retry', waitMs, error };
+function failed(delivery: ClaimedDelivery, code: string, why: string, waits: Waits): Settlement {
+  const trouble = { waitMs: waits.backoff(delivery.attempt), code, error: `${code}: ${why}` };
+  return delivery.state === 'cancelling' ? { kind: 'again', ...trouble } : { kind: 'retry', ...trouble };
 }
 
 /**
@@ -182,19 +184,16 @@ export function isOverdue({ state, attempt }: Pick<ClaimedDelivery, 'state' | 'a
 /** Stored with an announcement whose contract says `listeners: 'optional'`; the relay may not know the contract. */
 export const LISTENERS_HEADER = 'outbox_listeners';
 
-/** `last_error` of an announcement that no queue was bound for. */
-const NOBODY_LISTENS =
-  "NOBODY_LISTENS: no queue is bound for this announcement. Start a subscriber, or declare listeners: 'optional'.";
-/** `last_error` of a request that no queue was bound for. */
-const UNROUTABLE = 'UNROUTABLE: no queue is bound for this receiver and type. Has the consumer been started once?';
+const NOBODY_LISTENS = "no queue is bound for this announcement. Start a subscriber, or declare listeners: 'optional'.";
+const UNROUTABLE = 'no queue is bound for this receiver and type. Has the consumer been started once?';
 
-/** Why a row was parked: the first word of `last_error`. */
+/** Why a row was parked. */
 export type ParkCode =
   'GAVE_UP' | 'NOBODY_LISTENS' | 'CANCEL_UNANSWERED' | 'FOLLOW_UP_FAILED' | 'UNPROCESSABLE' | 'EXPIRED';
 
 /** What a receipt without a verdict does to an open row: of the attempt that it answers, or whatever its attempt. */
 export type NoVerdictEffect =
-  | { kind: 'put-off'; waitMs: number; error: string }
+  | { kind: 'put-off'; waitMs: number; code: string; error: string }
   | { kind: 'park'; attempt: number | 'any'; code: 'EXPIRED' | 'UNPROCESSABLE'; detail: string; error: string };
 
 /** A deferred receipt may ask for a wait between these. */
@@ -208,9 +207,10 @@ export function decideNoVerdict(receipt: DeferredReceipt | UnprocessableReceipt,
     const asked = receipt.retryAfterMs;
     const waitMs =
       asked === undefined ? waits.backoff(attempt) : Math.min(Math.max(asked, RETRY_AFTER_MS.min), RETRY_AFTER_MS.max);
-    return { kind: 'put-off', waitMs, error };
+    return { kind: 'put-off', waitMs, code: reason.code, error };
   }
-  if (mayBecomeProcessable(reason.code, attempt)) return { kind: 'put-off', waitMs: waits.backoff(attempt), error };
+  if (mayBecomeProcessable(reason.code, attempt))
+    return { kind: 'put-off', waitMs: waits.backoff(attempt), code: reason.code, error };
   // Nothing changes its age: whichever attempt it answers.
   if (reason.code === 'EXPIRED')
     return { kind: 'park', attempt: 'any', code: 'EXPIRED', detail: reason.message ?? '', error };

@@ -11,7 +11,7 @@ function due(state: DeliveryState, over: Partial<DueRow> = {}): DueRow {
     attempts: 1,
     deadlineAt: undefined,
     giveUpAt: undefined,
-    lastError: undefined,
+    code: undefined,
     ...over,
   };
 }
@@ -39,13 +39,12 @@ describe('a row that is due', () => {
 
   it.each([
     ['pending', undefined, 'GAVE_UP'],
-    ['sent', 'REFUSED: no room', 'GAVE_UP'],
-    ['pending', 'NOBODY_LISTENS: no queue', 'NOBODY_LISTENS'],
-    ['pending', 'NOBODY_LISTENS_YET: no queue', 'GAVE_UP'],
-    ['cancelling', 'NOBODY_LISTENS: no queue', 'CANCEL_UNANSWERED'],
+    ['sent', 'REFUSED', 'GAVE_UP'],
+    ['pending', 'NOBODY_LISTENS', 'NOBODY_LISTENS'],
+    ['cancelling', 'NOBODY_LISTENS', 'CANCEL_UNANSWERED'],
     ['answered', undefined, 'FOLLOW_UP_FAILED'],
-  ] as const)('in %s, after "%s", is parked as %s when its budget is spent', (state, lastError, code) => {
-    expect(judge(due(state, { giveUpAt: NOW, lastError }), NOW, limits)).toEqual({ in: 'parked', code });
+  ] as const)('in %s, after %s, is parked as %s when its budget is spent', (state, before, code) => {
+    expect(judge(due(state, { giveUpAt: NOW, code: before }), NOW, limits)).toEqual({ in: 'parked', code });
   });
 
   it('is parked when its follow-up failed as often as it may, however much budget is left', () => {

@@ -75,7 +75,8 @@ export interface DueRow {
   readonly attempts: number;
   readonly deadlineAt: number | undefined;
   readonly giveUpAt: number | undefined;
-  readonly lastError: string | undefined;
+  /** Why its last attempt failed, or what was asked of it. */
+  readonly code: string | undefined;
 }
 
 /** What becomes of a row that is due at `now`; undefined: the next attempt of its phase. */
@@ -94,7 +95,7 @@ export function judge(
       case 'budget-spent':
         return budgetSpent;
       case 'budget-spent-unheard':
-        return budgetSpent && startsWithCode(row.lastError, 'NOBODY_LISTENS');
+        return budgetSpent && row.code === 'NOBODY_LISTENS';
       default:
         return when satisfies never;
     }
@@ -171,17 +172,26 @@ function mayHold(state: DeliveryState, verdict: Verdict | undefined): boolean {
   }
 }
 
+/** The codes of what is done to a row by others than an attempt; one that is discarded keeps the code it was parked with. */
+export const CODES = {
+  cancelled: 'CANCEL_REQUESTED',
+  lateVerdict: 'LATE_VERDICT',
+  followUpFailed: 'FOLLOW_UP_FAILED',
+  followUpMissing: 'FOLLOW_UP_MISSING',
+} as const;
+
 /** What stands before the older text of a row, and why. */
 export const NOTES = {
-  cancelled: (reason: string) => `CANCEL_REQUESTED: ${reason}`,
+  cancelled: (reason: string) => `${CODES.cancelled}: ${reason}`,
   discarded: (reason: string) => `DISCARDED: ${reason}`,
   lateVerdict: (verdict: Verdict, code: string | undefined) =>
-    `LATE_VERDICT: ${verdict}${code === undefined ? '' : ` (${code})`}`,
+    `${CODES.lateVerdict}: ${verdict}${code === undefined ? '' : ` (${code})`}`,
 };
 
-/** Is this error text of this code? */
-export function startsWithCode(text: string | undefined, code: string): boolean {
-  return text === code || (text?.startsWith(`${code}:`) ?? false);
+/** The text of a row that is parked; what it failed with before stands behind. */
+export function parkedText(code: ParkCode, { code: before, lastError }: { code?: string; lastError?: string }): string {
+  if (before === code && lastError !== undefined) return lastError;
+  return lastError === undefined ? code : `${code}: ${lastError}`;
 }
 
 /** `includes`, for a list of some states. */

@@ -96,9 +96,7 @@ export class OutboxOperations {
     if (found.length === 0)
       throw new UnknownDeliveryError(`No delivery of message ${id}${to === undefined ? '' : ` to '${to}'`} is known.`);
     const states = found
-      .map(
-        ({ consumer, state, lastError }) => `${consumer}: ${state}${lastError ? ` (${lastError.split(':')[0]})` : ''}`,
-      )
+      .map(({ consumer, state, code }) => `${consumer}: ${state}${code ? ` (${code})` : ''}`)
       .join(', ');
     throw new OperationRefusedError(`${rule}. Message ${id} is at ${states}.`);
   }

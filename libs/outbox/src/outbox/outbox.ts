@@ -391,7 +391,7 @@ function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: strin
 function refuseToWaitForAPerson(id: string, deliveries: readonly DeliveryRecord[]): void {
   const parked = deliveries.find(({ state, verdict }) => state === 'parked' && verdict === undefined);
   if (!parked) return;
-  const [code] = parked.lastError?.split(':') ?? [];
+  const { code } = parked;
   throw new DeliveryParkedError(
     `Message ${id} to '${parked.consumer}' is parked${code ? ` (${code})` : ''}: it waits for a person, and no verdict comes ` +
       'by itself. See status(), then operations.retry, cancel or operations.discard.',

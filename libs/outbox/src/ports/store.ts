@@ -92,7 +92,7 @@ export interface OutboxStore<Tx = unknown> {
   defer(
     key: DeliveryKey,
     attempt: number,
-    later: { waitMs: number; error: string; payloadHash?: string },
+    later: { waitMs: number; code: string; error: string; payloadHash?: string },
   ): Promise<boolean>;
   /** Receipt *unprocessable*: pending or sent, same attempt → parked. EXPIRED: pending, sent or cancelling, any attempt. */
   park(
@@ -229,6 +229,8 @@ export interface DeliveryRecord extends DeliveryKey {
   readonly verdict: Verdict | undefined;
   readonly reason: Reason | undefined;
   readonly result: unknown;
+  /** Why it is parked, was put back, or what was asked of it: `NOBODY_LISTENS`, `CANCEL_REQUESTED`, …; of its last trouble. */
+  readonly code: string | undefined;
   readonly lastError: string | undefined;
   /** All ISO 8601, the database's clock. */
   readonly recordedAt: string;
@@ -251,7 +253,7 @@ export interface Criteria {
   readonly newerMs?: number;
   /** The code of a verdict's reason. */
   readonly reason?: string;
-  /** First word of `lastError`, e.g. `EXPIRED`. */
+  /** E.g. `EXPIRED`. */
   readonly code?: string;
   /** A part of `lastError`, in any case. */
   readonly error?: string;

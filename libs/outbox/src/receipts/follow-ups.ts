@@ -13,6 +13,7 @@ import {
 import { keyText } from '../message/envelope';
 import { restorePayload } from '../message/payload';
 import { errorText, type Verdict } from '../message/receipt';
+import { CODES } from '../message/rules';
 import type { Clock } from '../ports/clock';
 import { type HandlerRegistry, withManager } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -142,9 +143,9 @@ export class FollowUpRunner implements FollowUps {
       // Not here, not failed: the attempt is given back.
       if (error instanceof FollowUpMissingError) {
         this.noteMissing(delivery);
-        return { kind: 'release', waitMs: MISSING_WAIT_MS, error: text };
+        return { kind: 'release', waitMs: MISSING_WAIT_MS, code: CODES.followUpMissing, error: text };
       }
-      return { kind: 'again', waitMs: this.waits.backoff(attempt), error: text };
+      return { kind: 'again', waitMs: this.waits.backoff(attempt), code: CODES.followUpFailed, error: text };
     }
   }
 

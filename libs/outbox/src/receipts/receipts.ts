@@ -173,8 +173,8 @@ export class Receipts {
     let applied: OutboxEvent;
     switch (effect.kind) {
       case 'put-off': {
-        const { waitMs, error } = effect;
-        moved = await this.store.defer(receipt, attempt, { waitMs, error, payloadHash });
+        const { waitMs, code, error } = effect;
+        moved = await this.store.defer(receipt, attempt, { waitMs, code, error, payloadHash });
         applied = { event: 'receipt.applied', consumer, verdict: 'deferred' };
         break;
       }

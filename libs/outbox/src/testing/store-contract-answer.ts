@@ -17,7 +17,7 @@ import {
   SOURCE,
 } from './store-contract-scenario';
 
-const LATER = { waitMs: 5 * MINUTE, error: 'the handler threw' };
+const LATER = { waitMs: 5 * MINUTE, code: 'HANDLER_FAILED', error: 'the handler threw' };
 const UNDECIDED = ['pending', 'sent', 'cancelling', 'parked'] as const;
 
 /** What a receipt may change: `close…`, `keepAnswer`, `defer`, `park`, `noteLateVerdict`. */
@@ -247,7 +247,7 @@ export const answerCases = [
   behaviour('batches over the same rows in any order do not deadlock', async (s) => {
     await s.add(...Array.from({ length: 100 }, () => newMessage()));
     const { deliveries } = await s.claim();
-    const settlement = { kind: 'retry', waitMs: 0, error: 'refused' } as const;
+    const settlement = { kind: 'retry', waitMs: 0, code: 'REFUSED', error: 'refused' } as const;
     const forwards = deliveries.map((each) => ({ ...keyOf(each), leaseToken: each.leaseToken, settlement }));
     const answers = deliveries.map((each) => ({ ...keyOf(each), answer: ACCEPTED }));
     const closed = await Promise.all([
@@ -266,10 +266,10 @@ export const answerCases = [
   behaviour('keepAnswer keeps the verdict for a follow-up that is due later', async (s) => {
     const key = await s.leased('sent');
     assert.equal(await s.outbox.keepAnswer(key, REJECTED, LATER), true);
-    const { state, attempts, verdict, reason, lastError, nextAt } = await s.record(key);
+    const { state, attempts, verdict, reason, code, lastError, nextAt } = await s.record(key);
     assert.deepEqual(
-      [state, attempts, verdict, reason, lastError],
-      ['answered', 0, 'rejected', REJECTED.reason, LATER.error],
+      [state, attempts, verdict, reason, code, lastError],
+      ['answered', 0, 'rejected', REJECTED.reason, 'FOLLOW_UP_FAILED', LATER.error],
     );
     await s.isIn(nextAt, 5 * MINUTE);
   }),
@@ -321,7 +321,8 @@ export const answerCases = [
     await s.outbox.noteLateVerdict(key, ACCEPTED);
     assert.equal((await s.record(key)).lastError, undefined);
     await s.outbox.noteLateVerdict(key, REJECTED);
-    const { state, verdict, reason, lastError } = await s.record(key);
+    const { state, verdict, reason, code, lastError } = await s.record(key);
+    assert.equal(code, 'LATE_VERDICT');
     assert.deepEqual([state, verdict, reason], ['completed', 'accepted', undefined]);
     assert.match(lastError ?? '', /rejected.*OUT_OF_STOCK/);
   }),
@@ -362,8 +363,8 @@ export const answerCases = [
     const delivery = await s.leased('sent');
     assert.equal(await s.outbox.defer(delivery, delivery.attempt - 1, LATER), false);
     assert.equal(await s.outbox.defer(delivery, delivery.attempt, LATER), true);
-    const { state, attempts, nextAt, lastError } = await s.record(delivery);
-    assert.deepEqual([state, attempts, lastError], ['pending', 2, LATER.error]);
+    const { state, attempts, nextAt, code, lastError } = await s.record(delivery);
+    assert.deepEqual([state, attempts, code, lastError], ['pending', 2, LATER.code, LATER.error]);
     await s.isIn(nextAt, 5 * MINUTE);
     const hurried = await s.leased('pending', { deadlineMs: MINUTE });
     await s.outbox.defer(hurried, 1, LATER);
@@ -376,8 +377,11 @@ export const answerCases = [
     const delivery = await s.leased('sent');
     assert.equal(await s.outbox.park(delivery, delivery.attempt - 1, reason), false);
     assert.equal(await s.outbox.park(delivery, delivery.attempt, reason), true);
-    const { state, nextAt, lastError } = await s.record(delivery);
-    assert.deepEqual([state, nextAt, lastError], ['parked', undefined, 'UNPROCESSABLE: UNKNOWN_TYPE']);
+    const { state, nextAt, code, lastError } = await s.record(delivery);
+    assert.deepEqual(
+      [state, nextAt, code, lastError],
+      ['parked', undefined, 'UNPROCESSABLE', 'UNPROCESSABLE: UNKNOWN_TYPE'],
+    );
   }),
 
   behaviour('park for any attempt takes cancelling rows, too', async (s) => {

@@ -76,7 +76,10 @@ export const operateCases = [
       const key = await s.into(situation);
       await s.outbox.retry(key.messageId, {});
       const record = await s.record(key);
-      assert.deepEqual([record.state, record.attempts], [state, 0]);
+      assert.deepEqual(
+        [record.state, record.attempts, record.code, record.lastError],
+        [state, 0, undefined, undefined],
+      );
       await s.isNow(record.nextAt);
       await s.claimOnly(key);
     }
@@ -109,8 +112,9 @@ export const operateCases = [
     const announcement = await s.pending({ deliveries: [{ consumer: EVERYBODY, followUp: 'none' }] });
     await s.outbox.park(announcement, 'any', { code: 'UNPROCESSABLE', error: 'nobody listens' });
     assert.equal(await discard(announcement), true);
-    const { state, nextAt, settledAt, lastError } = await s.record(announcement);
-    assert.deepEqual([state, nextAt], ['discarded', undefined]);
+    const { state, nextAt, settledAt, code, lastError } = await s.record(announcement);
+    // Why it was parked is what one looks for afterwards, too.
+    assert.deepEqual([state, nextAt, code], ['discarded', undefined, 'UNPROCESSABLE']);
     await s.isNow(settledAt);
     assert.match(lastError ?? '', /seen/);
   }),

@@ -37,6 +37,7 @@ export const recordCases = [
       verdict: undefined,
       reason: undefined,
       result: undefined,
+      code: undefined,
       lastError: undefined,
       recordedAt: added!.recordedAt,
       deadlineAt: undefined,

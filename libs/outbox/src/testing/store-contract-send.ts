@@ -23,7 +23,7 @@ import {
 const SETTLEMENTS: readonly Settlement[] = [
   { kind: 'sent', waitMs: MINUTE },
   { kind: 'delivered' },
-  { kind: 'retry', waitMs: MINUTE, error: 'refused' },
+  { kind: 'retry', waitMs: MINUTE, code: 'REFUSED', error: 'refused' },
   { kind: 'again', waitMs: MINUTE, error: 'refused' },
   { kind: 'release', waitMs: MINUTE },
 ];
@@ -129,7 +129,7 @@ export const sendCases = [
     const deadlineMs = 20 * SECOND;
     const waits: Settlement[] = [
       { kind: 'sent', waitMs: DAY },
-      { kind: 'retry', waitMs: DAY, error: 'refused' },
+      { kind: 'retry', waitMs: DAY, code: 'REFUSED', error: 'refused' },
       { kind: 'release', waitMs: DAY },
     ];
     for (const wait of waits) {
@@ -157,6 +157,7 @@ export const sendCases = [
       await s.settle(delivery, {
         kind: state === 'pending' || state === 'sent' ? 'retry' : 'again',
         waitMs: MINUTE,
+        code: 'UNROUTABLE',
         error: 'nobody there',
       });
       await s.advance(8 * DAY);
@@ -166,7 +167,10 @@ export const sendCases = [
         parked: [{ ...keyOf(delivery), code, error: 'nobody there' }],
       });
       const record = await s.record(delivery);
-      assert.deepEqual([record.state, record.nextAt, record.lastError], ['parked', undefined, `${code}: nobody there`]);
+      assert.deepEqual(
+        [record.state, record.nextAt, record.code, record.lastError],
+        ['parked', undefined, code, `${code}: nobody there`],
+      );
     }
     const silent = await s.pending({ giveUpAfterMs: DAY });
     await s.advance(2 * DAY);
@@ -231,7 +235,7 @@ export const sendCases = [
   }),
 
   behaviour('every other transition ends the lease, so that a late settlement changes nothing', async (s) => {
-    const later = { waitMs: MINUTE, error: 'not yet' };
+    const later = { waitMs: MINUTE, code: 'HANDLER_FAILED', error: 'not yet' };
     const transitions: ((delivery: ClaimedDelivery) => Promise<unknown>)[] = [
       (delivery) => s.close(delivery, ACCEPTED),
       (delivery) => s.outbox.closeMany([{ ...keyOf(delivery), answer: ACCEPTED }]),
@@ -259,7 +263,12 @@ export const sendCases = [
     assert.equal(attempts, 1);
 
     const retried = await s.leased('pending');
-    await s.settle(retried, { kind: 'retry', waitMs: 5 * MINUTE, error: 'zero \u0000, '.repeat(1000) });
+    await s.settle(retried, {
+      kind: 'retry',
+      waitMs: 5 * MINUTE,
+      code: 'REFUSED',
+      error: 'zero \u0000, '.repeat(1000),
+    });
     const { lastError = '', ...retry } = await s.record(retried);
     await s.isIn(retry.nextAt, 5 * MINUTE);
     assert.ok(lastError.startsWith('zero , zero') && Buffer.byteLength(lastError) <= 2048);

@@ -88,7 +88,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   defer(
     key: DeliveryKey,
     attempt: number,
-    later: { waitMs: number; error: string; payloadHash?: string },
+    later: { waitMs: number; code: string; error: string; payloadHash?: string },
   ): Promise<boolean> {
     return this.alone((tx) => deciding.defer(this.t, tx, key, attempt, later));
   }

@@ -34,6 +34,7 @@ export interface DeliveryRow extends DeliveryKey {
   readonly verdict: Verdict | undefined;
   readonly reason: Reason | undefined;
   readonly result: unknown;
+  readonly code: string | undefined;
   readonly lastError: string | undefined;
   readonly cancelReason: string | undefined;
   readonly sentAt: number | undefined;

@@ -9,7 +9,7 @@ import {
 } from '../../message/delivery';
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
-import { dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
+import { CODES, dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
 import type { AnsweredDelivery, ClosedDelivery, ClosedRow } from '../../ports/store';
 import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -67,6 +67,7 @@ export async function keepAnswer(
     nextAt: t.now() + later.waitMs,
     leaseToken: undefined,
     giveUpAt: undefined,
+    code: CODES.followUpFailed,
     lastError: errorText(later.error),
   });
   return true;
@@ -90,7 +91,7 @@ export async function defer(
   tx: MemoryTransaction,
   key: DeliveryKey,
   attempt: number,
-  later: { waitMs: number; error: string; payloadHash?: string },
+  later: { waitMs: number; code: string; error: string; payloadHash?: string },
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
   if (!row || !isOneOf(ON_THE_WAY, row.state) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;
@@ -98,6 +99,7 @@ export async function defer(
     state: 'pending',
     leaseToken: undefined,
     nextAt: dueAfter(row, t.now(), later.waitMs),
+    code: later.code,
     lastError: errorText(later.error),
   });
   return true;
@@ -115,7 +117,7 @@ export async function park(
   if (!row || !isOneOf(PARKABLE[attempt === 'any' ? 'any' : 'attempt'], row.state) || !ofAttempt) return false;
   if (!isAbout(t, tx, row, { payloadHash })) return false;
   const lastError = errorText(`${code}: ${error}`);
-  t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, lastError });
+  t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, code, lastError });
   return true;
 }
 
@@ -130,7 +132,8 @@ export async function noteLateVerdict(
   const contradicts = row?.verdict !== undefined && row.verdict !== answer.verdict;
   if (!row || !(discarded || contradicts) || !isAbout(t, tx, row, answer)) return;
   const note = NOTES.lateVerdict(answer.verdict, answer.reason?.code);
-  t.update(tx, row, { ...(discarded && stored(answer)), lastError: before(note, row.lastError) });
+  const code = CODES.lateVerdict;
+  t.update(tx, row, { ...(discarded && stored(answer)), code, lastError: before(note, row.lastError) });
 }
 
 export function contentHashOf(t: OutboxTables, tx: MemoryTransaction, messageId: string): string | undefined {

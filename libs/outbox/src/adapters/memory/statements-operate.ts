@@ -1,6 +1,6 @@
 import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
-import { HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY, startsWithCode } from '../../message/rules';
+import { CODES, HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY } from '../../message/rules';
 import type { DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
 import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -70,6 +70,7 @@ export async function cancel(
     deadlineAt: Math.min(deadlineAt ?? now, now),
     giveUpAt: undefined,
     cancelReason: errorText(reason),
+    code: CODES.cancelled,
     lastError: before(NOTES.cancelled(reason), lastError),
   }));
 }
@@ -88,7 +89,16 @@ export async function retry(
     const late = isPastDeadline({ ...row, deadlineAt }, now);
     const state = row.verdict ? 'answered' : late ? 'cancelling' : 'pending';
     const cancelReason = deadlineMs === undefined ? row.cancelReason : undefined;
-    return { state, attempts: 0, nextAt: now, deadlineAt, giveUpAt: undefined, cancelReason, lastError: undefined };
+    return {
+      state,
+      attempts: 0,
+      nextAt: now,
+      deadlineAt,
+      giveUpAt: undefined,
+      cancelReason,
+      code: undefined,
+      lastError: undefined,
+    };
   });
 }
 
@@ -109,8 +119,8 @@ export async function discard(
 }
 
 /** Nothing that could still have an effect is given up. */
-function mayBeDiscarded({ consumer, verdict, lastError }: DeliveryRow): boolean {
-  return consumer === EVERYBODY || verdict !== undefined || HARMLESS.some((code) => startsWithCode(lastError, code));
+function mayBeDiscarded({ consumer, verdict, code }: DeliveryRow): boolean {
+  return consumer === EVERYBODY || verdict !== undefined || HARMLESS.some((harmless) => harmless === code);
 }
 
 export function prune(

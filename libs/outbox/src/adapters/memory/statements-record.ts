@@ -50,6 +50,7 @@ async function addDeliveries(
       verdict: undefined,
       reason: undefined,
       result: undefined,
+      code: undefined,
       lastError: undefined,
       cancelReason: undefined,
       sentAt: undefined,

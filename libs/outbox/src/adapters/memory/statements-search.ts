@@ -1,5 +1,5 @@
 import type { DeliveryKey } from '../../message/delivery';
-import { isOneOf, startsWithCode } from '../../message/rules';
+import { isOneOf } from '../../message/rules';
 import type { Criteria, DeliveryRecord } from '../../ports/store';
 import { type DeliveryRow, keyOf, type MessageRow, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -46,7 +46,7 @@ const HOLDS: Holds = {
   olderMs: (age, { ageMs }) => ageMs > age,
   newerMs: (age, { ageMs }) => ageMs < age,
   reason: (reason, { row }) => row.reason?.code === reason,
-  code: (code, { row }) => startsWithCode(row.lastError, code),
+  code: (code, { row }) => row.code === code,
   error: (part, { row }) => row.lastError?.toLowerCase().includes(part.toLowerCase()) ?? false,
   data: (fields, { message }) => fields.every(({ path, value }) => textAt(JSON.parse(message.payload), path) === value),
 };

@@ -1,6 +1,6 @@
 import type { DeliveryKey, DeliveryState, OpenState, Settlement } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
-import { dueAfter, judge, startsWithCode, STEPS } from '../../message/rules';
+import { dueAfter, judge, parkedText, STEPS } from '../../message/rules';
 import type { ClaimRequest, ClaimResult, SettleRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -18,10 +18,9 @@ export function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequ
     if (!row) continue;
     const ends = judge(row, now, request);
     if (ends?.in === 'parked') {
-      const lastError = startsWithCode(row.lastError, ends.code)
-        ? row.lastError
-        : errorText(row.lastError === undefined ? ends.code : `${ends.code}: ${row.lastError}`);
-      t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, lastError });
+      const { code } = ends;
+      const lastError = errorText(parkedText(code, row));
+      t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError });
       parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
     } else {
       deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, ends?.in ?? row.state, now, request))));
@@ -94,17 +93,20 @@ function settled(row: DeliveryRow, settlement: Settlement, now: number): Partial
     case 'retry':
       return {
         nextAt: dueAfter(row, now, settlement.waitMs),
+        code: settlement.code,
         lastError: errorText(settlement.error),
       };
     case 'again':
       return {
         nextAt: now + settlement.waitMs,
+        code: settlement.code ?? row.code,
         lastError: settlement.error === undefined ? row.lastError : errorText(settlement.error),
       };
     case 'release':
       return {
         attempts: Math.max(0, row.attempts - 1),
         nextAt: dueAfter(row, now, settlement.waitMs),
+        code: settlement.code ?? row.code,
         lastError: settlement.error === undefined ? row.lastError : errorText(settlement.error),
       };
     default:

@@ -64,6 +64,7 @@ export function settleValues(settlements: readonly SettleRow[]): unknown[] {
     settlements.map(({ leaseToken }) => leaseToken),
     outcomes.map(({ kind }) => kind),
     outcomes.map((outcome) => ('waitMs' in outcome ? outcome.waitMs : undefined)),
+    outcomes.map((outcome) => ('code' in outcome ? outcome.code : undefined)),
     outcomes.map((outcome) =>
       'error' in outcome && outcome.error !== undefined ? errorText(outcome.error) : undefined,
     ),

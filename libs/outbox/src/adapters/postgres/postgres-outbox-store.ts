@@ -145,9 +145,9 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   async defer(
     key: DeliveryKey,
     attempt: number,
-    { waitMs, error, payloadHash }: { waitMs: number; error: string; payloadHash?: string },
+    { waitMs, code, error, payloadHash }: { waitMs: number; code: string; error: string; payloadHash?: string },
   ): Promise<boolean> {
-    const values = [key.messageId, key.consumer, attempt, waitMs, errorText(error), payloadHash];
+    const values = [key.messageId, key.consumer, attempt, waitMs, errorText(error), payloadHash, code];
     return wrote(await this.database.run((await this.sql()).defer, values));
   }
 
@@ -157,7 +157,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     { code, error, payloadHash }: { code: ParkCode; error: string; payloadHash?: string },
   ): Promise<boolean> {
     const sameAttempt = attempt === 'any' ? null : attempt;
-    const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`), payloadHash];
+    const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`), payloadHash, code];
     return wrote(await this.database.run((await this.sql()).park, values));
   }
 

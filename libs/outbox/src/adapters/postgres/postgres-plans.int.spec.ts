@@ -80,7 +80,15 @@ describe('What PostgreSQL makes of the statements', () => {
       const ids = keys.map((row) => row.message_id);
       const all = <T>(value: T): T[] => ids.map(() => value);
       const plans = [
-        await explain(sql().settle, [ids, all('order-service'), all(randomUUID()), all('sent'), all(1), all(null)]),
+        await explain(sql().settle, [
+          ids,
+          all('order-service'),
+          all(randomUUID()),
+          all('sent'),
+          all(1),
+          all(null),
+          all(null),
+        ]),
         await explain(sql().closeMany, [
           ids,
           all('order-service'),

@@ -84,6 +84,7 @@ export function recordOf(row: Row): DeliveryRecord {
     verdict: (row.verdict as Verdict | null) ?? undefined,
     reason: jsonOf(row.reason) as Reason | undefined,
     result: jsonOf(row.result),
+    code: row.code ?? undefined,
     lastError: row.last_error ?? undefined,
     recordedAt: row.recorded_at!,
     nextAt: row.next_at ?? undefined,

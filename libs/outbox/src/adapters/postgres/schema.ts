@@ -74,6 +74,7 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   verdict varchar(8),
   reason json,
   result json,
+  code varchar(255),
   last_error text,
   cancel_reason text,
   sent_at timestamptz,

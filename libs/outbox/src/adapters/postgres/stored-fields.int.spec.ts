@@ -116,7 +116,7 @@ describe('Whatever an envelope may hold', () => {
         const about = { ...answer, payloadHash: arrived.payloadHash };
         await stored(() => fixture.outbox.keepAnswer(arrived, about as never, { waitMs: 0, error: 'e' }));
         await stored(() => fixture.outbox.noteLateVerdict(arrived, about as never));
-        await stored(() => fixture.outbox.defer(arrived, arrived.attempt, { waitMs: 0, error: 'e' }));
+        await stored(() => fixture.outbox.defer(arrived, arrived.attempt, { waitMs: 0, code: 'C', error: 'e' }));
         await stored(() => fixture.outbox.ageMs(arrived.recordedAt));
       }),
       { numRuns: 300 },

@@ -1,4 +1,4 @@
-import { ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
+import { CODES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
 import type { Tables } from '../tables';
 import {
   ageMs,
@@ -96,6 +96,7 @@ set state = 'answered',
     lease_token = null,
     next_at = clock_timestamp() + ${ms('$7')},
     give_up_at = null,
+    code = '${CODES.followUpFailed}',
     last_error = $8
 where message_id = $1
   and consumer = $2
@@ -133,6 +134,7 @@ update ${t.delivery}
 set state = 'pending',
     lease_token = null,
     next_at = least(clock_timestamp() + ${ms('$4')}, deadline_at),
+    code = $7,
     last_error = $5
 where message_id = $1
   and consumer = $2
@@ -151,6 +153,7 @@ update ${t.delivery}
 set state = 'parked',
     lease_token = null,
     next_at = null,
+    code = $6,
     last_error = $4
 where message_id = $1
   and consumer = $2
@@ -173,6 +176,7 @@ update ${t.delivery}
 set verdict = coalesce(verdict, $3),
     reason = case when verdict is null then $4::json else reason end,
     result = case when verdict is null then $5::json else result end,
+    code = '${CODES.lateVerdict}',
     last_error = ${bounded(`concat_ws(' | ', $7::text, last_error)`)}
 where message_id = $1
   and consumer = $2

@@ -1,5 +1,5 @@
 import { EVERYBODY } from '../../../message/delivery';
-import { HARMLESS, ON_THE_WAY } from '../../../message/rules';
+import { CODES, HARMLESS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { pastDeadline } from './rules';
 import { ageMs, bounded, ms, recordColumns, recordedBy, statement, words } from './text';
@@ -115,6 +115,7 @@ set state = 'cancelling',
     deadline_at = least(deadline_at, clock_timestamp()),
     give_up_at = null,
     cancel_reason = $4,
+    code = '${CODES.cancelled}',
     last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
 from locked
 where d.message_id = locked.message_id
@@ -147,6 +148,7 @@ set state = case
     deadline_at = new_deadline_at,
     give_up_at = null,
     cancel_reason = case when $3::float8 is null then cancel_reason end,
+    code = null,
     last_error = null
 from locked
 where d.message_id = locked.message_id
@@ -167,7 +169,7 @@ with locked as materialized (
     and ($4::boolean
       or verdict is not null
       or consumer = '${EVERYBODY}'
-      or split_part(last_error, ':', 1) in (${words(HARMLESS)}))
+      or code in (${words(HARMLESS)}))
   order by message_id, consumer
   for no key update
 )

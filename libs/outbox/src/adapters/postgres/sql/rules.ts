@@ -9,17 +9,12 @@ const HOLDS: Readonly<Record<Circumstance, string>> = {
   'past-deadline': pastDeadline('deadline_at', 'consumer'),
   'attempts-spent': 'attempts >= $3',
   'budget-spent': 'give_up_at <= clock_timestamp()',
-  'budget-spent-unheard': `give_up_at <= clock_timestamp() and ${hasCode('last_error', "'NOBODY_LISTENS'")}`,
+  'budget-spent-unheard': `give_up_at <= clock_timestamp() and code = 'NOBODY_LISTENS'`,
 };
 
 /** An announcement is never past its deadline. */
 export function pastDeadline(deadline: string, consumer: string): string {
   return `${deadline} <= clock_timestamp() and ${consumer} <> '${EVERYBODY}'`;
-}
-
-/** Is this error text of this code? */
-export function hasCode(text: string, code: string): string {
-  return `split_part(${text}, ':', 1) = ${code}`;
 }
 
 /** The state of a due row's next attempt, or `parked`. */

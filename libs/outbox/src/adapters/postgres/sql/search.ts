@@ -2,7 +2,6 @@ import type { DeliveryKey } from '../../../message/delivery';
 import type { Criteria } from '../../../ports/store';
 import type { Statement } from '../database';
 import type { Tables } from '../tables';
-import { hasCode } from './rules';
 import { ms, recordColumns, statement, words } from './text';
 
 /** A statement with the values for its parameters. */
@@ -86,7 +85,7 @@ const CONDITIONS: Condition = {
   olderMs: (age, value) => `m.created_at < (select clock_timestamp() - ${ms(value(age))})`,
   newerMs: (age, value) => `m.created_at > (select clock_timestamp() - ${ms(value(age))})`,
   reason: (reason, value) => `d.reason ->> 'code' = ${value(reason)}`,
-  code: (code, value) => hasCode('d.last_error', value(code)),
+  code: (code, value) => `d.code = ${value(code)}`,
   error: (part, value) => `position(lower(${value(part)}) in lower(d.last_error)) > 0`,
   data: (fields, value) =>
     fields.map(({ path, value: text }) => `m.payload #>> ${value(path)}::text[] = ${value(text)}`).join(' and '),

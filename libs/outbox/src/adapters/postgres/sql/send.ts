@@ -1,6 +1,6 @@
 import { ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { hasCode, judgedCode, judgedState, mayLeave, stepState } from './rules';
+import { judgedCode, judgedState, mayLeave, stepState } from './rules';
 import { bounded, iso, messageColumns, ms, recordedBy, statement, words } from './text';
 
 /** Due deliveries are taken, and what became of them is written down. */
@@ -17,7 +17,7 @@ export function sendSql(t: Tables) {
       'outbox.claim',
       `
 with due as materialized (
-  select message_id, consumer, state, attempts, next_at, deadline_at, give_up_at, last_error
+  select message_id, consumer, state, attempts, next_at, deadline_at, give_up_at, code, last_error
   from ${t.delivery}
   where next_at <= (select clock_timestamp())
     and consumer <> all ($1::text[])
@@ -41,8 +41,9 @@ claimed as (
       lease_token = case when next_state <> 'parked' then $4::uuid end,
       next_at = case when next_state <> 'parked' then leased_until end,
       give_up_at = case next_state when d.state then coalesce(d.give_up_at, new_give_up_at) else new_give_up_at end,
+      code = coalesce(park_code, d.code),
       last_error = case
-        when next_state <> 'parked' or ${hasCode('d.last_error', 'park_code')} then d.last_error
+        when next_state <> 'parked' or d.code = park_code then d.last_error
         else ${bounded(`concat_ws(': ', park_code, d.last_error)`)}
       end
   from decided
@@ -70,11 +71,11 @@ order by c.due_at, c.message_id, c.consumer`,
       `
 with outcome as materialized (
   select *
-  from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::float8[], $6::text[])
-    as o (message_id, consumer, lease_token, kind, wait_ms, error)
+  from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::float8[], $6::text[], $7::text[])
+    as o (message_id, consumer, lease_token, kind, wait_ms, code, error)
 ),
 locked as materialized (
-  select d.ctid as at, o.kind, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
+  select d.ctid as at, o.kind, o.code as new_code, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
   from outcome o
   join ${t.delivery} d on d.message_id = o.message_id and d.consumer = o.consumer
   where d.lease_token = o.lease_token
@@ -91,6 +92,7 @@ set state = ${stepState('kind', 'd.state')},
       when d.state in (${words(ON_THE_WAY)}) then least(due_at, d.deadline_at)
       else due_at
     end,
+    code = coalesce(new_code, d.code),
     last_error = coalesce(error, d.last_error),
     sent_at = case when kind in ('sent', 'delivered') then clock_timestamp() else d.sent_at end,
     settled_at = case kind when 'delivered' then clock_timestamp() end

@@ -35,7 +35,7 @@ export function messageColumns(m: string): string {
 /** The columns of a delivery as a person sees it. */
 export function recordColumns(t: Tables, d: string, m: string): string {
   return `${d}.message_id, ${d}.consumer, ${m}.type, ${m}.aggregateid as key, ${d}.state, ${d}.attempts, ${followUpOf(t, d, m)} as follow_up,
-  ${d}.verdict, ${d}.reason::text as reason, ${d}.result::text as result, ${d}.last_error, ${iso(`${m}.created_at`)} as recorded_at,
+  ${d}.verdict, ${d}.reason::text as reason, ${d}.result::text as result, ${d}.code, ${d}.last_error, ${iso(`${m}.created_at`)} as recorded_at,
   ${iso(`${d}.next_at`)} as next_at, ${iso(`${d}.deadline_at`)} as deadline_at, ${iso(`${d}.sent_at`)} as sent_at, ${iso(`${d}.settled_at`)} as settled_at`;
 }
 
