@@ -84,6 +84,14 @@ describe('docs/zh', () => {
     expect(pages.filter((name) => index.split(`](${name})`).length !== 2)).toEqual([]);
   });
 
+  it('has one word for one thing', () => {
+    // 消费端, 收件箱, 转人工, 补偿, 生产端 are said instead; 结算 and 处理器 mean other things to whom pays or computes.
+    const retired = /消费方|收件表|搁置|浸泡|本地回滚|组合部署|结算|处理器|发送端|接收端/g;
+    const pages = ['README.zh-CN.md', ...namesIn('docs/zh').map((name) => `docs/zh/${name}`)];
+    const found = pages.flatMap((page) => (read(page).match(retired) ?? []).map((word) => `${page}: ${word}`));
+    expect(found).toEqual([]);
+  });
+
   it.each(chapters)('%s asks first, and answers when it is asked', (name) => {
     const page = read(`docs/zh/${name}`);
     const headings = [...page.matchAll(/^## (.+)$/gm)].map(([, heading]) => heading!);
