@@ -1,3 +1,4 @@
+import { until } from '@tallystick/services';
 import type { ConfirmChannel, GetMessage } from 'amqplib';
 import type { Pool } from 'pg';
 import type { Terminal } from '../report/terminal';
@@ -30,6 +31,7 @@ export class Stage {
   /** @throws Error if nobody dies there */
   async dies(point: NonNullable<Outbox['diesAt']>, what: string, does: Does): Promise<void> {
     this.shop.diesAt = point;
+    const waiting = await this.waiting('orders');
     const died = await does(this.shop).then(
       () => false,
       (error: unknown) => {
@@ -38,6 +40,7 @@ export class Stage {
       },
     );
     if (!died) throw new Error(`Nobody died at ${point}.`);
+    await this.isBack(waiting);
     await this.tell(what);
   }
 
@@ -65,7 +68,9 @@ export class Stage {
   }
 
   async letGo(what: string, does: Does): Promise<void> {
+    const waiting = await this.waiting('orders');
     this.channel.nack(this.held!);
+    await this.isBack(waiting + 1);
     await this.step(what, does);
   }
 
@@ -98,9 +103,18 @@ export class Stage {
       orders: orders.rowCount!,
       inbox: inbox.rows[0]?.verdict ?? '–',
       queued: {
-        orders: (await this.channel.checkQueue('orders')).messageCount,
-        receipts: (await this.channel.checkQueue('receipts')).messageCount,
+        orders: await this.waiting('orders'),
+        receipts: await this.waiting('receipts'),
       },
     };
+  }
+
+  private async waiting(queue: string): Promise<number> {
+    return (await this.channel.checkQueue(queue)).messageCount;
+  }
+
+  /** Who asks a queue how long it is may be answered before what he has given back is in it. */
+  private async isBack(waiting: number): Promise<void> {
+    await until('the broker has it back', async () => (await this.waiting('orders')) === waiting);
   }
 }
