@@ -12,6 +12,7 @@ import { Client } from 'pg';
 import { type BulkResult, everyMatch } from './bulk';
 import { columns } from './columns';
 import { listed, shown } from './describe';
+import { addAsyncApi } from './asyncapi';
 import { addDoctor } from './doctor/command';
 import { addInbox } from './inbox/command';
 import { addPrune } from './prune';
@@ -238,7 +239,8 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     });
 
   const shell: Shell = { terminal, attempt, tablesOf, databaseUrl: url };
-  for (const add of [addInbox, addQuarantine, addPrune, addTail, addReconcile, addDoctor]) add(tallystick, shell);
+  for (const add of [addInbox, addQuarantine, addPrune, addTail, addReconcile, addDoctor, addAsyncApi])
+    add(tallystick, shell);
   return tallystick;
 }
 

@@ -9,6 +9,7 @@ export {
   type SchemaOptions,
   type TableOptions,
 } from './adapters/postgres';
+export { asyncApi, type AsyncApiOptions, type DescribedMessage } from './asyncapi/asyncapi';
 export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';
 export { direct, type DirectOptions } from './adapters/direct';
 export {
