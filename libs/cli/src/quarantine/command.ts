@@ -163,11 +163,17 @@ function listed(held: readonly Quarantined[]): string[] {
   return columns(['#', 'message', 'type', 'problem'], rows, 160);
 }
 
+/** Without the broker's own count of looks. */
+function headersOf({ message }: Quarantined): object {
+  const headers = Object.entries(message.properties.headers ?? {});
+  return Object.fromEntries(headers.filter(([name]) => !/^x-(delivery|acquired)-count$/.test(name)));
+}
+
 const described = ({ message: _, ...rest }: Quarantined): object => rest;
-const whole = ({ message }: Quarantined): object => ({
-  headers: message.properties.headers ?? {},
-  source: message.properties.appId as unknown,
-  body: message.content.toString('utf8'),
+const whole = (copy: Quarantined): object => ({
+  headers: headersOf(copy),
+  source: copy.message.properties.appId as unknown,
+  body: copy.message.content.toString('utf8'),
 });
 
 function shown(copy: Quarantined): string[] {
@@ -182,7 +188,7 @@ function shown(copy: Quarantined): string[] {
       'put here by',
       typeof properties.userId === 'string' ? `user ${properties.userId}` : 'nobody the broker vouches for',
     ],
-    ['headers', JSON.stringify(properties.headers ?? {})],
+    ['headers', JSON.stringify(headersOf(copy))],
     ['body', content.toString('utf8')],
   ];
   return facts.flatMap(([name, fact]) => (fact === undefined ? [] : [`${name.padEnd(12)}${fact}`]));
