@@ -40,7 +40,6 @@ export async function run(what: string, options: CommandOptions): Promise<number
   stopOnSignals(cleanup, progress);
   try {
     const stage = await Stage.open(options, cleanup, progress);
-    const rounds = options.rounds ?? (options.small ? 1 : ROUNDS);
     let failures = 0;
     for (const scenario of SCENARIOS.filter(({ name }) => what === 'all' || name === what)) {
       if (what === 'all' && options.small && scenario.installs) {
@@ -48,6 +47,7 @@ export async function run(what: string, options: CommandOptions): Promise<number
         continue;
       }
       try {
+        const rounds = options.rounds ?? (options.small ? 1 : (scenario.rounds ?? ROUNDS));
         const result = await runScenario(scenario, { ...options, rounds }, stage, progress, cleanup);
         if (!options.small) await keepResult(RESULTS, result);
         show(result, options);

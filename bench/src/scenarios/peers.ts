@@ -42,13 +42,14 @@ interface Round {
 /** What else one may take from npm. */
 export const peers: Scenario = {
   name: 'peers',
+  rounds: 5,
   installs: true,
   measures: 'orders/s and latency from the committed debit to the order in the other database, beside other packages',
 
   async run(context: Context): Promise<Findings> {
     const { progress, rounds } = context;
     const packages = await installPeers(progress);
-    const count = size(context, 1_500, 60);
+    const count = size(context, 1_000, 60);
     const [library, grouped, ...others] = [
       await librarySystem(context, LIBRARY),
       await librarySystem(context, LIBRARY_GROUPED),

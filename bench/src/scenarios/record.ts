@@ -35,11 +35,12 @@ const RECORDS_ONLY: Partial<OutboxModuleOptions> = { relay: false };
 /** What the message costs the business transaction. */
 export const record: Scenario = {
   name: 'record',
+  rounds: 5,
   measures: 'business transactions/s with the message, against the same transaction through plain TypeORM without it',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup } = context;
-    const count = size(context, 3_000, 100);
+    const count = size(context, 2_000, 100);
     const [withUrl, withoutUrl] = [await database(context, 'library-users'), await database(context, 'plain-users')];
     const producer = new LibraryProducer({
       databaseUrl: withUrl,

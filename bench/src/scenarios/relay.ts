@@ -26,11 +26,12 @@ const BARE = 'pipelined confirms without a database';
 /** How fast a backlog leaves the outbox. */
 export const relay: Scenario = {
   name: 'relay',
+  rounds: 5,
   measures: 'draining due deliveries, messages/s, against a hand-written loop and against publishing alone',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, rounds, progress } = context;
-    const count = size(context, 50_000, 500);
+    const count = size(context, 30_000, 500);
     const amqpUrl = await stage.broker(cleanup);
     const [ours, raw] = [await database(context, 'library-users'), await database(context, 'raw-users')];
     await emptyQueue(amqpUrl, LIBRARY_ORDERS);

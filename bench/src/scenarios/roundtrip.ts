@@ -38,12 +38,13 @@ interface Round {
 /** The whole way, both services as processes: debit → order → receipt → completed. */
 export const roundtrip: Scenario = {
   name: 'roundtrip',
+  rounds: 5,
   measures:
     'round trips/s, debit → order → receipt → completed, 32 purchases under way, against hand-written ones and an unsafe one',
 
   async run(context: Context): Promise<Findings> {
     const { rounds, stage, cleanup, progress } = context;
-    const count = size(context, 3_000, 200);
+    const count = size(context, 2_000, 200);
     const broker = (): Promise<string> => stage.broker(cleanup);
     const pairs = [
       await libraryPair(context, await broker()),

@@ -29,6 +29,8 @@ export interface Findings {
 export interface Scenario {
   readonly name: string;
   readonly measures: string;
+  /** How many rounds it takes unless somebody asks for another number: more where its goals are ratios to be trusted. @default 3 */
+  readonly rounds?: number;
   /** It installs other packages first. */
   readonly installs?: true;
   run(context: Context): Promise<Findings>;
