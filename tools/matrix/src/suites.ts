@@ -12,11 +12,11 @@ const select = (project: string, ...paths: string[]): readonly string[] => [
   ...(paths.length > 0 ? ['--testPathPatterns', paths.join('|')] : []),
 ];
 
-/** Contract, consuming, publishing, what is declared, TLS, faults of the broker. */
+/** Contract, consuming, publishing, what is declared, TLS, faults of the broker; half messages. */
 const TRANSPORT: Suite = {
   name: 'transport',
   about: 'RabbitMQ transport, its contract and faults',
-  jest: select('integration', 'adapters/rabbitmq/', 'shop-broker'),
+  jest: select('integration', 'adapters/rabbitmq/', 'shop-broker', 'half-message/'),
 };
 /** What the other tests build on. */
 const BROKER: Suite = {
