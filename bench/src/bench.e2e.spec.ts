@@ -54,6 +54,7 @@ describe('npm run bench -- all --small --json', () => {
       'idle',
       'memory',
       'scale',
+      'watched',
     ]);
   });
 

@@ -2,6 +2,7 @@ import type { INestApplicationContext } from '@nestjs/common';
 import { ORDERS } from '../business/order-requested';
 import type { Consumer, SideOptions } from '../business/sides';
 import { startApplication, stopApplication } from './application';
+import { type Watched, watching } from './watching';
 import { ALONE, CONCURRENCY, type OrderOptions, ordersWith } from './orders';
 
 export interface LibraryConsumerOptions extends SideOptions {
@@ -9,6 +10,7 @@ export interface LibraryConsumerOptions extends SideOptions {
   readonly handler?: OrderOptions;
   /** One order in so many is rejected. @default none */
   readonly rejectEvery?: number;
+  readonly watched?: Watched;
 }
 
 /** The consuming service, with the library. */
@@ -19,13 +21,14 @@ export class LibraryConsumer implements Consumer {
   constructor(private readonly options: LibraryConsumerOptions) {}
 
   async start(): Promise<void> {
-    const { databaseUrl, amqpUrl, handler = ALONE, rejectEvery } = this.options;
+    const { databaseUrl, amqpUrl, handler = ALONE, rejectEvery, watched } = this.options;
     this.app = await startApplication({
       databaseUrl,
       amqpUrl,
       service: ORDERS,
       providers: [ordersWith(handler, rejectEvery)],
       poolSize: CONCURRENCY,
+      outbox: watching(watched),
       onEvent: (event) => {
         if (event.event === 'inbox.handled') this.onHandled(event.messageId);
       },

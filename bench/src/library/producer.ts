@@ -5,10 +5,12 @@ import { type OrderRequested, USERS } from '../business/order-requested';
 import type { Producer, SideOptions } from '../business/sides';
 import { startApplication, stopApplication } from './application';
 import { Purchases } from './purchases';
+import { type Watched, watching } from './watching';
 
 export interface LibraryProducerOptions extends SideOptions {
   readonly poolSize: number;
   readonly outbox?: Partial<Pick<OutboxModuleOptions, 'pollInterval' | 'relay' | 'maxPublishesPerSecond'>>;
+  readonly watched?: Watched;
 }
 
 /** The producing service, with the library. */
@@ -23,6 +25,7 @@ export class LibraryProducer implements Producer {
   async start(): Promise<void> {
     this.app = await startApplication({
       ...this.options,
+      outbox: { ...this.options.outbox, ...watching(this.options.watched) },
       service: USERS,
       providers: [Purchases],
       onEvent: ({ event }) => {

@@ -10,6 +10,7 @@ import { relay } from './relay';
 import { roundtrip } from './roundtrip';
 import { scale } from './scale';
 import type { Scenario } from './scenario';
+import { watched } from './watched';
 
 /** In the order in which `all` runs them. */
 export const SCENARIOS: readonly Scenario[] = [
@@ -24,4 +25,5 @@ export const SCENARIOS: readonly Scenario[] = [
   idle,
   memory,
   scale,
+  watched,
 ];

@@ -39,13 +39,17 @@ export const HANDLERS: Readonly<Record<LibraryName, OrderOptions>> = {
 export async function libraryPair(
   context: Context,
   amqpUrl: string,
-  { outbox, name = LIBRARY }: { outbox?: LibraryProducerOptions['outbox']; name?: LibraryName } = {},
+  {
+    outbox,
+    watched,
+    name = LIBRARY,
+  }: Pick<LibraryProducerOptions, 'outbox' | 'watched'> & { readonly name?: LibraryName } = {},
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
-  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox };
+  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox, watched };
   const [producer, consumer] = await Promise.all([
     start(context, 'library-producer', options),
-    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name] }),
+    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name], watched }),
   ]);
   const place = placeOf([users, orders], producer, consumer);
   return warm(context, { ...pairOf(name, place, producer), prune: () => producer.call('prune') });

@@ -73,6 +73,14 @@ describe('What PostgreSQL makes of the statements', () => {
       expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
     });
 
+    it('reads no more than the first entries of two indexes to tell what is open', async () => {
+      const plan = await explain(sql().sample, [SOURCE, 60_000, 100]);
+      expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+      const [due] = plan.filter((node) => node['Index Name'] === 'outbox_delivery_due');
+      expect(due?.['Actual Rows']).toBeLessThanOrEqual(100);
+      expect(plan.map((node) => node['Index Name'])).toContain('outbox_delivery_parked');
+    });
+
     it('finds the rows of a batch by their key', async () => {
       const keys: { message_id: string }[] = await fixture.owner.query(
         'select message_id from outbox_delivery limit 50',
