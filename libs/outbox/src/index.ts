@@ -81,7 +81,7 @@ export type { Instrument, Label, Labels } from './message/instruments';
 export type { TraceContext } from './message/trace';
 export type { Meter, Reading } from './ports/meter';
 export type { Creation, Place, Tracing } from './ports/tracing';
-export type { DeliveryRecord, OutboxStats } from './ports/store';
+export type { AuditRecord, DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {
   type IsolationLevel,

@@ -2,8 +2,11 @@ import { FilterTooBroadError, OperationRefusedError, UnknownDeliveryError } from
 import { type Duration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
 import type { HandOff } from '../ports/hand-off';
-import { type DeliveryRecord, type OutboxStats, type OutboxStore, SearchTookTooLongError } from '../ports/store';
+import { type AuditRecord, type DeliveryRecord, type OutboxStats, type OutboxStore, SearchTookTooLongError } from '../ports/store';
 import { criteriaOf, type DeliveryFilter } from './filter';
+
+/** Who did it, where the caller does not say. */
+const NOBODY = 'unknown';
 
 /**
  * What a person does with deliveries that the protocol cannot finish by itself. Everything here keeps the promise: a
@@ -15,7 +18,7 @@ export class OutboxOperations {
     private readonly service: string,
     private readonly store: OutboxStore,
     private readonly handOff: HandOff,
-    private readonly askToCancel: (id: string, options: { reason: string; to?: string }) => Promise<unknown>,
+    private readonly askToCancel: (id: string, options: { reason: string; to?: string; by: string }) => Promise<unknown>,
   ) {}
 
   /**
@@ -42,8 +45,17 @@ export class OutboxOperations {
   }
 
   /** Asks the consumer to give a message up, a parked one too: as `Outbox.cancel`. The consumer decides. */
-  async cancel(id: string, options: { reason: string; to?: string }): Promise<void> {
-    await this.askToCancel(id, options);
+  async cancel(id: string, options: { reason: string; to?: string; by?: string }): Promise<void> {
+    await this.askToCancel(id, { ...options, by: options.by ?? NOBODY });
+  }
+
+  /**
+   * What was changed here, newest first: each in the statement that changed it, so neither is without the other. `by` of
+   * these operations is who, and is believed. The next page follows `after` the `id` of the last of this one.
+   * Nothing deletes it: that is for the owner of the table to do.
+   */
+  async audit(page: { limit?: number; after?: string } = {}): Promise<AuditRecord[]> {
+    return this.store.audit(this.service, { ...page, limit: wholeNumber('limit', page.limit ?? 50, 1_000) });
   }
 
   stats(): Promise<OutboxStats> {
@@ -56,13 +68,15 @@ export class OutboxOperations {
    * consumer's horizon can only be answered from the inbox, never executed.
    * @throws UnknownDeliveryError if there is none · OperationRefusedError if none is parked
    */
-  async retry(id: string, options: { to?: string; deadline?: Duration } = {}): Promise<DeliveryKey[]> {
+  async retry(id: string, options: { to?: string; deadline?: Duration; by?: string; reason?: string } = {}): Promise<DeliveryKey[]> {
     const deadlineMs = options.deadline === undefined ? undefined : toMs(options.deadline);
     if (options.deadline !== undefined && !deadlineMs)
       throw new TypeError(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'.`);
     const changed = await this.store.retry(id, {
       ...(options.to !== undefined && { to: options.to }),
       ...(deadlineMs !== undefined && { deadlineMs }),
+      ...(options.reason !== undefined && { reason: options.reason }),
+      by: options.by ?? NOBODY,
     });
     if (changed.length === 0) await this.refuse(id, options.to, 'Only a parked delivery can be retried');
     this.handOff.wake();
@@ -75,11 +89,12 @@ export class OutboxOperations {
    * nothing: the person who discarded owns the difference.
    * @throws UnknownDeliveryError · OperationRefusedError
    */
-  async discard(id: string, reason: string, options: { to?: string; force?: boolean } = {}): Promise<DeliveryKey[]> {
+  async discard(id: string, reason: string, options: { to?: string; force?: boolean; by?: string } = {}): Promise<DeliveryKey[]> {
     const changed = await this.store.discard(id, {
       ...(options.to !== undefined && { to: options.to }),
       reason,
       force: options.force ?? false,
+      by: options.by ?? NOBODY,
     });
     if (changed.length === 0) {
       await this.refuse(

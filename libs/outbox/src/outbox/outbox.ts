@@ -184,9 +184,10 @@ export class Outbox<Tx = EntityManager> {
   /**
    * Asks the consumer to give the message up. It decides: *rejected (CANCELLED)* if it has not begun, else the verdict it
    * has. Joins the ambient transaction. Final and answered deliveries are left alone; look at the returned status.
+   * With `by`, the name of a person, it is also written into the audit ({@link OutboxOperations.audit}).
    * @throws UnknownDeliveryError · OperationRefusedError for announcements
    */
-  async cancel(id: string, asked: { reason?: string; to?: string } = {}): Promise<MessageStatus> {
+  async cancel(id: string, asked: { reason?: string; to?: string; by?: string } = {}): Promise<MessageStatus> {
     const options = { ...asked, reason: asked.reason ?? 'no reason given' };
     const transaction = this.transactions.current();
     if (!transaction) return this.cancelIn(undefined, id, options);
@@ -196,7 +197,7 @@ export class Outbox<Tx = EntityManager> {
   private async cancelIn(
     transaction: Tx | undefined,
     id: string,
-    options: { reason: string; to?: string },
+    options: { reason: string; to?: string; by?: string },
   ): Promise<MessageStatus> {
     const before = await this.deliveriesOf(id, options.to, transaction);
     if (before.some(({ consumer }) => consumer === EVERYBODY)) {

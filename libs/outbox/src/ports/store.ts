@@ -130,13 +130,27 @@ export interface OutboxStore<Tx = unknown> {
   /**
    * Asks for give-up: pending, sent, or parked without verdict → cancelling, due now; sets the deadline to now if it is
    * later, so that the wish survives. Joins `tx` if there is one.
+   *
+   * Of this and the two below: if `by` is given and anything changed, the same statement writes it into the audit.
    * @returns the keys it changed
    */
-  cancel(tx: Tx | undefined, messageId: string, options: { to?: string; reason: string }): Promise<DeliveryKey[]>;
+  cancel(
+    tx: Tx | undefined,
+    messageId: string,
+    options: { to?: string; reason: string; by?: string },
+  ): Promise<DeliveryKey[]>;
   /** parked → answered if it has a verdict, cancelling if its deadline has passed, else pending; attempts reset, due now. */
-  retry(messageId: string, options: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]>;
+  retry(
+    messageId: string,
+    options: { to?: string; deadlineMs?: number; by?: string; reason?: string },
+  ): Promise<DeliveryKey[]>;
   /** parked → discarded. Without `force` only if cancel went unanswered, it expired, has a verdict, or nobody answers it. */
-  discard(messageId: string, options: { to?: string; reason: string; force: boolean }): Promise<DeliveryKey[]>;
+  discard(
+    messageId: string,
+    options: { to?: string; reason: string; force: boolean; by?: string },
+  ): Promise<DeliveryKey[]>;
+  /** What people did to a service's deliveries, at most `limit` entries, newest first. @param page `after` is the `id` of the last one before */
+  audit(source: string, page: { limit: number; after?: string }): Promise<AuditRecord[]>;
 
   /** Deletes at most `limit` messages whose deliveries are all final since `olderThanMs`. @returns how many */
   prune(source: string, olderThanMs: number, limit: number): Promise<number>;
@@ -238,6 +252,21 @@ export interface DeliveryRecord extends DeliveryKey {
   readonly deadlineAt: string | undefined;
   readonly sentAt: string | undefined;
   readonly settledAt: string | undefined;
+}
+
+/** Something a person changed. Nothing that was refused is here. */
+export interface AuditRecord {
+  readonly id: string;
+  /** ISO 8601, the database's clock. */
+  readonly at: string;
+  /** Who, as told by the caller: nobody has checked it. */
+  readonly actor: string;
+  readonly verb: 'retry' | 'cancel' | 'discard';
+  /** What it was asked for, as a filter: `id:…`, perhaps with `to:…`. */
+  readonly target: string;
+  /** How many deliveries it changed. */
+  readonly changed: number;
+  readonly reason: string | undefined;
 }
 
 /** Which deliveries of a service: everything that is given is true of them. */

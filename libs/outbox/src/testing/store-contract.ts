@@ -1,4 +1,5 @@
 import { answerCases } from './store-contract-answer';
+import { auditCases } from './store-contract-audit';
 import { inboxCases } from './store-contract-inbox';
 import { operateCases } from './store-contract-operate';
 import { recordCases } from './store-contract-record';
@@ -15,7 +16,7 @@ export type { ContractCase, StoreFixture } from './store-contract-scenario';
  * ```
  */
 export function outboxStoreContract(): ContractCase[] {
-  return [...recordCases, ...sendCases, ...answerCases, ...operateCases];
+  return [...recordCases, ...sendCases, ...answerCases, ...operateCases, ...auditCases];
 }
 
 /** What every {@link InboxStore} must do. */

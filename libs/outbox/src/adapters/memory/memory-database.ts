@@ -23,6 +23,7 @@ export class MemoryDatabase {
   // Each table knows its own type of row; this map cannot.
   private readonly tables = new Map<string, unknown>();
   private startsAt: number;
+  private serial = 0;
 
   /** @param startsAt the wall-clock time when `clock` stands at zero, in milliseconds since 1970 */
   constructor(
@@ -35,6 +36,11 @@ export class MemoryDatabase {
   /** What time it is here, in whole milliseconds since 1970. */
   now(): number {
     return Math.floor(this.startsAt + this.clock.monotonic());
+  }
+
+  /** As a sequence: larger than all before, and never given back. */
+  nextSerial(): number {
+    return ++this.serial;
   }
 
   /** Sets the wall clock forward, or back. */

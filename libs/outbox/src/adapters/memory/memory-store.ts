@@ -4,6 +4,7 @@ import type { Reason } from '../../message/receipt';
 import type {
   AddedMessage,
   AnsweredDelivery,
+  AuditRecord,
   ClaimRequest,
   ClaimResult,
   ClosedDelivery,
@@ -27,6 +28,7 @@ import type {
 import type { MemoryClient } from './memory-database';
 import { OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
+import * as auditing from './statements-audit';
 import * as deciding from './statements-decide';
 import * as inbox from './statements-inbox';
 import * as operating from './statements-operate';
@@ -145,18 +147,28 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   cancel(
     tx: MemoryTransaction | undefined,
     messageId: string,
-    options: { to?: string; reason: string },
+    options: { to?: string; reason: string; by?: string },
   ): Promise<DeliveryKey[]> {
     if (!tx) return this.alone((own) => operating.cancel(this.t, own, messageId, options));
     return tx.statement(() => operating.cancel(this.t, tx, messageId, options));
   }
 
-  retry(messageId: string, options: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]> {
+  retry(
+    messageId: string,
+    options: { to?: string; deadlineMs?: number; by?: string; reason?: string },
+  ): Promise<DeliveryKey[]> {
     return this.alone((tx) => operating.retry(this.t, tx, messageId, options));
   }
 
-  discard(messageId: string, options: { to?: string; reason: string; force: boolean }): Promise<DeliveryKey[]> {
+  discard(
+    messageId: string,
+    options: { to?: string; reason: string; force: boolean; by?: string },
+  ): Promise<DeliveryKey[]> {
     return this.alone((tx) => operating.discard(this.t, tx, messageId, options));
+  }
+
+  audit(source: string, page: { limit: number; after?: string }): Promise<AuditRecord[]> {
+    return this.alone((tx) => auditing.audit(this.t, tx, source, page));
   }
 
   prune(source: string, olderThanMs: number, limit: number): Promise<number> {

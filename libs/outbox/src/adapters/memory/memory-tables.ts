@@ -6,7 +6,7 @@ import {
   followUpOf,
   type RecordedMessage,
 } from '../../message/delivery';
-import type { InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
+import type { AuditRecord, InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
 import { isLegal } from '../../message/rules';
 import type { MemoryDatabase } from './memory-database';
@@ -50,6 +50,13 @@ export interface InboxMessageRow {
   readonly receivedAt: number;
 }
 
+/** `outbox_audit` */
+export interface AuditRow extends Omit<AuditRecord, 'id' | 'at'> {
+  readonly id: number;
+  readonly at: number;
+  readonly source: string;
+}
+
 /** The library's tables in a {@link MemoryDatabase}. Keys are texts that sort as the primary keys do. */
 export class OutboxTables {
   readonly message: MemoryTable<MessageRow>;
@@ -57,6 +64,7 @@ export class OutboxTables {
   readonly inbox: MemoryTable<InboxMessageRow>;
   readonly followUp: MemoryTable<RegisteredFollowUp>;
   readonly handler: MemoryTable<RegisteredHandler>;
+  readonly audit: MemoryTable<AuditRow>;
 
   constructor(private readonly database: MemoryDatabase) {
     this.message = database.table<MessageRow>('outbox_message');
@@ -64,10 +72,15 @@ export class OutboxTables {
     this.inbox = database.table<InboxMessageRow>('inbox_message', checkInbox);
     this.followUp = database.table<RegisteredFollowUp>('outbox_follow_up');
     this.handler = database.table<RegisteredHandler>('inbox_handler');
+    this.audit = database.table<AuditRow>('outbox_audit');
   }
 
   now(): number {
     return this.database.now();
+  }
+
+  nextAuditId(): number {
+    return this.database.nextSerial();
   }
 
   /** What the row says and what its service has registered (R13). */

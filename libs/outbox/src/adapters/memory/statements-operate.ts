@@ -4,6 +4,7 @@ import { CODES, HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY } from '../
 import type { DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
 import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
+import { audited } from './statements-audit';
 
 /** People look and decide, and time sweeps up: the statements of operations. */
 
@@ -54,7 +55,7 @@ export async function cancel(
   t: OutboxTables,
   tx: MemoryTransaction,
   messageId: string,
-  { to, reason }: { to?: string; reason: string },
+  { to, reason, by }: { to?: string; reason: string; by?: string },
 ): Promise<DeliveryKey[]> {
   const rows = await t.lockAll(tx, messageId, to);
   const now = t.now();
@@ -62,7 +63,7 @@ export async function cancel(
     ({ consumer, state, verdict }) =>
       consumer !== EVERYBODY && (isOneOf(ON_THE_WAY, state) || (state === 'parked' && !verdict)),
   );
-  return change(t, tx, cancellable, ({ deadlineAt, lastError }) => ({
+  const changed = change(t, tx, cancellable, ({ deadlineAt, lastError }) => ({
     state: 'cancelling',
     attempts: 0,
     nextAt: now,
@@ -73,18 +74,19 @@ export async function cancel(
     code: CODES.cancelled,
     lastError: before(NOTES.cancelled(reason), lastError),
   }));
+  return audited(t, tx, { verb: 'cancel', messageId, to, by, reason }, changed);
 }
 
 export async function retry(
   t: OutboxTables,
   tx: MemoryTransaction,
   messageId: string,
-  { to, deadlineMs }: { to?: string; deadlineMs?: number },
+  { to, deadlineMs, by, reason }: { to?: string; deadlineMs?: number; by?: string; reason?: string },
 ): Promise<DeliveryKey[]> {
   const rows = await t.lockAll(tx, messageId, to);
   const now = t.now();
   const parked = rows.filter(({ state }) => state === 'parked');
-  return change(t, tx, parked, (row) => {
+  const changed = change(t, tx, parked, (row) => {
     const deadlineAt = deadlineMs === undefined ? row.deadlineAt : now + deadlineMs;
     const late = isPastDeadline({ ...row, deadlineAt }, now);
     const state = row.verdict ? 'answered' : late ? 'cancelling' : 'pending';
@@ -100,22 +102,24 @@ export async function retry(
       lastError: undefined,
     };
   });
+  return audited(t, tx, { verb: 'retry', messageId, to, by, reason }, changed);
 }
 
 export async function discard(
   t: OutboxTables,
   tx: MemoryTransaction,
   messageId: string,
-  { to, reason, force }: { to?: string; reason: string; force: boolean },
+  { to, reason, force, by }: { to?: string; reason: string; force: boolean; by?: string },
 ): Promise<DeliveryKey[]> {
   const rows = await t.lockAll(tx, messageId, to);
   const allowed = rows.filter((row) => row.state === 'parked' && (force || mayBeDiscarded(row)));
   const settledAt = t.now();
-  return change(t, tx, allowed, ({ lastError }) => ({
+  const changed = change(t, tx, allowed, ({ lastError }) => ({
     state: 'discarded',
     settledAt,
     lastError: before(NOTES.discarded(reason), lastError),
   }));
+  return audited(t, tx, { verb: 'discard', messageId, to, by, reason }, changed);
 }
 
 /** Nothing that could still have an effect is given up. */

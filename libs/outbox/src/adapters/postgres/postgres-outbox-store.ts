@@ -8,6 +8,7 @@ import { NOTES } from '../../message/rules';
 import type {
   AddedMessage,
   AnsweredDelivery,
+  AuditRecord,
   ClaimRequest,
   ClaimResult,
   ClosedDelivery,
@@ -26,7 +27,7 @@ import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
-import { claimedOf, closedOf, closedRowOf, keyOf, recordOf, sampleOf } from './rows';
+import { auditOf, claimedOf, closedOf, closedRowOf, keyOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
 import type { Tables } from './tables';
@@ -217,25 +218,33 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   async cancel(
     tx: EntityManager | undefined,
     messageId: string,
-    { to, reason }: { to?: string; reason: string },
+    { to, reason, by }: { to?: string; reason: string; by?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason)];
+    const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason), textOf(by)];
     const { rows } = tx
       ? await this.database.runIn(tx, (await this.sql()).cancel, values)
       : await this.database.run((await this.sql()).cancel, values);
     return rows.map(keyOf);
   }
 
-  async retry(messageId: string, { to, deadlineMs }: { to?: string; deadlineMs?: number }): Promise<DeliveryKey[]> {
-    return (await this.database.run((await this.sql()).retry, [messageId, to, deadlineMs])).rows.map(keyOf);
+  async retry(
+    messageId: string,
+    { to, deadlineMs, by, reason }: { to?: string; deadlineMs?: number; by?: string; reason?: string },
+  ): Promise<DeliveryKey[]> {
+    const values = [messageId, to, deadlineMs, textOf(by), textOf(reason)];
+    return (await this.database.run((await this.sql()).retry, values)).rows.map(keyOf);
   }
 
   async discard(
     messageId: string,
-    { to, reason, force }: { to?: string; reason: string; force: boolean },
+    { to, reason, force, by }: { to?: string; reason: string; force: boolean; by?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(NOTES.discarded(reason)), force];
+    const values = [messageId, to, errorText(NOTES.discarded(reason)), force, textOf(by), errorText(reason)];
     return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
+  }
+
+  async audit(source: string, { limit, after }: { limit: number; after?: string }): Promise<AuditRecord[]> {
+    return (await this.database.run((await this.sql()).audit, [source, after, limit])).rows.map(auditOf);
   }
 
   async prune(source: string, olderThanMs: number, limit: number): Promise<number> {
@@ -278,6 +287,10 @@ function addedOf({ rows }: Result): AddedMessage[] {
     recordedAt: row.recorded_at!,
     deadlineAt: row.deadline_at ?? undefined,
   }));
+}
+
+function textOf(said: string | undefined): string | undefined {
+  return said === undefined ? undefined : errorText(said);
 }
 
 function wrote({ count }: Result): boolean {

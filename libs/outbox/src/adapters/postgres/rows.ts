@@ -8,7 +8,7 @@ import type {
   StoredAnswer,
 } from '../../message/delivery';
 import type { Reason, Verdict } from '../../message/receipt';
-import type { ClosedDelivery, ClosedRow, DeliveryRecord, InboxRow, OutboxSample } from '../../ports/store';
+import type { AuditRecord, ClosedDelivery, ClosedRow, DeliveryRecord, InboxRow, OutboxSample } from '../../ports/store';
 import type { Row } from './database';
 
 /** Rows into the ports' words. Columns are text or null; a CHECK or NOT NULL stands behind every `!` and cast. */
@@ -91,6 +91,18 @@ export function recordOf(row: Row): DeliveryRecord {
     deadlineAt: row.deadline_at ?? undefined,
     sentAt: row.sent_at ?? undefined,
     settledAt: row.settled_at ?? undefined,
+  };
+}
+
+export function auditOf(row: Row): AuditRecord {
+  return {
+    id: row.id!,
+    at: row.at!,
+    actor: row.actor!,
+    verb: row.verb as AuditRecord['verb'],
+    target: row.target!,
+    changed: Number(row.changed),
+    reason: row.reason ?? undefined,
   };
 }
 

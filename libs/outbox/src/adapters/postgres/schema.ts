@@ -131,6 +131,18 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   registered_at timestamptz not null default clock_timestamp(),
   constraint ${t.named('inbox_handler_pkey')} primary key (consumer, type)
 )`,
+    // What people did. The library only ever adds to it.
+    `create table if not exists ${t.audit} (
+  id bigint generated always as identity,
+  at timestamptz not null default clock_timestamp(),
+  source varchar(255) not null,
+  actor text not null,
+  verb varchar(16) not null,
+  target text not null,
+  changed int not null,
+  reason text,
+  constraint ${t.named('outbox_audit_pkey')} primary key (source, id)
+)`,
     `create table if not exists ${t.version} (
   version int not null,
   installed_at timestamptz not null default clock_timestamp(),
@@ -143,6 +155,6 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  const droppedTables = [t.version, t.handler, t.inbox, t.followUp, t.delivery, t.message];
+  const droppedTables = [t.version, t.audit, t.handler, t.inbox, t.followUp, t.delivery, t.message];
   return [...droppedTables.map((table) => `drop table if exists ${table}`), `drop function if exists ${t.legal}`];
 }

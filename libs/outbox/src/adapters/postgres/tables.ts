@@ -16,6 +16,7 @@ export interface Tables {
   readonly inbox: string;
   readonly handler: string;
   readonly followUp: string;
+  readonly audit: string;
   readonly version: string;
   /** The function that says which delivery rows may be. */
   readonly legal: string;
@@ -49,6 +50,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
     inbox: table('inbox_message'),
     handler: table('inbox_handler'),
     followUp: table('outbox_follow_up'),
+    audit: table('outbox_audit'),
     version: table('outbox_schema'),
     legal: table('outbox_delivery_is_legal'),
     named,

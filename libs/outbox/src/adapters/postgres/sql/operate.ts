@@ -1,6 +1,7 @@
 import { EVERYBODY } from '../../../message/delivery';
 import { CODES, HARMLESS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
+import { audited } from './audit';
 import { pastDeadline } from './rules';
 import { ageMs, bounded, ms, recordColumns, recordedBy, statement, words } from './text';
 
@@ -106,21 +107,23 @@ with locked as materialized (
     and (state in (${words(ON_THE_WAY)}) or state = 'parked' and verdict is null)
   order by message_id, consumer
   for no key update
-)
-update ${t.delivery} d
-set state = 'cancelling',
-    attempts = 0,
-    lease_token = null,
-    next_at = clock_timestamp(),
-    deadline_at = least(deadline_at, clock_timestamp()),
-    give_up_at = null,
-    cancel_reason = $4,
-    code = '${CODES.cancelled}',
-    last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
-from locked
-where d.message_id = locked.message_id
-  and d.consumer = locked.consumer
-returning d.message_id, d.consumer`,
+),
+changed as (
+  update ${t.delivery} d
+  set state = 'cancelling',
+      attempts = 0,
+      lease_token = null,
+      next_at = clock_timestamp(),
+      deadline_at = least(deadline_at, clock_timestamp()),
+      give_up_at = null,
+      cancel_reason = $4,
+      code = '${CODES.cancelled}',
+      last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
+  from locked
+  where d.message_id = locked.message_id
+    and d.consumer = locked.consumer
+  returning d.message_id, d.consumer
+)${audited(t, 'cancel', { by: '$5', reason: '$4' })}`,
     ),
 
     /** A new deadline takes back the wish to give the message up. */
@@ -136,24 +139,26 @@ with locked as materialized (
     and state = 'parked'
   order by message_id, consumer
   for no key update
-)
-update ${t.delivery} d
-set state = case
-      when verdict is not null then 'answered'
-      when ${pastDeadline('new_deadline_at', 'd.consumer')} then 'cancelling'
-      else 'pending'
-    end,
-    attempts = 0,
-    next_at = clock_timestamp(),
-    deadline_at = new_deadline_at,
-    give_up_at = null,
-    cancel_reason = case when $3::float8 is null then cancel_reason end,
-    code = null,
-    last_error = null
-from locked
-where d.message_id = locked.message_id
-  and d.consumer = locked.consumer
-returning d.message_id, d.consumer`,
+),
+changed as (
+  update ${t.delivery} d
+  set state = case
+        when verdict is not null then 'answered'
+        when ${pastDeadline('new_deadline_at', 'd.consumer')} then 'cancelling'
+        else 'pending'
+      end,
+      attempts = 0,
+      next_at = clock_timestamp(),
+      deadline_at = new_deadline_at,
+      give_up_at = null,
+      cancel_reason = case when $3::float8 is null then cancel_reason end,
+      code = null,
+      last_error = null
+  from locked
+  where d.message_id = locked.message_id
+    and d.consumer = locked.consumer
+  returning d.message_id, d.consumer
+)${audited(t, 'retry', { by: '$4', reason: '$5' })}`,
     ),
 
     discard: statement(
@@ -172,15 +177,17 @@ with locked as materialized (
       or code in (${words(HARMLESS)}))
   order by message_id, consumer
   for no key update
-)
-update ${t.delivery} d
-set state = 'discarded',
-    settled_at = clock_timestamp(),
-    last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
-from locked
-where d.message_id = locked.message_id
-  and d.consumer = locked.consumer
-returning d.message_id, d.consumer`,
+),
+changed as (
+  update ${t.delivery} d
+  set state = 'discarded',
+      settled_at = clock_timestamp(),
+      last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
+  from locked
+  where d.message_id = locked.message_id
+    and d.consumer = locked.consumer
+  returning d.message_id, d.consumer
+)${audited(t, 'discard', { by: '$5', reason: '$6' })}`,
     ),
 
     /** The lock on the message row lets one of two prunes have it; nobody else writes to final rows. */

@@ -1,5 +1,6 @@
 import type { Tables } from '../tables';
 import { answerSql } from './answer';
+import { auditSql } from './audit';
 import { operateSql } from './operate';
 import { recordSql } from './record';
 import { sendSql } from './send';
@@ -13,7 +14,7 @@ import { sendSql } from './send';
  * order, or (a claim) without ever waiting for one: two of them cannot deadlock, and a limit counts what was locked.
  */
 export function outboxSql(t: Tables) {
-  return { ...recordSql(t), ...sendSql(t), ...answerSql(t), ...operateSql(t) };
+  return { ...recordSql(t), ...sendSql(t), ...answerSql(t), ...operateSql(t), ...auditSql(t) };
 }
 
 export type OutboxSql = ReturnType<typeof outboxSql>;

@@ -1,0 +1,37 @@
+import type { AuditRecord } from '../../../ports/store';
+import type { Tables } from '../tables';
+import { iso, statement } from './text';
+
+/**
+ * Ends a statement whose rows `changed` has moved: says which, and writes down who asked, if somebody is named and anything
+ * moved. `$1` is the message, `$2` the receiver or null.
+ */
+export function audited(t: Tables, verb: AuditRecord['verb'], { by, reason }: { by: string; reason: string }): string {
+  return `,
+audited as (
+  insert into ${t.audit} (source, actor, verb, target, changed, reason)
+  select (select m.aggregatetype from ${t.message} m where m.id = $1), ${by}::text, '${verb}', concat('id:', $1::uuid, ' to:' || $2::text), count(*), ${reason}::text
+  from changed
+  where ${by}::text is not null
+  having count(*) > 0
+)
+select message_id, consumer
+from changed`;
+}
+
+/** What people did, newest first. */
+export function auditSql(t: Tables) {
+  return {
+    audit: statement(
+      t,
+      'outbox.audit',
+      `
+select id::text as id, ${iso('at')} as at, actor, verb, target, changed, reason
+from ${t.audit}
+where source = $1
+  and ($2::bigint is null or id < $2)
+order by id desc
+limit $3`,
+    ),
+  };
+}
