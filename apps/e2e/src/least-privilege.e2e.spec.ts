@@ -43,7 +43,7 @@ describe('services whose database role may read and write rows, and nothing else
       await query(connectTestPostgres().url(), `drop role "${role}"`);
     });
     await query(owner, `grant select, insert, update, delete on ${rows} to "${role}"`);
-    await query(owner, `grant select, insert on outbox_follow_up, inbox_handler to "${role}"`);
+    await query(owner, `grant select, insert on outbox_follow_up, inbox_handler, outbox_audit to "${role}"`);
     await query(owner, `grant select on outbox_schema, migrations to "${role}"`);
     return Object.assign(url, { username: role, password: 'writer' }).href;
   }

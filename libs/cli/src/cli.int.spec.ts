@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { hostname, userInfo } from 'node:os';
 import { connectTestPostgres, testDatabase } from '@tallystick/services';
 import { Client } from 'pg';
 import { tallystick } from './index';
@@ -23,7 +24,7 @@ describe('tallystick', () => {
     await database.end();
     await connectTestPostgres().dropDatabase(url);
   });
-  beforeEach(() => database.query('truncate outbox_message, outbox_delivery, outbox_follow_up'));
+  beforeEach(() => database.query('truncate outbox_message, outbox_delivery, outbox_follow_up, outbox_audit'));
 
   async function run(...args: string[]): Promise<Run> {
     return runWith({}, ...args);
@@ -136,6 +137,26 @@ describe('tallystick', () => {
     expect(await statesOf(undecided)).toEqual(['discarded']);
   });
 
+  it('writes down who did it, and shows it', async () => {
+    const id = await row('parked', 'EXPIRED: x');
+    const env = { DATABASE_URL: url, TALLYSTICK_ACTOR: 'ada' };
+    await runWith({ env }, 'retry', id, '--reason', 'the broker is back', '--yes');
+    await runWith({ env }, 'cancel', id, '--reason', 'changed my mind', '--by', 'grace', '--yes');
+    expect(await run('cancel', id, '--reason', 'twice', '--yes')).toMatchObject({ code: 0 });
+    const { code, out } = await run('audit');
+    expect(code).toBe(0);
+    expect(out.split('\n').map((line) => line.split(/ {2,}/).slice(1))).toEqual([
+      ['who', 'what', 'changed', 'of', 'why'],
+      ['grace', 'cancel', '1', `id:${id} to:order-service`, 'changed my mind'],
+      ['ada', 'retry', '1', `id:${id} to:order-service`, 'the broker is back'],
+    ]);
+    await row('parked', 'EXPIRED: x');
+    await run('retry', 'state:parked', '--yes');
+    expect(JSON.parse((await run('audit', '--json', '--limit', '1')).out)).toEqual([
+      expect.objectContaining({ actor: `${userInfo().username}@${hostname()}`, verb: 'retry', changed: 1 }),
+    ]);
+  });
+
   it('asks the consumer to give a message up', async () => {
     const id = await row('pending');
     expect(await run('cancel', id, '--reason', 'changed my mind', '--yes')).toMatchObject({ code: 0 });
@@ -199,7 +220,7 @@ describe('tallystick', () => {
     const { out: help } = await run('--help');
     const commands = [...help.matchAll(/^ {2}([a-z]+) .*/gm)].map(([, name]) => name!);
     expect(commands).toEqual(
-      expect.arrayContaining(['status', 'list', 'count', 'show', 'retry', 'cancel', 'discard', 'migrate']),
+      expect.arrayContaining(['status', 'list', 'count', 'show', 'retry', 'cancel', 'discard', 'audit', 'migrate']),
     );
     const below = [
       'inbox list',

@@ -1,4 +1,4 @@
-import type { DeliveryRecord } from '@tallystick/outbox';
+import type { AuditRecord, DeliveryRecord } from '@tallystick/outbox';
 import { columns } from './columns';
 
 /** One line per delivery. The id is whole, for it is what one copies; what does not fit is the error. */
@@ -11,6 +11,19 @@ export function listed(records: readonly DeliveryRecord[]): string[] {
     lastError ?? '',
   ]);
   return columns(['message', 'state', 'type → receiver', 'tries', 'last error'], rows, 160);
+}
+
+/** One line per entry of the audit. */
+export function audited(entries: readonly AuditRecord[]): string[] {
+  const rows = entries.map(({ at, actor, verb, target, changed, reason }) => [
+    at,
+    actor,
+    verb,
+    String(changed),
+    target,
+    reason ?? '',
+  ]);
+  return columns(['when', 'who', 'what', 'changed', 'of', 'why'], rows, 200);
 }
 
 /** Everything a row knows of a delivery, in the order in which it happened. */

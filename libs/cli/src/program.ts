@@ -9,10 +9,11 @@ import {
 } from '@tallystick/outbox';
 import { Command, InvalidArgumentError } from 'commander';
 import { Client } from 'pg';
+import { actorOf } from './actor';
 import { type BulkResult, everyMatch } from './bulk';
 import { columns } from './columns';
-import { listed, shown } from './describe';
 import { addAsyncApi } from './asyncapi';
+import { audited, listed, shown } from './describe';
 import { addDoctor } from './doctor/command';
 import { addInbox } from './inbox/command';
 import { addPrune } from './prune';
@@ -27,6 +28,7 @@ interface Flags extends CommonFlags {
   readonly limit?: number;
   readonly rate?: number;
   readonly reason?: string;
+  readonly by?: string;
   readonly deadline?: string;
   readonly force?: boolean;
   readonly dryRun?: boolean;
@@ -154,18 +156,32 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
       }),
     );
 
+  tallystick
+    .command('audit')
+    .description('who retried, cancelled or discarded what, newest first')
+    .option('--limit <n>', 'at most so many', positive, 50)
+    .action(
+      within(async ({ operations }, { json, limit }) => {
+        const found = await operations.audit({ limit: limit! });
+        if (json) out(JSON.stringify(found));
+        else for (const line of audited(found)) out(line);
+        return DONE;
+      }),
+    );
+
   const steering = (name: string, says: string): Command =>
     tallystick
       .command(name)
       .argument('<filter...>', 'the id of a message, or which deliveries')
       .description(says)
       .option('--rate <n>', 'deliveries per second', positive, 200)
+      .option('--by <name>', 'who, for the audit; or TALLYSTICK_ACTOR; else user@host')
       .option('--yes', 'do not ask');
 
   /** Previews, asks, and does it to each. */
   const steer = (
     verb: string,
-    change: (outbox: PassiveOutbox, flags: Flags, id: string, to: string) => Promise<unknown>,
+    change: (outbox: PassiveOutbox, flags: Flags & { by: string }, id: string, to: string) => Promise<unknown>,
   ): ((...given: unknown[]) => Promise<void>) =>
     within(async (outbox, flags, terms) => {
       const filter = filterOf(terms);
@@ -179,10 +195,11 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
         say(`${asked} Not done: nobody said yes. In a script, give --yes.`);
         return FAILED;
       }
+      const by = actorOf(terminal, flags.by);
       const result = await everyMatch(
         outbox.operations,
         filter,
-        ({ messageId, consumer }) => change(outbox, flags, messageId, consumer),
+        ({ messageId, consumer }) => change(outbox, { ...flags, by }, messageId, consumer),
         {
           rate: flags.rate!,
           stop,
@@ -204,20 +221,28 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
 
   steering('retry', 'open parked deliveries again, with a fresh budget')
     .option('--deadline <duration>', 'a new deadline, e.g. 15m')
+    .option('--reason <text>', 'why: for the audit')
     .action(
-      steer('Retry', ({ operations }, { deadline }, id, to) =>
-        operations.retry(id, { to, ...(deadline !== undefined && { deadline }) }),
+      steer('Retry', ({ operations }, { deadline, reason, by }, id, to) =>
+        operations.retry(id, {
+          to,
+          by,
+          ...(deadline !== undefined && { deadline }),
+          ...(reason !== undefined && { reason }),
+        }),
       ),
     );
   steering('cancel', 'ask the consumer to give messages up; a rejection compensates')
     .requiredOption('--reason <text>', 'why: the consumer and the compensation read it')
-    .action(steer('Cancel', ({ operations }, { reason }, id, to) => operations.cancel(id, { reason: reason!, to })));
+    .action(
+      steer('Cancel', ({ operations }, { reason, by }, id, to) => operations.cancel(id, { reason: reason!, to, by })),
+    );
   steering('discard', 'end parked deliveries for good, without a verdict')
     .requiredOption('--reason <text>', 'why: it stays with the delivery')
     .option('--force', 'also while the consumer might still act on a copy')
     .action(
-      steer('Discard', ({ operations }, { reason, force }, id, to) =>
-        operations.discard(id, reason!, { to, force: force ?? false }),
+      steer('Discard', ({ operations }, { reason, force, by }, id, to) =>
+        operations.discard(id, reason!, { to, by, force: force ?? false }),
       ),
     );
 

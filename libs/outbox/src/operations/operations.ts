@@ -2,7 +2,13 @@ import { FilterTooBroadError, OperationRefusedError, UnknownDeliveryError } from
 import { type Duration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
 import type { HandOff } from '../ports/hand-off';
-import { type AuditRecord, type DeliveryRecord, type OutboxStats, type OutboxStore, SearchTookTooLongError } from '../ports/store';
+import {
+  type AuditRecord,
+  type DeliveryRecord,
+  type OutboxStats,
+  type OutboxStore,
+  SearchTookTooLongError,
+} from '../ports/store';
 import { criteriaOf, type DeliveryFilter } from './filter';
 
 /** Who did it, where the caller does not say. */
@@ -18,7 +24,10 @@ export class OutboxOperations {
     private readonly service: string,
     private readonly store: OutboxStore,
     private readonly handOff: HandOff,
-    private readonly askToCancel: (id: string, options: { reason: string; to?: string; by: string }) => Promise<unknown>,
+    private readonly askToCancel: (
+      id: string,
+      options: { reason: string; to?: string; by: string },
+    ) => Promise<unknown>,
   ) {}
 
   /**
@@ -68,7 +77,10 @@ export class OutboxOperations {
    * consumer's horizon can only be answered from the inbox, never executed.
    * @throws UnknownDeliveryError if there is none · OperationRefusedError if none is parked
    */
-  async retry(id: string, options: { to?: string; deadline?: Duration; by?: string; reason?: string } = {}): Promise<DeliveryKey[]> {
+  async retry(
+    id: string,
+    options: { to?: string; deadline?: Duration; by?: string; reason?: string } = {},
+  ): Promise<DeliveryKey[]> {
     const deadlineMs = options.deadline === undefined ? undefined : toMs(options.deadline);
     if (options.deadline !== undefined && !deadlineMs)
       throw new TypeError(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'.`);
@@ -89,7 +101,11 @@ export class OutboxOperations {
    * nothing: the person who discarded owns the difference.
    * @throws UnknownDeliveryError · OperationRefusedError
    */
-  async discard(id: string, reason: string, options: { to?: string; force?: boolean; by?: string } = {}): Promise<DeliveryKey[]> {
+  async discard(
+    id: string,
+    reason: string,
+    options: { to?: string; force?: boolean; by?: string } = {},
+  ): Promise<DeliveryKey[]> {
     const changed = await this.store.discard(id, {
       ...(options.to !== undefined && { to: options.to }),
       reason,

@@ -58,7 +58,10 @@ export const auditCases = [
     }
     const first = await s.outbox.audit(SOURCE, { limit: 2 });
     const second = await s.outbox.audit(SOURCE, { limit: 2, after: first[1]!.id });
-    assert.deepEqual([...first, ...second].map(({ target }) => target), asked.reverse());
+    assert.deepEqual(
+      [...first, ...second].map(({ target }) => target),
+      asked.reverse(),
+    );
     assert.deepEqual(await s.outbox.audit('other-service', { limit: 2 }), []);
   }),
 ];

@@ -93,3 +93,8 @@ export function answerValues(
 export function jsonText(value: unknown): string | undefined {
   return JSON.stringify(value);
 }
+
+/** What a person said, in its bounds. */
+export function optionalText(said: string | undefined): string | undefined {
+  return said === undefined ? undefined : errorText(said);
+}

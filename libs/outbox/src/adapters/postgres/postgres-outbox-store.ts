@@ -26,7 +26,7 @@ import type {
 import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
-import { addManyValues, addOneValues, answerValues, closeManyValues, settleValues } from './parameters';
+import { addManyValues, addOneValues, answerValues, closeManyValues, optionalText, settleValues } from './parameters';
 import { auditOf, claimedOf, closedOf, closedRowOf, keyOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
@@ -220,7 +220,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     messageId: string,
     { to, reason, by }: { to?: string; reason: string; by?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason), textOf(by)];
+    const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason), optionalText(by)];
     const { rows } = tx
       ? await this.database.runIn(tx, (await this.sql()).cancel, values)
       : await this.database.run((await this.sql()).cancel, values);
@@ -231,7 +231,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     messageId: string,
     { to, deadlineMs, by, reason }: { to?: string; deadlineMs?: number; by?: string; reason?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, deadlineMs, textOf(by), textOf(reason)];
+    const values = [messageId, to, deadlineMs, optionalText(by), optionalText(reason)];
     return (await this.database.run((await this.sql()).retry, values)).rows.map(keyOf);
   }
 
@@ -239,7 +239,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     messageId: string,
     { to, reason, force, by }: { to?: string; reason: string; force: boolean; by?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(NOTES.discarded(reason)), force, textOf(by), errorText(reason)];
+    const values = [messageId, to, errorText(NOTES.discarded(reason)), force, optionalText(by), errorText(reason)];
     return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
   }
 
@@ -287,10 +287,6 @@ function addedOf({ rows }: Result): AddedMessage[] {
     recordedAt: row.recorded_at!,
     deadlineAt: row.deadline_at ?? undefined,
   }));
-}
-
-function textOf(said: string | undefined): string | undefined {
-  return said === undefined ? undefined : errorText(said);
 }
 
 function wrote({ count }: Result): boolean {

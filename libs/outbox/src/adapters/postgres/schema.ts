@@ -133,7 +133,7 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
 )`,
     // What people did. The library only ever adds to it.
     `create table if not exists ${t.audit} (
-  id bigint generated always as identity,
+  id bigint not null generated always as identity,
   at timestamptz not null default clock_timestamp(),
   source varchar(255) not null,
   actor text not null,
