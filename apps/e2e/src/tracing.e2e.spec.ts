@@ -134,6 +134,12 @@ describe('a trace', () => {
       return ((await answer.json()) as { status: string }).status === 'degraded';
     });
     const id = await buy('tally-stick');
+    // The span of a request ends after its answer was sent.
+    const isHere = ({ attributes }: WrittenSpan): boolean => attributes['messaging.message.id'] === id;
+    await until('the request was written', async () => {
+      const created = all().find(isHere);
+      return all().some(({ name, traceId }) => name === 'POST' && traceId === created?.traceId);
+    });
     await services.user.kill('SIGKILL');
     await broker.refuse(false);
     await services.user.start();
@@ -144,7 +150,6 @@ describe('a trace', () => {
       spans.find((span) => span.name.startsWith(name)),
     )!;
     expect([create!.pid === killed, accepted!.pid === services.user.pid]).toEqual([true, true]);
-    // The request itself had ended before.
     expect(tree(spans)[0]).toBe('user-service: POST');
     expect(tree(spans).at(-1)).toBe(`    user-service: publish ${REQUEST}`);
   });
