@@ -52,6 +52,7 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     .option('--service <name>', 'whose messages, if several services share the tables; or TALLYSTICK_SERVICE')
     .option('--schema <name>', 'the schema of the tables; or TALLYSTICK_SCHEMA')
     .option('--prefix <text>', 'what the names of the tables begin with; or TALLYSTICK_PREFIX')
+    .option('--config <file>', 'what neither flags nor variables say; or TALLYSTICK_CONFIG, or tallystick.json here')
     .option('--json', 'answer in JSON, one value')
     .configureOutput({ writeOut: (text) => out(text.trimEnd()), writeErr: (text) => say(text.trimEnd()) })
     .showHelpAfterError('(add --help for what is possible)')
