@@ -561,9 +561,7 @@ describe('what cannot be processed', () => {
     const { id } = await users.add(OrderRequested, order);
     orders.crash();
     await system.drain();
-    expect((await users.status(id)).deliveries).toMatchObject([
-      { state: 'parked', code: 'CANCEL_UNANSWERED' },
-    ]);
+    expect((await users.status(id)).deliveries).toMatchObject([{ state: 'parked', code: 'CANCEL_UNANSWERED' }]);
     await users.operations.discard(id, 'settled by phone');
     expect(await stateOf(users, id)).toEqual(['discarded']);
   });
@@ -607,9 +605,7 @@ describe('what cannot be processed', () => {
     await users.operations.retry(id);
     await orders.start();
     await system.advance('6h');
-    expect((await users.status(id)).deliveries).toMatchObject([
-      { state: 'parked', code: 'EXPIRED' },
-    ]);
+    expect((await users.status(id)).deliveries).toMatchObject([{ state: 'parked', code: 'EXPIRED' }]);
     expect([counts(orders), counts(users)]).toEqual([{}, {}]);
   });
 });
@@ -633,9 +629,7 @@ describe('an announcement', () => {
     const required = await users.add(UserRegistered, {});
     const optional = await users.add(NewsletterSent, {});
     await system.drain();
-    expect((await users.status(required.id)).deliveries).toMatchObject([
-      { state: 'parked', code: 'NOBODY_LISTENS' },
-    ]);
+    expect((await users.status(required.id)).deliveries).toMatchObject([{ state: 'parked', code: 'NOBODY_LISTENS' }]);
     expect(await stateOf(users, optional.id)).toEqual(['delivered']);
   });
 
