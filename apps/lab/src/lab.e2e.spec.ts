@@ -48,9 +48,15 @@ describe('the lab', () => {
     const { happy, crashes, outages } = JSON.parse(stdout) as Results;
 
     expect(happy.map(({ protocol, deviation }) => ({ protocol, deviation }))).toEqual(
-      ['naive', 'local-message-table', 'two-phase-commit', 'tcc', 'saga', 'best-effort-notification'].map(
-        (protocol) => ({ protocol, deviation: 0 }),
-      ),
+      [
+        'naive',
+        'local-message-table',
+        'two-phase-commit',
+        'tcc',
+        'saga',
+        'half-message',
+        'best-effort-notification',
+      ].map((protocol) => ({ protocol, deviation: 0 })),
     );
     const complete = crashes.filter(({ without }) => without === undefined);
     const wrong = complete.filter(({ ending }) => ending !== 'consistent');

@@ -38,10 +38,11 @@ export const halfMessage: Protocol = {
   ],
   midway: 'after-commit',
   outages: [
-    away('broker', 'nothing'),
     away('order-service', 'accepted'),
     away('order database', 'accepted'),
     away('user-service', 'accepted'),
+    // The last one: nobody can buy before user-service has found the broker again.
+    away('broker', 'nothing'),
   ],
   effort: {
     tables: "the library's, and a barrier",

@@ -221,7 +221,9 @@ describe.each([{ namedStatements: true }, { namedStatements: false }])(
         await outbox.add(OrderRequested, {});
         transactions.afterCommit(() => void events.push('committed'));
       });
-      expect(events.slice(0, 2)).toEqual(['message.added', 'committed']);
+      // The relay goes on writing down what became of earlier messages.
+      const own = events.filter((event) => event !== 'relay.batch');
+      expect(own.slice(0, 2)).toEqual(['message.added', 'committed']);
       const [row] = (await dataSource.query('select attempts from outbox_delivery')) as unknown[];
       expect(row).toEqual({ attempts: 1 });
     });
