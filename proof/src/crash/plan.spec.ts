@@ -8,16 +8,10 @@ describe('the plan of the crash matrix', () => {
     );
   });
 
-  it('in short, is every point with a kill and every third with one more, and the long one in nine turns', () => {
-    const turns = Array.from({ length: 9 }, (_, seed) => planRuns('some', seed));
-    for (const runs of turns) {
-      expect(new Set(runs.filter(({ action }) => action === 'killed').map(({ point }) => point)).size).toBe(
-        POINTS.length,
-      );
-      expect(Math.abs(runs.length - (4 / 3) * POINTS.length)).toBeLessThan(2);
-    }
-    const named = turns.flat().map(({ point, action }) => `${point} ${action}`);
-    expect(new Set(named)).toEqual(new Set(planRuns('all', 1).map(({ point, action }) => `${point} ${action}`)));
+  it('in short, is every point with a kill and one more, and the long one in three turns', () => {
+    const turns = [1, 2, 3].flatMap((seed) => planRuns('some', seed).map(({ point, action }) => `${point} ${action}`));
+    expect(planRuns('some', 1)).toHaveLength(2 * POINTS.length);
+    expect(new Set(turns)).toEqual(new Set(planRuns('all', 1).map(({ point, action }) => `${point} ${action}`)));
   });
 
   it('interrupts migrations too: with everything but the broker, or in short with a kill', () => {

@@ -5,18 +5,14 @@ export interface PlannedRun {
   readonly action: Action;
 }
 
-/** Every point with every action; or, where time is short, every point with a kill, and every third with one more, in turn. */
+/** Every point with every action; or, where time is short, every point with a kill and one more action in turn. */
 export type Scope = 'all' | 'some';
 
-/** Which share of the points has a second action in the short plan. */
-const ONE_IN = 3;
-
-/** The seed turns the choice, so that some runs of the short plan are one of the long one. */
+/** The seed turns the choice, so that three runs of the short plan are one of the long one. */
 export function planRuns(scope: Scope, seed: number): PlannedRun[] {
   const [kill, ...others] = ACTIONS;
   return POINTS.flatMap((point, index) => {
-    const further =
-      scope === 'all' ? others : others.filter((_, turn) => (index + seed) % (ONE_IN * others.length) === turn);
+    const further = scope === 'all' ? others : others.filter((_, turn) => (index + seed) % others.length === turn);
     return [kill, ...further].map((action) => ({ point, action }));
   });
 }
