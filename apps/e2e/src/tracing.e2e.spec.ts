@@ -59,7 +59,14 @@ describe('a trace', () => {
         .map(({ traceId }) => traceId),
     );
     expect(traces.size).toBe(1);
-    return all().filter(({ traceId }) => traces.has(traceId));
+    const ofTrace = (): WrittenSpan[] => all().filter(({ traceId }) => traces.has(traceId));
+    // A follow-up ends before what it is part of, and a step of another process when that is through with it.
+    await until(`the steps around ${last} were written`, async () =>
+      ['publish', 'process', 'settle'].every((step) =>
+        ofTrace().some(({ scope, name }) => scope === OURS && name.startsWith(step)),
+      ),
+    );
+    return ofTrace();
   }
 
   /** Ours only, children below parents; other instrumentations' spans in between are passed over. */
