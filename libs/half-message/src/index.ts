@@ -4,7 +4,6 @@ export { barrierSql, TypeOrmBarrier, type TypeOrmBarrierOptions } from './barrie
 export { TransactionChecker } from './checker.decorator';
 export type { CheckAnswer } from './decision';
 export {
-  HalfMessageError,
   HalfMessageInTransactionError,
   HalfMessageNotStoredError,
   HalfMessageRuledOutError,

@@ -1,8 +1,6 @@
-import ms, { type StringValue } from 'ms';
+import type { Duration } from '@tallystick/outbox';
+import ms from 'ms';
 import { InvalidHalfMessageOptionsError } from './errors';
-
-/** Milliseconds, or `'10s'`, `'5m'`, `'2h'`. */
-export type Duration = number | StringValue;
 
 export interface HalfMessageOptions {
   /** `amqp://user:password@host:5672/vhost`, or several of one cluster. */
@@ -61,7 +59,7 @@ const LONGEST_MS = 2 ** 32 - 1;
 export function resolveOptions(options: HalfMessageOptions): Settings {
   const problems: string[] = [];
   const duration = (name: string, value: Duration): number => {
-    const found = typeof value === 'number' ? value : ms(value);
+    const found = typeof value === 'number' ? value : ms(value as ms.StringValue);
     if (Number.isSafeInteger(found) && found > 0 && found <= LONGEST_MS) return found;
     problems.push(`${name}: ${JSON.stringify(value)} is no duration; write milliseconds or '10s'`);
     return NaN;
