@@ -102,7 +102,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
         } as const;
         for (const delivery of deliveries) {
           if (delivery.state === 'cancelling')
-            await store.keepAnswer(delivery, answer, { waitMs: 0, error: 'gave up' });
+            await store.keepAnswer(delivery, answer, { waitMs: 0, code: 'FOLLOW_UP_FAILED', error: 'gave up' });
         }
         return { deliveries: deliveries.filter(({ state }) => state !== 'cancelling'), parked };
       },

@@ -168,9 +168,21 @@ export function decide(delivery: ClaimedDelivery, outcome: PublishOutcome, waits
   }
 }
 
+/** What a row keeps of its last trouble. */
+export interface Trouble {
+  /** For rules and filters. */
+  readonly code: string;
+  /** For people: begins with the code. */
+  readonly error: string;
+}
+
+export function troubled(code: string, why: string): Trouble {
+  return { code, error: `${code}: ${why}` };
+}
+
 function failed(delivery: ClaimedDelivery, code: string, why: string, waits: Waits): Settlement {
-  const trouble = { waitMs: waits.backoff(delivery.attempt), code, error: `${code}: ${why}` };
-  return delivery.state === 'cancelling' ? { kind: 'again', ...trouble } : { kind: 'retry', ...trouble };
+  const later = { waitMs: waits.backoff(delivery.attempt), ...troubled(code, why) };
+  return delivery.state === 'cancelling' ? { kind: 'again', ...later } : { kind: 'retry', ...later };
 }
 
 /**

@@ -41,6 +41,7 @@ describe('a row that is due', () => {
     ['pending', undefined, 'GAVE_UP'],
     ['sent', 'REFUSED', 'GAVE_UP'],
     ['pending', 'NOBODY_LISTENS', 'NOBODY_LISTENS'],
+    ['pending', 'NOBODY_LISTENS_YET', 'GAVE_UP'],
     ['cancelling', 'NOBODY_LISTENS', 'CANCEL_UNANSWERED'],
     ['answered', undefined, 'FOLLOW_UP_FAILED'],
   ] as const)('in %s, after %s, is parked as %s when its budget is spent', (state, before, code) => {

@@ -7,6 +7,7 @@ import type {
   ReceivedAnswer,
   RecordedMessage,
   Settlement,
+  Trouble,
 } from '../message/delivery';
 import type { Reason, Verdict } from '../message/receipt';
 
@@ -81,7 +82,7 @@ export interface OutboxStore<Tx = unknown> {
    */
   close(tx: Tx, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined>;
   /** Keeps a verdict whose follow-up could not run here (`answered`), by the same compare-and-set. @returns false: no row */
-  keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number; error: string }): Promise<boolean>;
+  keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number } & Trouble): Promise<boolean>;
   /**
    * `answered`, still leased by this token → final, inside the follow-up's transaction.
    * @returns what the row expects, or undefined: nothing may run
@@ -89,11 +90,7 @@ export interface OutboxStore<Tx = unknown> {
   closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined>;
 
   /** Receipt *deferred*: pending or sent, same attempt → pending, due after `waitMs` or at the deadline. */
-  defer(
-    key: DeliveryKey,
-    attempt: number,
-    later: { waitMs: number; code: string; error: string; payloadHash?: string },
-  ): Promise<boolean>;
+  defer(key: DeliveryKey, attempt: number, later: { waitMs: number; payloadHash?: string } & Trouble): Promise<boolean>;
   /** Receipt *unprocessable*: pending or sent, same attempt → parked. EXPIRED: pending, sent or cancelling, any attempt. */
   park(
     key: DeliveryKey,

@@ -9,6 +9,8 @@ import {
   type Settlement,
   type StoredAnswer,
   type Waits,
+  type Trouble,
+  troubled,
 } from '../message/delivery';
 import { keyText } from '../message/envelope';
 import { restorePayload } from '../message/payload';
@@ -139,14 +141,20 @@ export class FollowUpRunner implements FollowUps {
       this.verdicts.changed(messageId);
       return undefined;
     } catch (error) {
-      const text = errorText(error);
+      const trouble = this.troubleOf(error);
       // Not here, not failed: the attempt is given back.
       if (error instanceof FollowUpMissingError) {
         this.noteMissing(delivery);
-        return { kind: 'release', waitMs: MISSING_WAIT_MS, code: CODES.followUpMissing, error: text };
+        return { kind: 'release', waitMs: MISSING_WAIT_MS, ...trouble };
       }
-      return { kind: 'again', waitMs: this.waits.backoff(attempt), code: CODES.followUpFailed, error: text };
+      return { kind: 'again', waitMs: this.waits.backoff(attempt), ...trouble };
     }
+  }
+
+  /** Of a follow-up that has not run to its end. */
+  troubleOf(error: unknown): Trouble {
+    const code = error instanceof FollowUpMissingError ? CODES.followUpMissing : CODES.followUpFailed;
+    return troubled(code, errorText(error));
   }
 
   private noteMissing({ messageId, consumer, state, message }: ClaimedDelivery): void {

@@ -161,7 +161,7 @@ export class Receipts {
       if (!followUpBegan) throw error;
       // R6, R13: the verdict is safe in the row; whoever can run the follow-up finds it there. If only the answer to the
       // commit was lost, the row is closed, and this changes nothing.
-      const later = { waitMs: this.waits.backoff(1), error: errorText(error) };
+      const later = { waitMs: this.waits.backoff(1), ...this.followUps.troubleOf(error) };
       return (await this.store.keepAnswer(receipt, answer, later)) ? applied : undefined;
     }
   }

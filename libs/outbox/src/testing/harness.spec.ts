@@ -377,7 +377,12 @@ describe('a follow-up', () => {
     const { id } = await users.add(OrderRequested, order);
     await system.drain();
     expect((await users.status(id)).deliveries).toMatchObject([
-      { state: 'parked', verdict: 'accepted', code: 'FOLLOW_UP_FAILED' },
+      {
+        state: 'parked',
+        verdict: 'accepted',
+        code: 'FOLLOW_UP_FAILED',
+        lastError: expect.stringMatching(/^FOLLOW_UP_FAILED/),
+      },
     ]);
     broken = false;
     await users.operations.retry(id);
@@ -546,7 +551,7 @@ describe('what cannot be processed', () => {
     await system.drain();
     // flight-service was never there: its copy could still be executed by whoever starts it.
     const flight = (await users.status(id)).deliveries.find(({ consumer }) => consumer === 'flight-service');
-    expect(flight).toMatchObject({ state: 'parked', code: 'GAVE_UP' });
+    expect(flight).toMatchObject({ state: 'parked', code: 'GAVE_UP', lastError: expect.stringMatching(/^GAVE_UP/) });
     const discard = (force: boolean): Promise<unknown> =>
       users.operations.discard(id, 'by phone', { to: 'flight-service', force });
     await expect(discard(false)).rejects.toThrow('Try cancel() first');
@@ -561,7 +566,9 @@ describe('what cannot be processed', () => {
     const { id } = await users.add(OrderRequested, order);
     orders.crash();
     await system.drain();
-    expect((await users.status(id)).deliveries).toMatchObject([{ state: 'parked', code: 'CANCEL_UNANSWERED' }]);
+    expect((await users.status(id)).deliveries).toMatchObject([
+      { state: 'parked', code: 'CANCEL_UNANSWERED', lastError: expect.stringMatching(/^CANCEL_UNANSWERED/) },
+    ]);
     await users.operations.discard(id, 'settled by phone');
     expect(await stateOf(users, id)).toEqual(['discarded']);
   });
@@ -605,7 +612,9 @@ describe('what cannot be processed', () => {
     await users.operations.retry(id);
     await orders.start();
     await system.advance('6h');
-    expect((await users.status(id)).deliveries).toMatchObject([{ state: 'parked', code: 'EXPIRED' }]);
+    expect((await users.status(id)).deliveries).toMatchObject([
+      { state: 'parked', code: 'EXPIRED', lastError: expect.stringMatching(/^EXPIRED/) },
+    ]);
     expect([counts(orders), counts(users)]).toEqual([{}, {}]);
   });
 });
@@ -629,7 +638,9 @@ describe('an announcement', () => {
     const required = await users.add(UserRegistered, {});
     const optional = await users.add(NewsletterSent, {});
     await system.drain();
-    expect((await users.status(required.id)).deliveries).toMatchObject([{ state: 'parked', code: 'NOBODY_LISTENS' }]);
+    expect((await users.status(required.id)).deliveries).toMatchObject([
+      { state: 'parked', code: 'NOBODY_LISTENS', lastError: expect.stringContaining('NOBODY_LISTENS') },
+    ]);
     expect(await stateOf(users, optional.id)).toEqual(['delivered']);
   });
 

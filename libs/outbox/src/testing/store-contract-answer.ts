@@ -269,7 +269,7 @@ export const answerCases = [
     const { state, attempts, verdict, reason, code, lastError, nextAt } = await s.record(key);
     assert.deepEqual(
       [state, attempts, verdict, reason, code, lastError],
-      ['answered', 0, 'rejected', REJECTED.reason, 'FOLLOW_UP_FAILED', LATER.error],
+      ['answered', 0, 'rejected', REJECTED.reason, LATER.code, LATER.error],
     );
     await s.isIn(nextAt, 5 * MINUTE);
   }),

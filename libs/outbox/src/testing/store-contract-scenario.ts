@@ -162,7 +162,8 @@ export class Scenario {
     const key = await this.pending(more);
     if (state === 'sent') await this.settle(await this.claimOnly(key), { kind: 'sent', waitMs: 0 });
     if (state === 'cancelling') await this.outbox.cancel(undefined, key.messageId, { reason: 'changed my mind' });
-    if (state === 'answered') await this.outbox.keepAnswer(key, REJECTED, { waitMs: 0, error: 'no handler' });
+    if (state === 'answered')
+      await this.outbox.keepAnswer(key, REJECTED, { waitMs: 0, code: 'FOLLOW_UP_MISSING', error: 'no handler' });
     const delivery = await this.claimOnly(key);
     assert.equal(delivery.state, state);
     return delivery;
@@ -171,7 +172,7 @@ export class Scenario {
   /** A delivery in this situation, that nobody has leased and that is not due. Nothing else may be due. */
   async into(situation: Situation, more: Partial<NewMessage> = {}): Promise<DeliveryKey> {
     if (situation === 'delivered') more = { ...more, deliveries: [{ consumer: EVERYBODY, followUp: 'none' }] };
-    const later = { waitMs: 20 * MINUTE, error: 'not yet' };
+    const later = { waitMs: 20 * MINUTE, code: 'FOLLOW_UP_FAILED', error: 'not yet' };
     const key = await this.pending(situation === 'pending' ? { delayMs: 20 * MINUTE, ...more } : more);
     switch (situation) {
       case 'pending':

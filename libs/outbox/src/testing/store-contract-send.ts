@@ -202,7 +202,7 @@ export const sendCases = [
     const kept = ({ verdict, reason, result }: StoredAnswer): StoredAnswer => ({ verdict, reason, result });
     assert.deepEqual(answer, kept(REJECTED));
     const key = await s.pending();
-    await s.outbox.keepAnswer(key, ACCEPTED, { waitMs: 0, error: 'no handler' });
+    await s.outbox.keepAnswer(key, ACCEPTED, { waitMs: 0, code: 'FOLLOW_UP_MISSING', error: 'no handler' });
     assert.deepEqual((await s.claimOnly(key)).answer, kept(ACCEPTED));
   }),
 

@@ -1,5 +1,5 @@
 import type { FollowUp } from '../../message/contract';
-import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
+import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
 import type { Reason } from '../../message/receipt';
 import type {
   AddedMessage,
@@ -79,7 +79,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return tx.statement(() => deciding.close(this.t, tx, key, answer));
   }
 
-  keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number; error: string }): Promise<boolean> {
+  keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number } & Trouble): Promise<boolean> {
     return this.alone((tx) => deciding.keepAnswer(this.t, tx, key, answer, later));
   }
 
@@ -90,7 +90,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   defer(
     key: DeliveryKey,
     attempt: number,
-    later: { waitMs: number; code: string; error: string; payloadHash?: string },
+    later: { waitMs: number; payloadHash?: string } & Trouble,
   ): Promise<boolean> {
     return this.alone((tx) => deciding.defer(this.t, tx, key, attempt, later));
   }

@@ -6,6 +6,7 @@ import {
   type ParkCode,
   type ReceivedAnswer,
   type StoredAnswer,
+  type Trouble,
 } from '../../message/delivery';
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
@@ -56,7 +57,7 @@ export async function keepAnswer(
   tx: MemoryTransaction,
   key: DeliveryKey,
   answer: ReceivedAnswer,
-  later: { waitMs: number; error: string },
+  later: { waitMs: number } & Trouble,
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
   if (!row || !isUndecided(row) || !isAbout(t, tx, row, answer)) return false;
@@ -67,7 +68,7 @@ export async function keepAnswer(
     nextAt: t.now() + later.waitMs,
     leaseToken: undefined,
     giveUpAt: undefined,
-    code: CODES.followUpFailed,
+    code: later.code,
     lastError: errorText(later.error),
   });
   return true;
@@ -91,7 +92,7 @@ export async function defer(
   tx: MemoryTransaction,
   key: DeliveryKey,
   attempt: number,
-  later: { waitMs: number; code: string; error: string; payloadHash?: string },
+  later: { waitMs: number; payloadHash?: string } & Trouble,
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
   if (!row || !isOneOf(ON_THE_WAY, row.state) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;

@@ -1,7 +1,7 @@
 import type { EntityManager, QueryFailedError } from 'typeorm';
 import { MessageAlreadyRecordedError } from '../../errors';
 import type { FollowUp } from '../../message/contract';
-import type { DeliveryKey, ParkCode, ReceivedAnswer } from '../../message/delivery';
+import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
 import { NOTES } from '../../message/rules';
@@ -128,12 +128,8 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return rows[0] && closedOf(rows[0]);
   }
 
-  async keepAnswer(
-    key: DeliveryKey,
-    answer: ReceivedAnswer,
-    later: { waitMs: number; error: string },
-  ): Promise<boolean> {
-    const values = [...answerValues(key, answer), later.waitMs, errorText(later.error)];
+  async keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number } & Trouble): Promise<boolean> {
+    const values = [...answerValues(key, answer), later.waitMs, errorText(later.error), later.code];
     return wrote(await this.database.run((await this.sql()).keepAnswer, values));
   }
 
@@ -146,7 +142,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   async defer(
     key: DeliveryKey,
     attempt: number,
-    { waitMs, code, error, payloadHash }: { waitMs: number; code: string; error: string; payloadHash?: string },
+    { waitMs, code, error, payloadHash }: { waitMs: number; payloadHash?: string } & Trouble,
   ): Promise<boolean> {
     const values = [key.messageId, key.consumer, attempt, waitMs, errorText(error), payloadHash, code];
     return wrote(await this.database.run((await this.sql()).defer, values));
