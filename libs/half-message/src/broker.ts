@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AmqpConnectionManager, type ChannelWrapper, connect } from 'amqp-connection-manager';
-import type { ConfirmChannel, ConsumeMessage, Message } from 'amqplib';
+import type { ConfirmChannel, ConsumeMessage, GetMessage, Message } from 'amqplib';
 import { propertiesOf, readHalf, type StoredHalf } from './envelope';
 import type { Topology } from './topology';
 
@@ -23,6 +23,8 @@ const PUT_BACK_PAUSE_MS = 1_000;
 export class Broker {
   private manager: AmqpConnectionManager | undefined;
   private publishing: ChannelWrapper | undefined;
+  /** The one that `publishing` stands for now. */
+  private channel: ConfirmChannel | undefined;
   private readonly returned = new Map<string, () => void>();
   private readonly inHand = new Set<Promise<void>>();
   private readonly stopping = new AbortController();
@@ -45,11 +47,12 @@ export class Broker {
     });
     manager.on('connectFailed', ({ err }) => this.options.onTrouble(`no connection: ${err.message}`));
     this.manager = manager;
-    this.publishing = this.channel(manager, (channel) => {
+    this.publishing = this.openOn(manager, (channel) => {
+      this.channel = channel;
       channel.on('return', ({ properties }: Message) => this.returned.get(String(properties.messageId))?.());
       return Promise.resolve();
     });
-    this.channel(manager, (channel) => this.consume(channel, onCheck));
+    this.openOn(manager, (channel) => this.consume(channel, onCheck));
   }
 
   /** Resolves when there is a connection and everything is declared. */
@@ -68,24 +71,28 @@ export class Broker {
   }
 
   /**
-   * Takes what is parked, one by one, until there is no more, or one of them fails: that one stays.
+   * Takes what is parked, one by one, until there is no more, or one of them fails. What is no half message stays.
    * @returns how many were handled
    */
   async unpark(handle: (half: StoredHalf) => Promise<void>): Promise<number> {
-    const { publishing } = this;
-    if (!publishing) throw new Error('there is no connection to the broker');
-    for (let handled = 0; ; handled++) {
-      const message = await publishing.get(this.topology.parkedQueue);
-      if (!message) return handled;
-      const half = readHalf(message.properties, message.content);
-      try {
-        if (!half) throw new Error(`what is parked in '${this.topology.parkedQueue}' is no half message`);
+    // All over one channel: on a later one the numbers of these deliveries stand for others.
+    const { channel } = this;
+    if (!channel) throw new Error('there is no connection to the broker');
+    const stay: GetMessage[] = [];
+    try {
+      for (let handled = 0; ;) {
+        const message = await channel.get(this.topology.parkedQueue);
+        if (!message) return handled;
+        stay.push(message);
+        const half = readHalf(message.properties, message.content);
+        if (!half) continue;
         await handle(half);
-      } catch (error) {
-        publishing.nack(message);
-        throw error;
+        stay.pop();
+        channel.ack(message);
+        handled += 1;
       }
-      publishing.ack(message);
+    } finally {
+      quietly(() => stay.forEach((message) => channel.nack(message)));
     }
   }
 
@@ -97,7 +104,7 @@ export class Broker {
     await this.manager?.close();
   }
 
-  private channel(manager: AmqpConnectionManager, use: (channel: ConfirmChannel) => Promise<void>): ChannelWrapper {
+  private openOn(manager: AmqpConnectionManager, use: (channel: ConfirmChannel) => Promise<void>): ChannelWrapper {
     const wrapper = manager.createChannel({
       confirm: true,
       setup: async (channel: ConfirmChannel) => {

@@ -12,6 +12,7 @@ class World {
   readonly parked: ParkCode[] = [];
   readonly shown: string[] = [];
   refusal: Error | undefined;
+  full = false;
   now = 0;
 
   readonly log: Log = { parked: (_half, code) => this.parked.push(code), failed: () => {} };
@@ -26,7 +27,8 @@ class World {
     return new CheckBack(
       new Map([[type, { contract: Ticket, check }]]),
       {
-        rest: (half, pause) => Promise.resolve(void this.resting.push({ half, pause })),
+        rest: (half, pause) =>
+          this.full ? Promise.reject(new Error('no room')) : Promise.resolve(void this.resting.push({ half, pause })),
         park: () => Promise.resolve(),
       },
       {
@@ -100,9 +102,19 @@ describe('A half message that is asked about', () => {
     expect(world.shown).toEqual([]);
   });
 
-  it('comes again when it could not be shown', async () => {
+  it('rests for the same pause again, uncounted, when it could not be shown', async () => {
+    const away = { ...HALF, checks: 1 };
     world.refusal = new Error('the database is away');
-    await expect(world.checkBack(['committed']).step(HALF)).rejects.toThrow('the database is away');
+    expect(await world.checkBack(['committed']).step(away)).toEqual({ kind: 'ask again', pause: 1 });
+    expect(world.resting).toEqual([{ half: away, pause: 1 }]);
+    world.refusal = undefined;
+    await world.toItsEnd(world.checkBack(['committed']), world.resting.shift()!.half);
+    expect(world.shown).toEqual(['a']);
+  });
+
+  it('comes again as it is when nobody keeps it', async () => {
+    world.full = true;
+    await expect(world.checkBack([]).step(HALF)).rejects.toThrow('no room');
   });
 
   it('ends after at most `maxChecks` questions, and is shown if, and only if, the first who knew said committed', () =>

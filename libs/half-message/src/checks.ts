@@ -43,11 +43,22 @@ export class CheckBack {
 
   /**
    * Asks about one. What follows is done when it resolves: if this process dies before, the broker brings the half message
-   * again, and everything here may be done twice.
-   * @throws Error if it could not be done: the half message must come again
+   * again, and everything here may be done twice. Where the outbox cannot be asked, or does not record, it rests for the same
+   * pause once more, and that is no question.
+   * @throws Error if the broker does not keep it either: the half message must come again
    */
   async step(half: StoredHalf): Promise<Decision> {
-    const decision = await this.decide(half);
+    try {
+      return await this.carryOut(half, await this.decide(half));
+    } catch (error) {
+      this.log.failed(half, 'it is looked at again later', error);
+      const decision = { kind: 'ask again', pause: Math.min(half.checks, this.limits.pauses - 1) } as const;
+      await this.shelf.rest(half, decision.pause);
+      return decision;
+    }
+  }
+
+  private async carryOut(half: StoredHalf, decision: Decision): Promise<Decision> {
     switch (decision.kind) {
       case 'show':
         return this.show(half);

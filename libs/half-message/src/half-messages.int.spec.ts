@@ -184,6 +184,12 @@ describe('A half message', () => {
       await until('it is parked', async () => (await channel.checkQueue('box-office.half-parked')).messageCount === 1);
       await service.halfMessages.run(SeatSold, { seat: 9 }, (half) => office.sell(9, half));
       await printed(9);
+      // Nor does it stand in the way of what else is parked; and it is still there for whoever wants to see it.
+      expect(await service.halfMessages.recheckParked()).toBe(0);
+      await until(
+        'it is parked again',
+        async () => (await channel.checkQueue('box-office.half-parked')).messageCount === 1,
+      );
       await channel.purgeQueue('box-office.half-parked');
     } finally {
       await connection.close();

@@ -30,6 +30,7 @@ export class OutboxStage implements Stage {
   }
 
   isRefusal(error: unknown): boolean {
-    return error instanceof InvalidMessageError;
+    // No JSON: nobody has stored that by `run`.
+    return error instanceof InvalidMessageError || error instanceof SyntaxError;
   }
 }
