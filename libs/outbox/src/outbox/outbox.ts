@@ -1,19 +1,15 @@
 import {
   DeliveryParkedError,
-  InvalidMessageError,
   OperationRefusedError,
   TransactionEndedError,
   TransactionRequiredError,
   UnknownDeliveryError,
   VerdictTimeoutError,
 } from '../errors';
-import { conversationHeaders } from '../flow/conversation';
-import { type ContractClass, contractOf, deadlineProblem, type MessageContract } from '../message/contract';
-import { type ClaimedDelivery, EVERYBODY, isFinal, LISTENERS_HEADER } from '../message/delivery';
+import { type ContractClass, contractOf, type MessageContract } from '../message/contract';
+import { type ClaimedDelivery, EVERYBODY, isFinal } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';
-import { isReservedHeader } from '../message/envelope';
-import { headerNameProblem, headerValueProblem, shortTextProblem, uuidProblem } from '../message/fields';
-import { writePayload } from '../message/payload';
+import { uuidProblem } from '../message/fields';
 import { TRACEPARENT } from '../message/trace';
 import { refuseUnknownOptions } from '../message/unknown-options';
 import type { Clock, Random } from '../ports/clock';
@@ -23,6 +19,7 @@ import type { Creation } from '../ports/tracing';
 import type { AddedMessage, DeliveryRecord, Later, NewMessage, OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { EntityManager } from '../transactions';
+import { contentOf, type Draft, draftOf, type DraftSettings } from './draft';
 import type { VerdictWatch } from './verdict-watch';
 
 export interface AddOptions<Tx = EntityManager> {
@@ -48,18 +45,10 @@ export interface MessageStatus {
   readonly deliveries: readonly DeliveryRecord[];
 }
 
-export interface OutboxSettings {
-  readonly service: string;
-  readonly maxPayloadBytes: number;
-  readonly giveUpAfterMs: number;
-  readonly horizonMs: number;
+export interface OutboxSettings extends DraftSettings {
   /** If somebody traces: begins the span of a message that is being recorded. */
   trace?(message: Pick<NewMessage, 'id' | 'type' | 'headers' | 'deliveries'>): Creation;
-  /** What the transport can carry, in bytes, as far as it is known. */
-  maxBodyBytes?(): number | undefined;
 }
-
-const MAX_HEADER_BYTES = 4 * 1024;
 
 /**
  * Records messages in the caller's transaction, and tells what became of them.
@@ -121,7 +110,7 @@ export class Outbox<Tx = EntityManager> {
     data: M,
   ): Promise<{ readonly type: string; readonly payload: string }> {
     const declared = contractOf(contract);
-    const { payload } = await this.content(declared as MessageContract, data);
+    const { payload } = await contentOf(this.settings, declared as MessageContract, data);
     return { type: declared.type, payload };
   }
 
@@ -133,7 +122,7 @@ export class Outbox<Tx = EntityManager> {
   ): Promise<{ id: string }[]> {
     await this.prepare();
     const drafts: Draft[] = [];
-    for (const each of data) drafts.push(await this.draft(declared, each, options));
+    for (const each of data) drafts.push(await draftOf(this.settings, this.random, declared, each, options));
 
     const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
     const slot =
@@ -288,63 +277,6 @@ export class Outbox<Tx = EntityManager> {
     return transaction;
   }
 
-  private async draft(contract: MessageContract, data: object, options: AddOptions<Tx>): Promise<Draft> {
-    const { settings } = this;
-    const id = options.id ?? this.random.id();
-    if (uuidProblem(id) !== undefined)
-      throw new InvalidMessageError(`The message id must be a UUID, not '${id.slice(0, 64)}'.`, []);
-    const delayMs = options.delay === undefined ? 0 : toMs(options.delay);
-    if (delayMs === undefined)
-      throw new InvalidMessageError(
-        `delay ${JSON.stringify(options.delay)} is no duration: write milliseconds or '30s'.`,
-        [],
-      );
-    if (delayMs >= settings.horizonMs / 2) {
-      throw new InvalidMessageError(
-        `delay (${describeMs(delayMs)}) must be shorter than half the horizon (${describeMs(settings.horizonMs)}): a consumer refuses what is older.`,
-        [],
-      );
-    }
-    const tooLong = deadlineProblem(contract, settings.horizonMs);
-    if (tooLong !== undefined) throw new InvalidMessageError(`outbox.add: ${tooLong}`, []);
-    if (contract.deadlineMs !== undefined && delayMs >= contract.deadlineMs) {
-      throw new InvalidMessageError(
-        `delay (${describeMs(delayMs)}) is not shorter than the deadline of '${contract.type}' (${describeMs(contract.deadlineMs)}): it would be cancelled before it is sent.`,
-        [],
-      );
-    }
-    const { payload, key } = await this.content(contract, data);
-    return {
-      id: id.toLowerCase(),
-      type: contract.type,
-      source: settings.service,
-      key,
-      payload,
-      headers: {
-        ...conversationHeaders(),
-        ...checkedHeaders(options.headers),
-        ...(contract.listeners === 'optional' && { [LISTENERS_HEADER]: 'optional' }),
-      },
-      deliveries:
-        contract.receivers.length === 0
-          ? [{ consumer: EVERYBODY, followUp: 'none' }]
-          : contract.receivers.map((consumer) => ({ consumer, followUp: contract.followUp ?? 'none' })),
-      delayMs,
-      deadlineMs: contract.deadlineMs,
-      giveUpAfterMs: settings.giveUpAfterMs,
-    };
-  }
-
-  private async content(contract: MessageContract, data: object): Promise<Pick<Draft, 'payload' | 'key'>> {
-    const { maxPayloadBytes, maxBodyBytes } = this.settings;
-    const payload = await writePayload(contract, data, maxPayloadBytes, maxBodyBytes?.());
-    const key = contract.keyOf(data);
-    const problem = key === undefined ? undefined : shortTextProblem(key);
-    if (problem !== undefined)
-      throw new InvalidMessageError(`The key of a '${contract.type}' message ${problem}.`, [`key ${problem}`]);
-    return { payload, key };
-  }
-
   /**
    * R15: publish from memory only what surely committed. A rolled-back savepoint drops `afterCommit`. If anything ran on
    * the transaction after our insert, it may have removed the rows without our seeing how, so we look once more.
@@ -371,8 +303,6 @@ export class Outbox<Tx = EntityManager> {
     this.transactions.afterEnd(() => void added.answer.then(release, release), transaction);
   }
 }
-
-type Draft = Omit<NewMessage, 'lease'>;
 
 function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: string): ClaimedDelivery[] {
   const { id, type, source, key, payload, headers } = message;
@@ -402,23 +332,4 @@ function refuseToWaitForAPerson(id: string, deliveries: readonly DeliveryRecord[
 function statusOf(id: string, deliveries: readonly DeliveryRecord[]): MessageStatus {
   const { type, recordedAt } = deliveries[0]!;
   return { id, type, recordedAt, deliveries };
-}
-
-function checkedHeaders(headers: Record<string, string> = {}): Record<string, string> {
-  for (const [name, value] of Object.entries(headers)) {
-    const problem = headerNameProblem(name) ?? headerValueProblem(value);
-    if (problem !== undefined) throw new InvalidMessageError(`Header '${name.slice(0, 64)}' ${problem}.`, [problem]);
-    if (isReservedHeader(name))
-      throw new InvalidMessageError(
-        `Header '${name}' is reserved: 'cloudEvents_', 'outbox_' and 'x-' belong to the library and the broker.`,
-        [],
-      );
-  }
-  const bytes = Buffer.byteLength(JSON.stringify(headers));
-  if (bytes > MAX_HEADER_BYTES)
-    throw new InvalidMessageError(
-      `The headers have ${bytes} bytes; at most ${MAX_HEADER_BYTES} travel. Put data into the payload.`,
-      [],
-    );
-  return headers;
 }
