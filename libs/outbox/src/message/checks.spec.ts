@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { plainToInstance, Type } from 'class-transformer';
 import {
   Allow,
@@ -27,6 +28,8 @@ import { surelyValid } from './checks';
 import { readPayload } from './payload';
 
 type Class = new () => object;
+
+const shown = (value: unknown): string => inspect(value, { depth: null });
 
 class Line {
   @Length(1, 4)
@@ -154,9 +157,12 @@ describe('Checks that are compiled from the decorators', () => {
       fc.asyncProperty(subjects(ODD), async ({ contract, plain }) => {
         const errors = await judge(plainToInstance(contract, plain));
         const unchecked = errors.some(({ constraints }) => constraints?.unknownValue !== undefined);
-        const reading = readPayload(contract, JSON.stringify(plain));
-        if (errors.length === 0 || unchecked) await expect(reading).resolves.toEqual(plainToInstance(contract, plain));
-        else await expect(reading).rejects.toMatchObject({ violations: words(errors) });
+        const text = JSON.stringify(plain);
+        const reading = readPayload(contract, text);
+        if (errors.length > 0 && !unchecked)
+          return expect(reading).rejects.toMatchObject({ violations: words(errors) });
+        // As text: to Jest what is no date is unlike itself.
+        expect(shown(await reading)).toBe(shown(plainToInstance(contract, JSON.parse(text))));
       }),
       { numRuns: 400 },
     );
