@@ -1,5 +1,5 @@
 import type { INestApplicationContext } from '@nestjs/common';
-import { type OutboxModuleOptions, recordedMessageId } from '@tallystick/outbox';
+import { type DeliveryRecord, OutboxOperations, type OutboxModuleOptions, recordedMessageId } from '@tallystick/outbox';
 import { OutboxRuntime } from '@tallystick/outbox/testing';
 import { type OrderRequested, USERS } from '../business/order-requested';
 import type { Producer, SideOptions } from '../business/sides';
@@ -42,6 +42,20 @@ export class LibraryProducer implements Producer {
   /** What the library does by itself once a minute. */
   async prune(): Promise<void> {
     await this.app.get(OutboxRuntime).pruner.prune();
+  }
+
+  /** How long each of `times` pages of 50 takes, in milliseconds: they follow one another, as somebody turns them. */
+  async search(filter: string, times: number): Promise<number[]> {
+    const operations = this.app.get(OutboxOperations);
+    const tookMs: number[] = [];
+    let last: DeliveryRecord | undefined;
+    while (tookMs.length < times) {
+      const began = performance.now();
+      const page = await operations.find(filter, { limit: 50, ...(last && { after: last }) });
+      tookMs.push(performance.now() - began);
+      last = page.at(-1);
+    }
+    return tookMs;
   }
 
   /** All in one transaction: nothing is sent before the last of them is recorded. */

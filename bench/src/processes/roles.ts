@@ -110,6 +110,10 @@ class LibraryProducerRole extends OutboxProducerRole<LibraryProducer> {
   prune(): Promise<void> {
     return this.side.prune();
   }
+
+  search({ filter, times }: { filter: string; times: number }): Promise<number[]> {
+    return this.side.search(filter, times);
+  }
 }
 
 const HAND_WRITTEN_COMPLETIONS = `

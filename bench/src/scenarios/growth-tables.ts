@@ -29,6 +29,17 @@ with added as (
 insert into outbox_delivery (message_id, consumer, state, attempts, next_at, follow_up)
 select id, '${ORDERS}', 'pending', 0, clock_timestamp() + interval '1 hour', 'none'
 from added -- bench`;
+/** Waiting for a person. */
+const PARKED = `
+with added as (
+  insert into outbox_message (id, aggregatetype, aggregateid, type, payload)
+  select ${id(4)}, '${USERS}', $2::json ->> 'userId', 'order.requested', $2::json
+  from generate_series(1, $1::bigint) as n
+  returning id
+)
+insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, code, last_error)
+select id, '${ORDERS}', 'parked', 1, 'none', 'NOBODY_LISTENS', 'NOBODY_LISTENS'
+from added -- bench`;
 /** Old enough to be pruned. */
 const OLD = `
 with added as (
@@ -56,6 +67,11 @@ export async function addFinalRows({ place: { databases } }: Pair, from: number,
 
 export async function addPendingRows({ place: { databases } }: Pair, count: number): Promise<void> {
   await insert(databases[0]!, PENDING, [count, JSON.stringify(newOrder(1))]);
+  await vacuum(databases[0]!, 'outbox_delivery');
+}
+
+export async function addParkedRows({ place: { databases } }: Pair, count: number): Promise<void> {
+  await insert(databases[0]!, PARKED, [count, JSON.stringify(newOrder(1))]);
   await vacuum(databases[0]!, 'outbox_delivery');
 }
 

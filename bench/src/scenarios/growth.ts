@@ -1,9 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
+import { ORDERS } from '../business/order-requested';
 import { type Chart, figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { latencies, summarise } from '../harness/statistics';
-import { addFinalRows, addOldRows, addPendingRows, vacuum } from './growth-tables';
+import { addFinalRows, addOldRows, addParkedRows, addPendingRows, vacuum } from './growth-tables';
 import { libraryPair, type Pair } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
@@ -21,7 +22,7 @@ interface Round {
 /** Whether it stays fast when the tables do not stay small. Measured in turns with a second pair on empty tables. */
 export const growth: Scenario = {
   name: 'growth',
-  measures: 'claim and round trip in ms with many final or waiting rows, while pruning, with a snapshot held open',
+  measures: 'claim, round trip and search in ms with many final or waiting rows, while pruning, with a snapshot held open',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress } = context;
@@ -44,11 +45,38 @@ export const growth: Scenario = {
     const pending = Math.ceil(largest / 50);
     await addPendingRows(full, pending);
     figures.push(...(await compare(context, empty, full, `and ${short(pending)} pending`, 1.5)));
+    await addParkedRows(full, Math.ceil(largest / 1_000));
+    figures.push(...(await searching(context, full)));
     figures.push(...(await whilePruning(context, empty, full, Math.ceil(largest / 25))));
     figures.push(...(await withSnapshot(context, empty, full)));
     return { parameters: { finalRows: largest, pending }, figures, charts: [chart(points)] };
   },
 };
+
+/** One word each, as a person types them who looks around.. */
+const FILTERS = [
+  '',
+  'state:parked',
+  'state:open',
+  'state:completed',
+  'id:01900001-0000-7000-8000-000000000001',
+  'type:order.*',
+  `to:${ORDERS}`,
+  'newer:2d',
+];
+
+async function searching({ progress, small, rounds }: Context, full: Pair): Promise<Figure[]> {
+  const figures: Figure[] = [];
+  for (const filter of FILTERS) {
+    const p95s: number[] = [];
+    for (let round = 1; round <= rounds; round += 1)
+      p95s.push(latencies(await full.search!({ filter, times: small ? 3 : 40 })).p95);
+    const name = `a page of 50, ${filter || 'no filter'}, p95`;
+    figures.push(figure({ name, unit: 'ms', ours: summarise(p95s), target: { of: 'value', atMost: 50 } }));
+    progress.line(`  ${name}: ${p95s.map((ms) => ms.toFixed(1)).join(', ')} ms`);
+  }
+  return figures;
+}
 
 async function whilePruning(context: Context, empty: Pair, full: Pair, rows: number): Promise<Figure[]> {
   await addOldRows(full, rows);

@@ -17,6 +17,8 @@ export interface Pair {
   atRate(load: { perSecond: number; seconds: number }): Promise<LoadResult>;
   /** Deletes what is old enough; the library's pair only. */
   prune?(): Promise<void>;
+  /** Looks for deliveries, and says how many milliseconds each page took; the library's pair only. */
+  search?(question: { filter: string; times: number }): Promise<number[]>;
 }
 
 export const LIBRARY = 'library';
@@ -52,7 +54,11 @@ export async function libraryPair(
     start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name], watched }),
   ]);
   const place = placeOf([users, orders], producer, consumer);
-  return warm(context, { ...pairOf(name, place, producer), prune: () => producer.call('prune') });
+  return warm(context, {
+    ...pairOf(name, place, producer),
+    prune: () => producer.call('prune'),
+    search: (question) => producer.call('search', question),
+  });
 }
 
 /** (a) or (b) of the hand-written versions, its two services as processes, warmed up. Each needs a broker of its own. */
