@@ -8,6 +8,7 @@ import { ask, type Findings } from './oracles';
 import { orders } from './orders';
 import { Pace, planFaults, strikeAll } from './schedule';
 import { routeUnheard, setStage, type Stage } from './stage';
+import { differences } from './tally';
 
 /** A rule taken out of a running system, by its database: the library does what it always does. */
 export interface Lack {
@@ -101,6 +102,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
       ...stage.crew.problems,
       ...stage.rig.problems,
       ...(await auditRig(stage.rig, { parked: parked.map(({ id }) => id), acknowledged: buyers.acknowledged })),
+      ...(await differences(stage.rig.databaseUrls)),
     ];
     const seconds = (now - begun) / 1_000;
     return {
