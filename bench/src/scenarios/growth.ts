@@ -22,7 +22,8 @@ interface Round {
 /** Whether it stays fast when the tables do not stay small. Measured in turns with a second pair on empty tables. */
 export const growth: Scenario = {
   name: 'growth',
-  measures: 'claim, round trip and search in ms with many final or waiting rows, while pruning, with a snapshot held open',
+  measures:
+    'claim, round trip and search in ms with many final or waiting rows, while pruning, with a snapshot held open',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress } = context;
