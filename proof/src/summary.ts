@@ -74,6 +74,8 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
     summary.receivers,
     summary.adversary,
     summary.bundles,
+    summary.halfMessages,
+    ...Object.values(summary.chains),
     summary.everything,
   ].filter((part) => !!part);
   const baselines = parts.flatMap((part) => part.baselines);

@@ -107,8 +107,8 @@ function more(): string {
 - Lines of the chart of states that no rule mentions, each needed: [T1–T16](protocol-traces.md#the-chart-of-states); and what is only
   [for speed](protocol-traces.md#for-speed-or-visibility-only).
 - [Announcements](protocol-traces.md#announcements), [several receivers](protocol-traces.md#several-receivers),
-  [messages that travel together](protocol-traces.md#messages-that-travel-together), [half messages](protocol-traces.md#half-messages), and
-  [somebody else at the broker](protocol-traces.md#somebody-else-at-the-broker).
+  [messages that travel together](protocol-traces.md#messages-that-travel-together), [half messages](protocol-traces.md#half-messages),
+  [chains of services](protocol-traces.md#chains-of-services), and [somebody else at the broker](protocol-traces.md#somebody-else-at-the-broker).
 - What a model cannot show, and what does: [its limits](protocol-traces.md#what-this-does-not-show), [guarantees.md](guarantees.md).
 - Try it: \`npm run lab -- by-hand\` has eight of these rules in a small outbox, and each can be left out ([chapter](lab/11-by-hand.md)).`;
 }

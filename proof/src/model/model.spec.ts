@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ADVERSARY_PROPERTIES, adversary, type AdversaryRule } from './adversary';
+import { type ChainState, nested, orchestrated, reported } from './chains';
 import { CHAPTERS } from './chapters';
 import { explore } from './explorer';
 import { ModelSummary, renderProtocolPage, RemovalResult, renderTracesPage, runModel } from './index';
@@ -107,6 +108,39 @@ describe('the model of the protocol', () => {
     expect(Object.fromEntries(removals.map(({ id, property }) => [id, property]))).toEqual({
       ...{ H1: 'PH3', H2: 'PH1', H3: 'PH3', H4: 'PH3', H5: 'PH3', H6: 'PH3', H7: 'PH2' },
     });
+  });
+
+  it('lets three services agree in three ways, each with all of its rules only', () => {
+    const { nested, orchestrated, reported } = summary.chains;
+    for (const { baselines } of [nested, orchestrated, reported])
+      expect(baselines.map(({ holds }) => holds)).toEqual([true]);
+    const broken = [...nested.removals, ...orchestrated.removals, ...reported.removals];
+    expect(Object.fromEntries(broken.map(({ id, property }) => [id, property]))).toEqual({
+      ...{ N1: 'PC4', N2: 'PC2', N3: 'PC4', N4: 'PC4', N5: 'PC6', N6: 'PC1', N7: 'PC4', N8: 'PC5', N9: 'PC1' },
+      ...{ O1: 'PC4', O2: 'PC1', O3: 'PC1', O4: 'PC4', W1: 'PC4', W2: 'PC4' },
+    });
+  });
+
+  it('is quoted right by the decision that no verdict waits for another', () => {
+    const { removals, baselines } = summary.chains.nested;
+    const { trace } = removals.find(({ id }) => id === 'N9')!;
+    const decision = readFileSync(join(DOCS, 'adr', '0016-no-verdict-waits-for-another.md'), 'utf8');
+    expect(decision).toContain(trace.map((sentence, at) => `${at + 1}. ${sentence}`).join('\n'));
+    const states = [baselines, summary.chains.orchestrated.baselines, summary.chains.reported.baselines].map(
+      ([whole]) => whole!.states.toLocaleString('en'),
+    );
+    expect([...decision.matchAll(/ ([\d,]+) \|$/gm)].map(([, count]) => count)).toEqual(states);
+  });
+
+  it.each([
+    ['a verdict that waits', nested()],
+    ['orchestration', orchestrated()],
+    ['a report', reported()],
+  ])('can end a purchase over three services either way, by %s', (_, model) => {
+    for (const end of ['completed', 'rejected'] as const) {
+      const never = { kind: 'invariant', id: end, says: '', holds: (s: ChainState) => s.purchase !== end } as const;
+      expect(explore(model, [never]).broken?.property).toBe(end);
+    }
   });
 
   it('has a second check where the first one falls: each holds alone for its own property', () => {

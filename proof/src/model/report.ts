@@ -1,6 +1,7 @@
 import { ADVERSARY_PROPERTIES } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES } from './announcement';
 import { BUNDLE_PROPERTIES } from './bundles';
+import { CHAIN_PROPERTIES } from './chains';
 import { Chapter, CHAPTERS } from './chapters';
 import { HALF_PROPERTIES } from './half-messages';
 import { PROPERTIES } from './invariants';
@@ -26,6 +27,7 @@ export function renderTracesPage(summary: ModelSummary): string {
     sideSection('Somebody else at the broker', ADVERSARY, summary.adversary),
     sideSection('Messages that travel together', BUNDLES, summary.bundles),
     sideSection('Half messages', HALF_MESSAGES, summary.halfMessages),
+    chainsSection(summary.chains),
     limitsSection(),
     ...(summary.everything ? [everythingSection(summary.everything)] : []),
   ];
@@ -35,7 +37,7 @@ export function renderTracesPage(summary: ModelSummary): string {
 const SAYS: ReadonlyMap<string, string> = new Map(
   [
     ...[...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES],
-    ...[...BUNDLE_PROPERTIES, ...HALF_PROPERTIES],
+    ...[...BUNDLE_PROPERTIES, ...HALF_PROPERTIES, ...CHAIN_PROPERTIES],
   ].map(({ id, says }) => [id, says]),
 );
 
@@ -59,6 +61,16 @@ const HALF_MESSAGES =
   'Where the effect cannot share a transaction with a row of the outbox, the message rests at the broker until somebody says ' +
   'whether it was committed ([half messages](../libs/half-message/README.md)). From the moment it is shown it is a message like all ' +
   'others above.';
+
+const CHAINS =
+  'One purchase over three services: user-service has taken the money, order-service opens an order, stock-service takes the piece. ' +
+  'Three designs, the same faults, the same properties. The second and the third need nothing of the library but the rules above; ' +
+  'the first would be a new part of it, and [ADR 16](adr/0016-no-verdict-waits-for-another.md) says why it is not.';
+const DESIGNS: Readonly<Record<keyof ModelSummary['chains'], string>> = {
+  nested: 'A verdict that waits for the next one',
+  orchestrated: 'Orchestrated',
+  reported: 'Accepted, and reported later',
+};
 
 function opening({ request }: ModelSummary): string {
   const { baselines, removals } = request;
@@ -203,6 +215,21 @@ function sideSection(title: string, text: string, { baselines, removals }: Model
       result.properties.map((id) => `- **${id}** ${says(id)}`).join('\n'),
   );
   return [`## ${title}`, text, ...found, ...removals.map(story)].join('\n\n');
+}
+
+function chainsSection(chains: ModelSummary['chains']): string {
+  const designs = Object.entries(DESIGNS).map(([name, title]) => ({
+    title,
+    result: chains[name as keyof typeof DESIGNS],
+  }));
+  const rows = designs.map(({ title, result: { baselines, removals } }) => {
+    const [whole] = baselines as [BaselineResult];
+    return [title, whole.says, String(removals.length), ...counts(whole), verdictOf(whole)];
+  });
+  const properties = CHAIN_PROPERTIES.map(({ id, says: sentence }) => `- **${id}** ${sentence}`).join('\n');
+  const stories = designs.flatMap(({ title, result: { removals } }) => [`### ${title}`, ...removals.map(story)]);
+  const compared = table(['design', '', 'rules of its own', 'states', 'steps between them', ''], rows);
+  return ['## Chains of services', CHAINS, compared, properties, ...stories].join('\n\n');
 }
 
 function limitsSection(): string {

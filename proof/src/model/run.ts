@@ -1,6 +1,18 @@
 import { ADVERSARY_PROPERTIES, ADVERSARY_REMOVALS, ADVERSARY_RULES, adversary } from './adversary';
 import { ANNOUNCEMENT_PROPERTIES, ANNOUNCEMENT_REMOVALS, ANNOUNCEMENT_RULES, announcement } from './announcement';
 import { BUNDLE_PROPERTIES, BUNDLE_REMOVALS, BUNDLE_RULES, bundles } from './bundles';
+import {
+  CHAIN_PROPERTIES,
+  NESTED_REMOVALS,
+  NESTED_RULES,
+  nested,
+  ORCHESTRATION_REMOVALS,
+  ORCHESTRATION_RULES,
+  orchestrated,
+  REPORT_REMOVALS,
+  REPORT_RULES,
+  reported,
+} from './chains';
 import { CHAPTERS, Removal, SideRemoval } from './chapters';
 import { Fields, StateOf } from './codec';
 import { explore, Finding, Model, Property } from './explorer';
@@ -54,7 +66,9 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     world: 'half messages',
     says: 'one half message, the process that does its work, and two that are asked about it at the same time; each may die between any two steps',
   });
+  const chains = await exploreChains(run);
   const parts = [request, announcementModel, receiversModel, adversaryModel, bundlesModel, halfMessagesModel];
+  parts.push(...Object.values(chains));
   const everything =
     options.size === 'full'
       ? await run.requestModel({ everything: EVERYTHING }, REMOVALS.filter(honest), () => 'everything')
@@ -70,8 +84,28 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     adversary: adversaryModel,
     bundles: bundlesModel,
     halfMessages: halfMessagesModel,
+    chains,
     timed: calculate(),
     ...(everything && { everything }),
+  };
+}
+
+/** Three designs for one purchase over three services, with the same properties. */
+async function exploreChains(run: Run): Promise<ModelSummary['chains']> {
+  const all = CHAIN_PROPERTIES;
+  return {
+    nested: await run.sideModel(nested, all, NESTED_REMOVALS, NESTED_RULES, {
+      world: 'chain, a verdict that waits',
+      says: 'order-service’s verdict waits for that of stock-service',
+    }),
+    orchestrated: await run.sideModel(orchestrated, all, ORCHESTRATION_REMOVALS, ORCHESTRATION_RULES, {
+      world: 'chain, orchestrated',
+      says: 'user-service asks one after the other, and has undone what was done',
+    }),
+    reported: await run.sideModel(reported, all, REPORT_REMOVALS, REPORT_RULES, {
+      world: 'chain, reported',
+      says: 'order-service accepts, asks stock-service, and reports the outcome with a message of its own',
+    }),
   };
 }
 
