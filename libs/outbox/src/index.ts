@@ -55,6 +55,7 @@ export type { SigningKeys } from './message/codec';
 export type { DeliveryKey, DeliveryState } from './message/delivery';
 export type { Duration } from './message/duration';
 export type { OutboxEvent, OutboxEventName } from './message/events';
+export type { HistoryEntry, Occurrence } from './message/history';
 export type { Reason, Verdict } from './message/receipt';
 export { type DeliveryFilter, filterText, parseFilter } from './operations/filter';
 export { OutboxHealth, type OutboxHealthIndication, type OutboxHealthReport } from './operations/health';
@@ -81,7 +82,7 @@ export type { Instrument, Label, Labels } from './message/instruments';
 export type { TraceContext } from './message/trace';
 export type { Meter, Reading } from './ports/meter';
 export type { Creation, Place, Tracing } from './ports/tracing';
-export type { AuditRecord, DeliveryRecord, OutboxStats } from './ports/store';
+export type { AuditRecord, DeliveryHistoryEntry, DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {
   type IsolationLevel,

@@ -4,6 +4,7 @@ import type { DeliveryKey } from '../message/delivery';
 import type { HandOff } from '../ports/hand-off';
 import {
   type AuditRecord,
+  type DeliveryHistoryEntry,
   type DeliveryRecord,
   type OutboxStats,
   type OutboxStore,
@@ -65,6 +66,16 @@ export class OutboxOperations {
    */
   async audit(page: { limit?: number; after?: string } = {}): Promise<AuditRecord[]> {
     return this.store.audit(this.service, { ...page, limit: wholeNumber('limit', page.limit ?? 50, 1_000) });
+  }
+
+  /**
+   * What happened to a message that does not happen to most: every attempt that failed, every deferral with the consumer's
+   * error, what was parked, retried, cancelled or discarded, why and by whom, in the order in which it happened, receiver by
+   * receiver. Each is written by the statement that moved the delivery. What happens again right after itself is one entry with
+   * a count; of a very long history the beginning and the end are kept. Empty if nothing but the usual happened, or it is pruned.
+   */
+  history(id: string): Promise<DeliveryHistoryEntry[]> {
+    return this.store.history(id);
   }
 
   stats(): Promise<OutboxStats> {

@@ -9,6 +9,7 @@ import type {
   Settlement,
   Trouble,
 } from '../message/delivery';
+import type { HistoryEntry } from '../message/history';
 import type { Reason, Verdict } from '../message/receipt';
 
 /**
@@ -23,6 +24,8 @@ import type { Reason, Verdict } from '../message/receipt';
  * - **One clock.** All "now" is the database's, read when the statement runs, not when its transaction began.
  * - **Bounded, ordered batches.** A statement over several rows locks them first, in one order, and skips rows that
  *   others hold, so batches neither deadlock nor wait for a follow-up in progress.
+ * - **No history without its step, and no step without its history.** The write that puts a delivery off, parks it, asks to give
+ *   it up, opens it again, discards it or notes a late verdict adds to its history as well. What every delivery does adds nothing.
  * - `tx` parameters are the caller's transaction: the write commits or rolls back with it. Methods without one commit on
  *   their own before they resolve.
  *
@@ -105,6 +108,8 @@ export interface OutboxStore<Tx = unknown> {
    * what that transaction has not committed yet.
    */
   find(messageId: string, tx?: Tx): Promise<DeliveryRecord[]>;
+  /** What happened to the deliveries of a message, by receiver, then in order; empty if nothing but the usual did. */
+  history(messageId: string): Promise<DeliveryHistoryEntry[]>;
   /** The `contentHash` of a recorded message; undefined if it is unknown or pruned. */
   contentHash(messageId: string): Promise<string | undefined>;
   /**
@@ -249,6 +254,11 @@ export interface DeliveryRecord extends DeliveryKey {
   readonly deadlineAt: string | undefined;
   readonly sentAt: string | undefined;
   readonly settledAt: string | undefined;
+}
+
+/** Something unusual that happened to one delivery of a message. Times are ISO 8601, the database's clock. */
+export interface DeliveryHistoryEntry extends HistoryEntry {
+  readonly consumer: string;
 }
 
 /** Something a person changed. Nothing that was refused is here. */

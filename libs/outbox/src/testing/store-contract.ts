@@ -1,5 +1,6 @@
 import { answerCases } from './store-contract-answer';
 import { auditCases } from './store-contract-audit';
+import { historyCases } from './store-contract-history';
 import { inboxCases } from './store-contract-inbox';
 import { operateCases } from './store-contract-operate';
 import { recordCases } from './store-contract-record';
@@ -16,7 +17,7 @@ export type { ContractCase, StoreFixture } from './store-contract-scenario';
  * ```
  */
 export function outboxStoreContract(): ContractCase[] {
-  return [...recordCases, ...sendCases, ...answerCases, ...operateCases, ...auditCases];
+  return [...recordCases, ...sendCases, ...answerCases, ...operateCases, ...auditCases, ...historyCases];
 }
 
 /** What every {@link InboxStore} must do. */

@@ -10,6 +10,7 @@ import type {
   ClosedDelivery,
   ClosedRow,
   Criteria,
+  DeliveryHistoryEntry,
   DeliveryRecord,
   InboxBegin,
   InboxLook,
@@ -110,6 +111,10 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   find(messageId: string, tx?: MemoryTransaction): Promise<DeliveryRecord[]> {
     if (tx) return tx.statement(async () => operating.find(this.t, tx, messageId));
     return this.alone((own) => operating.find(this.t, own, messageId));
+  }
+
+  history(messageId: string): Promise<DeliveryHistoryEntry[]> {
+    return this.alone((tx) => operating.history(this.t, tx, messageId));
   }
 
   contentHash(messageId: string): Promise<string | undefined> {

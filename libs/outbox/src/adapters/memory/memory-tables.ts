@@ -7,6 +7,7 @@ import {
   type RecordedMessage,
 } from '../../message/delivery';
 import type { AuditRecord, InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
+import type { HistoryEntry } from '../../message/history';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
 import { isLegal } from '../../message/rules';
 import type { MemoryDatabase } from './memory-database';
@@ -39,6 +40,8 @@ export interface DeliveryRow extends DeliveryKey {
   readonly cancelReason: string | undefined;
   readonly sentAt: number | undefined;
   readonly settledAt: number | undefined;
+  /** `outbox_history`, whose row is never moved without this one. */
+  readonly history: readonly HistoryEntry<number>[];
 }
 
 /** `inbox_message` */

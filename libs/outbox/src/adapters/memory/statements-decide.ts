@@ -8,6 +8,7 @@ import {
   type StoredAnswer,
   type Trouble,
 } from '../../message/delivery';
+import { withHappening } from '../../message/history';
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
 import { CODES, dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
@@ -61,15 +62,17 @@ export async function keepAnswer(
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
   if (!row || !isUndecided(row) || !isAbout(t, tx, row, answer)) return false;
+  const [now, code, lastError] = [t.now(), later.code, errorText(later.error)];
   t.update(tx, row, {
     ...stored(answer),
     state: 'answered',
     attempts: 0,
-    nextAt: t.now() + later.waitMs,
+    nextAt: now + later.waitMs,
     leaseToken: undefined,
     giveUpAt: undefined,
-    code: later.code,
-    lastError: errorText(later.error),
+    code,
+    lastError,
+    history: withHappening(row.history, { what: 'follow-up-failed', code, why: lastError }, now),
   });
   return true;
 }
@@ -96,12 +99,14 @@ export async function defer(
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
   if (!row || !isOneOf(ON_THE_WAY, row.state) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;
+  const [now, code, lastError] = [t.now(), later.code, errorText(later.error)];
   t.update(tx, row, {
     state: 'pending',
     leaseToken: undefined,
-    nextAt: dueAfter(row, t.now(), later.waitMs),
-    code: later.code,
-    lastError: errorText(later.error),
+    nextAt: dueAfter(row, now, later.waitMs),
+    code,
+    lastError,
+    history: withHappening(row.history, { what: 'deferred', attempt, code, why: lastError }, now),
   });
   return true;
 }
@@ -118,7 +123,9 @@ export async function park(
   if (!row || !isOneOf(PARKABLE[attempt === 'any' ? 'any' : 'attempt'], row.state) || !ofAttempt) return false;
   if (!isAbout(t, tx, row, { payloadHash })) return false;
   const lastError = errorText(`${code}: ${error}`);
-  t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, code, lastError });
+  const parked = { what: 'parked', attempt: row.attempts, code, why: lastError } as const;
+  const history = withHappening(row.history, parked, t.now());
+  t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, code, lastError, history });
   return true;
 }
 
@@ -132,9 +139,10 @@ export async function noteLateVerdict(
   const discarded = row?.state === 'discarded' && row.verdict === undefined;
   const contradicts = row?.verdict !== undefined && row.verdict !== answer.verdict;
   if (!row || !(discarded || contradicts) || !isAbout(t, tx, row, answer)) return;
-  const note = NOTES.lateVerdict(answer.verdict, answer.reason?.code);
+  const note = errorText(NOTES.lateVerdict(answer.verdict, answer.reason?.code));
   const code = CODES.lateVerdict;
-  t.update(tx, row, { ...(discarded && stored(answer)), code, lastError: before(note, row.lastError) });
+  const history = withHappening(row.history, { what: 'late-verdict', code, why: note }, t.now());
+  t.update(tx, row, { ...(discarded && stored(answer)), code, lastError: before(note, row.lastError), history });
 }
 
 export function contentHashOf(t: OutboxTables, tx: MemoryTransaction, messageId: string): string | undefined {

@@ -1,7 +1,8 @@
 import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
+import { type Happening, withHappening } from '../../message/history';
 import { errorText } from '../../message/receipt';
 import { CODES, HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY } from '../../message/rules';
-import type { DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
+import type { DeliveryHistoryEntry, DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
 import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { audited } from './statements-audit';
@@ -14,6 +15,18 @@ export function find(t: OutboxTables, tx: MemoryTransaction, messageId: string):
     .map((consumer) => t.delivery.get(tx, keyOf({ messageId, consumer })))
     .filter((row) => row !== undefined)
     .map((row) => recordOf(t, tx, row));
+}
+
+export function history(t: OutboxTables, tx: MemoryTransaction, messageId: string): DeliveryHistoryEntry[] {
+  const consumers = [...(t.message.get(tx, messageId)?.consumers ?? [])].sort();
+  return consumers.flatMap((consumer) =>
+    (t.delivery.get(tx, keyOf({ messageId, consumer }))?.history ?? []).map((entry) => ({
+      ...entry,
+      consumer,
+      at: iso(entry.at),
+      since: iso(entry.since),
+    })),
+  );
 }
 
 export function stats(t: OutboxTables, tx: MemoryTransaction, source: string): OutboxStats {
@@ -63,7 +76,7 @@ export async function cancel(
     ({ consumer, state, verdict }) =>
       consumer !== EVERYBODY && (isOneOf(ON_THE_WAY, state) || (state === 'parked' && !verdict)),
   );
-  const changed = change(t, tx, cancellable, ({ deadlineAt, lastError }) => ({
+  const changed = change(t, tx, cancellable, ({ deadlineAt, lastError, history }) => ({
     state: 'cancelling',
     attempts: 0,
     nextAt: now,
@@ -73,6 +86,7 @@ export async function cancel(
     cancelReason: errorText(reason),
     code: CODES.cancelled,
     lastError: before(NOTES.cancelled(reason), lastError),
+    history: withHappening(history, { what: 'cancel-requested', code: CODES.cancelled, ...said({ reason, by }) }, now),
   }));
   return audited(t, tx, { verb: 'cancel', messageId, to, by, reason }, changed);
 }
@@ -100,6 +114,7 @@ export async function retry(
       cancelReason,
       code: undefined,
       lastError: undefined,
+      history: withHappening(row.history, { what: 'retried', ...said({ reason, by }) }, now),
     };
   });
   return audited(t, tx, { verb: 'retry', messageId, to, by, reason }, changed);
@@ -114,12 +129,18 @@ export async function discard(
   const rows = await t.lockAll(tx, messageId, to);
   const allowed = rows.filter((row) => row.state === 'parked' && (force || mayBeDiscarded(row)));
   const settledAt = t.now();
-  const changed = change(t, tx, allowed, ({ lastError }) => ({
+  const changed = change(t, tx, allowed, ({ lastError, history }) => ({
     state: 'discarded',
     settledAt,
     lastError: before(NOTES.discarded(reason), lastError),
+    history: withHappening(history, { what: 'discarded', ...said({ reason, by }) }, settledAt),
   }));
   return audited(t, tx, { verb: 'discard', messageId, to, by, reason }, changed);
+}
+
+/** Why and by whom, in their bounds; who said nothing is not there. */
+function said({ reason, by }: { reason?: string | undefined; by?: string | undefined }): Pick<Happening, 'why' | 'by'> {
+  return { ...(reason !== undefined && { why: errorText(reason) }), ...(by !== undefined && { by: errorText(by) }) };
 }
 
 /** Nothing that could still have an effect is given up. */
@@ -165,6 +186,7 @@ export function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRo
     leaseToken: _token,
     giveUpAt: _budget,
     cancelReason: _wish,
+    history: _history,
     nextAt,
     deadlineAt,
     sentAt,

@@ -55,6 +55,7 @@ async function addDeliveries(
       cancelReason: undefined,
       sentAt: undefined,
       settledAt: undefined,
+      history: [],
     }));
   }
 }

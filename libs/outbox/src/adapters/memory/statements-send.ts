@@ -1,4 +1,5 @@
 import type { DeliveryKey, DeliveryState, OpenState, Settlement } from '../../message/delivery';
+import { withHappening } from '../../message/history';
 import { errorText } from '../../message/receipt';
 import { dueAfter, judge, parkedText, STEPS } from '../../message/rules';
 import type { ClaimRequest, ClaimResult, SettleRow } from '../../ports/store';
@@ -20,7 +21,8 @@ export function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequ
     if (ends?.in === 'parked') {
       const { code } = ends;
       const lastError = errorText(parkedText(code, row));
-      t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError });
+      const history = withHappening(row.history, { what: 'parked', attempt: row.attempts, code, why: lastError }, now);
+      t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError, history });
       parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
     } else {
       deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, ends?.in ?? row.state, now, request))));
@@ -40,13 +42,16 @@ function dueRows(t: OutboxTables, now: number, { except }: ClaimRequest): Delive
 
 /** The next attempt, or the first of a new phase. */
 function leased(
-  { state, attempts, giveUpAt }: DeliveryRow,
+  { state, attempts, giveUpAt, history }: DeliveryRow,
   next: DeliveryState,
   now: number,
   { leaseToken, leaseMs, giveUpAfterMs }: ClaimRequest,
 ): Partial<DeliveryRow> {
   const lease = { leaseToken, nextAt: now + leaseMs };
-  if (next !== state) return { ...lease, state: next, attempts: 1, giveUpAt: now + giveUpAfterMs };
+  if (next !== state) {
+    const passed = withHappening(history, { what: 'deadline-passed', attempt: attempts }, now);
+    return { ...lease, state: next, attempts: 1, giveUpAt: now + giveUpAfterMs, history: passed };
+  }
   return { ...lease, attempts: attempts + 1, giveUpAt: giveUpAt ?? now + giveUpAfterMs };
 }
 
@@ -78,10 +83,27 @@ export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: read
     )
       continue;
     const state = STEPS[settlement.kind].becomes ?? row.state;
-    t.update(tx, row, { leaseToken: undefined, state, ...settled(row, settlement, now) });
+    const history = historyAfter(row, settlement, now);
+    t.update(tx, row, { leaseToken: undefined, state, ...settled(row, settlement, now), history });
     written.push({ messageId: row.messageId, consumer: row.consumer });
   }
   return written;
+}
+
+/** What went as it should is not in it. */
+function historyAfter(
+  { state, attempts, history }: DeliveryRow,
+  settlement: Settlement,
+  now: number,
+): DeliveryRow['history'] {
+  if (!('error' in settlement) || settlement.error === undefined) return history;
+  const what = state === 'answered' ? 'follow-up-failed' : 'send-failed';
+  const { code, error } = settlement;
+  return withHappening(
+    history,
+    { what, attempt: attempts, ...(code !== undefined && { code }), why: errorText(error) },
+    now,
+  );
 }
 
 function settled(row: DeliveryRow, settlement: Settlement, now: number): Partial<DeliveryRow> {

@@ -14,6 +14,7 @@ import type {
   ClosedDelivery,
   ClosedRow,
   Criteria,
+  DeliveryHistoryEntry,
   DeliveryRecord,
   Later,
   NewMessage,
@@ -27,7 +28,7 @@ import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, optionalText, settleValues } from './parameters';
-import { auditOf, claimedOf, closedOf, closedRowOf, keyOf, recordOf, sampleOf } from './rows';
+import { auditOf, claimedOf, closedOf, closedRowOf, historyOf, keyOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
 import type { Tables } from './tables';
@@ -164,10 +165,12 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async find(messageId: string, tx?: EntityManager): Promise<DeliveryRecord[]> {
-    const { rows } = tx
-      ? await this.database.runIn(tx, (await this.sql()).find, [messageId])
-      : await this.database.run((await this.sql()).find, [messageId]);
-    return rows.map(recordOf);
+    const asked = [(await this.sql()).find, [messageId]] as const;
+    return (await (tx ? this.database.runIn(tx, ...asked) : this.database.run(...asked))).rows.map(recordOf);
+  }
+
+  async history(messageId: string): Promise<DeliveryHistoryEntry[]> {
+    return (await this.database.run((await this.sql()).history, [messageId])).rows.flatMap(historyOf);
   }
 
   async contentHash(messageId: string): Promise<string | undefined> {
@@ -217,10 +220,8 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     { to, reason, by }: { to?: string; reason: string; by?: string },
   ): Promise<DeliveryKey[]> {
     const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason), optionalText(by)];
-    const { rows } = tx
-      ? await this.database.runIn(tx, (await this.sql()).cancel, values)
-      : await this.database.run((await this.sql()).cancel, values);
-    return rows.map(keyOf);
+    const asked = [(await this.sql()).cancel, values] as const;
+    return (await (tx ? this.database.runIn(tx, ...asked) : this.database.run(...asked))).rows.map(keyOf);
   }
 
   async retry(

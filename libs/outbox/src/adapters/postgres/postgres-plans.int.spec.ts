@@ -27,7 +27,7 @@ describe('What PostgreSQL makes of the statements', () => {
   beforeAll(async () => {
     fixture = await PostgresFixture.start();
     // The planner knows what a test tells it, and nothing that autovacuum has seen meanwhile.
-    for (const table of ['outbox_message', 'outbox_delivery'])
+    for (const table of ['outbox_message', 'outbox_delivery', 'outbox_history'])
       await fixture.owner.query(`alter table ${table} set (autovacuum_enabled = off)`);
   });
   afterAll(() => fixture.stop());
@@ -53,6 +53,10 @@ describe('What PostgreSQL makes of the statements', () => {
         select id, 'order-service', 'sent', 1, 'none',
           clock_timestamp() + (case when row_number() over () <= 5 then -1 else 1 end) * interval '1 hour'
         from message`);
+      await fixture.owner.query(`
+        insert into outbox_history (message_id, consumer, entries)
+        select message_id, consumer, '[{"number": 1, "what": "send-failed", "at": "2026-01-01T00:00:00Z"}]'
+        from outbox_delivery limit 10000`);
     });
 
     it.each(['before', 'after'])(
@@ -132,6 +136,7 @@ describe('What PostgreSQL makes of the statements', () => {
     it('reads no table from end to end to find what to prune', async () => {
       const plan = await explain(sql().prune, [SOURCE, 1e9, 100]);
       expect(plan.some((node) => node['Index Name'] === 'outbox_delivery_prunable')).toBe(true);
+      expect(plan.some((node) => node['Index Name'] === 'outbox_history_pkey')).toBe(true);
       expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
     });
   });

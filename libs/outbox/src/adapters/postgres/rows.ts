@@ -7,8 +7,17 @@ import type {
   RecordedMessage,
   StoredAnswer,
 } from '../../message/delivery';
+import type { HistoryEntry } from '../../message/history';
 import type { Reason, Verdict } from '../../message/receipt';
-import type { AuditRecord, ClosedDelivery, ClosedRow, DeliveryRecord, InboxRow, OutboxSample } from '../../ports/store';
+import type {
+  AuditRecord,
+  ClosedDelivery,
+  ClosedRow,
+  DeliveryHistoryEntry,
+  DeliveryRecord,
+  InboxRow,
+  OutboxSample,
+} from '../../ports/store';
 import type { Row } from './database';
 
 /** Rows into the ports' words. Columns are text or null; a CHECK or NOT NULL stands behind every `!` and cast. */
@@ -92,6 +101,12 @@ export function recordOf(row: Row): DeliveryRecord {
     sentAt: row.sent_at ?? undefined,
     settledAt: row.settled_at ?? undefined,
   };
+}
+
+/** What happened once says it once. */
+export function historyOf({ consumer, entries }: Row): DeliveryHistoryEntry[] {
+  const stored = jsonOf(entries) as (Omit<HistoryEntry, 'since' | 'times'> & Partial<HistoryEntry>)[];
+  return stored.map((entry) => ({ consumer: consumer!, since: entry.at, times: 1, ...entry }));
 }
 
 export function auditOf(row: Row): AuditRecord {

@@ -100,6 +100,15 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
     `create index if not exists ${t.named('outbox_delivery_prunable')}
   on ${t.delivery} (settled_at)
   where settled_at is not null`,
+    // What happened to a delivery that does not happen to most: a row only for those. An array, because the row is then a line of
+    // its own for whoever moves the delivery: nothing to number, fold or delete by a look at what another transaction may just
+    // have added. No foreign key: pruning deletes it with its message.
+    `create table if not exists ${t.history} (
+  message_id uuid not null,
+  consumer varchar(255) collate "C" not null,
+  entries jsonb not null,
+  constraint ${t.named('outbox_history_pkey')} primary key (message_id, consumer)
+)`,
     // What the service knows: the follow-ups that some process of it has or had (R13).
     `create table if not exists ${t.followUp} (
   source varchar(255) not null,
@@ -155,6 +164,6 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  const droppedTables = [t.version, t.audit, t.handler, t.inbox, t.followUp, t.delivery, t.message];
+  const droppedTables = [t.version, t.audit, t.handler, t.inbox, t.followUp, t.history, t.delivery, t.message];
   return [...droppedTables.map((table) => `drop table if exists ${table}`), `drop function if exists ${t.legal}`];
 }

@@ -13,6 +13,7 @@ export interface TableOptions {
 export interface Tables {
   readonly message: string;
   readonly delivery: string;
+  readonly history: string;
   readonly inbox: string;
   readonly handler: string;
   readonly followUp: string;
@@ -47,6 +48,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
   return {
     message: table('outbox_message'),
     delivery: table('outbox_delivery'),
+    history: table('outbox_history'),
     inbox: table('inbox_message'),
     handler: table('inbox_handler'),
     followUp: table('outbox_follow_up'),

@@ -1,5 +1,6 @@
 import { CODES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
 import type { Tables } from '../tables';
+import { noted, occurrence } from './history';
 import {
   ageMs,
   bounded,
@@ -87,21 +88,27 @@ join ${t.message} m on m.id = c.message_id`,
       t,
       'outbox.keep-answer',
       `
-update ${t.delivery}
-set state = 'answered',
-    verdict = $3,
-    reason = $4::json,
-    result = $5::json,
-    attempts = 0,
-    lease_token = null,
-    next_at = clock_timestamp() + ${ms('$7')},
-    give_up_at = null,
-    code = $9,
-    last_error = $8
-where message_id = $1
-  and consumer = $2
-  and ${undecided}
-  and ${isAbout(t, '$1', '$6')}`,
+with moved as (
+  update ${t.delivery}
+  set state = 'answered',
+      verdict = $3,
+      reason = $4::json,
+      result = $5::json,
+      attempts = 0,
+      lease_token = null,
+      next_at = clock_timestamp() + ${ms('$7')},
+      give_up_at = null,
+      code = $9,
+      last_error = $8
+  where message_id = $1
+    and consumer = $2
+    and ${undecided}
+    and ${isAbout(t, '$1', '$6')}
+  returning message_id, consumer, attempts
+),
+${noted(t, 'moved', { what: occurrence('follow-up-failed'), code: '$9', why: '$8' })}
+select message_id
+from moved`,
       'own',
     ),
 
@@ -130,17 +137,23 @@ join ${t.message} m on m.id = c.message_id`,
       t,
       'outbox.defer',
       `
-update ${t.delivery}
-set state = 'pending',
-    lease_token = null,
-    next_at = least(clock_timestamp() + ${ms('$4')}, deadline_at),
-    code = $7,
-    last_error = $5
-where message_id = $1
-  and consumer = $2
-  and state in (${words(ON_THE_WAY)})
-  and attempts = $3
-  and ${isAbout(t, '$1', '$6')}`,
+with moved as (
+  update ${t.delivery}
+  set state = 'pending',
+      lease_token = null,
+      next_at = least(clock_timestamp() + ${ms('$4')}, deadline_at),
+      code = $7,
+      last_error = $5
+  where message_id = $1
+    and consumer = $2
+    and state in (${words(ON_THE_WAY)})
+    and attempts = $3
+    and ${isAbout(t, '$1', '$6')}
+  returning message_id, consumer, attempts
+),
+${noted(t, 'moved', { what: occurrence('deferred'), attempt: 'attempts', code: '$7', why: '$5' })}
+select message_id
+from moved`,
       'own',
     ),
 
@@ -149,39 +162,58 @@ where message_id = $1
       t,
       'outbox.park',
       `
-update ${t.delivery}
-set state = 'parked',
-    lease_token = null,
-    next_at = null,
-    code = $6,
-    last_error = $4
-where message_id = $1
-  and consumer = $2
-  and case
-        when $3::int is null then state in (${words(PARKABLE.any)})
-        else state in (${words(PARKABLE.attempt)}) and attempts = $3
-      end
-  and ${isAbout(t, '$1', '$5')}`,
+with moved as (
+  update ${t.delivery}
+  set state = 'parked',
+      lease_token = null,
+      next_at = null,
+      code = $6,
+      last_error = $4
+  where message_id = $1
+    and consumer = $2
+    and case
+          when $3::int is null then state in (${words(PARKABLE.any)})
+          else state in (${words(PARKABLE.attempt)}) and attempts = $3
+        end
+    and ${isAbout(t, '$1', '$5')}
+  returning message_id, consumer, attempts
+),
+${noted(t, 'moved', { what: occurrence('parked'), attempt: 'attempts', code: '$6', why: '$4' })}
+select message_id
+from moved`,
       'own',
     ),
 
     contentHash: statement(t, 'outbox.content-hash', `select ${contentHash(t, '$1')} as content_hash`, 'own'),
 
-    /** On a discarded row without one the verdict is kept as such; a contradiction only as text, before the older text. */
+    /** On a discarded row without one the verdict is kept as such; a contradiction only as text, before the older text. The lock keeps pruning away until the history is there, too. */
     noteLateVerdict: statement(
       t,
       'outbox.note-late-verdict',
       `
-update ${t.delivery}
-set verdict = coalesce(verdict, $3),
-    reason = case when verdict is null then $4::json else reason end,
-    result = case when verdict is null then $5::json else result end,
-    code = '${CODES.lateVerdict}',
-    last_error = ${bounded(`concat_ws(' | ', $7::text, last_error)`)}
-where message_id = $1
-  and consumer = $2
-  and (verdict <> $3::text or state = 'discarded' and verdict is null)
-  and ${isAbout(t, '$1', '$6')}`,
+with recorded as materialized (
+  select id
+  from ${t.message}
+  where id = $1
+  for key share
+),
+moved as (
+  update ${t.delivery}
+  set verdict = coalesce(verdict, $3),
+      reason = case when verdict is null then $4::json else reason end,
+      result = case when verdict is null then $5::json else result end,
+      code = '${CODES.lateVerdict}',
+      last_error = ${bounded(`concat_ws(' | ', $7::text, last_error)`)}
+  from recorded
+  where message_id = recorded.id
+    and consumer = $2
+    and (verdict <> $3::text or state = 'discarded' and verdict is null)
+    and ${isAbout(t, '$1', '$6')}
+  returning message_id, consumer, attempts
+),
+${noted(t, 'moved', { what: occurrence('late-verdict'), code: `'${CODES.lateVerdict}'`, why: '$7' })}
+select message_id
+from moved`,
     ),
   };
 }

@@ -2,6 +2,7 @@ import { EVERYBODY } from '../../../message/delivery';
 import { CODES, HARMLESS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { audited } from './audit';
+import { noted, occurrence } from './history';
 import { pastDeadline } from './rules';
 import { ageMs, bounded, ms, recordColumns, recordedBy, statement, words } from './text';
 
@@ -123,7 +124,8 @@ changed as (
   where d.message_id = locked.message_id
     and d.consumer = locked.consumer
   returning d.message_id, d.consumer
-)${audited(t, 'cancel', { by: '$5', reason: '$4' })}`,
+),
+${noted(t, 'changed', { what: occurrence('cancel-requested'), code: `'${CODES.cancelled}'`, why: '$4', by: '$5' })}${audited(t, 'cancel', { by: '$5', reason: '$4' })}`,
     ),
 
     /** A new deadline takes back the wish to give the message up. */
@@ -158,7 +160,8 @@ changed as (
   where d.message_id = locked.message_id
     and d.consumer = locked.consumer
   returning d.message_id, d.consumer
-)${audited(t, 'retry', { by: '$4', reason: '$5' })}`,
+),
+${noted(t, 'changed', { what: occurrence('retried'), why: '$5', by: '$4' })}${audited(t, 'retry', { by: '$4', reason: '$5' })}`,
     ),
 
     discard: statement(
@@ -187,10 +190,11 @@ changed as (
   where d.message_id = locked.message_id
     and d.consumer = locked.consumer
   returning d.message_id, d.consumer
-)${audited(t, 'discard', { by: '$5', reason: '$6' })}`,
+),
+${noted(t, 'changed', { what: occurrence('discarded'), why: '$6', by: '$5' })}${audited(t, 'discard', { by: '$5', reason: '$6' })}`,
     ),
 
-    /** The lock on the message row lets one of two prunes have it; nobody else writes to final rows. */
+    /** The lock on the message row lets one of two prunes have it, and keeps late verdicts away; nobody else writes to final rows. */
     prune: statement(
       t,
       'outbox.prune',
@@ -220,6 +224,11 @@ deliveries as (
   delete from ${t.delivery} d
   using old
   where d.message_id = old.id
+),
+histories as (
+  delete from ${t.history}
+  -- An array, so that the keys are looked up, however many the planner takes them to be.
+  where message_id = any (array(select id from old))
 )
 delete from ${t.message} m
 using old

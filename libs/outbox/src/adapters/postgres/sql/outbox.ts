@@ -1,6 +1,7 @@
 import type { Tables } from '../tables';
 import { answerSql } from './answer';
 import { auditSql } from './audit';
+import { historySql } from './history';
 import { operateSql } from './operate';
 import { recordSql } from './record';
 import { sendSql } from './send';
@@ -14,7 +15,7 @@ import { sendSql } from './send';
  * order, or (a claim) without ever waiting for one: two of them cannot deadlock, and a limit counts what was locked.
  */
 export function outboxSql(t: Tables) {
-  return { ...recordSql(t), ...sendSql(t), ...answerSql(t), ...operateSql(t), ...auditSql(t) };
+  return { ...recordSql(t), ...sendSql(t), ...answerSql(t), ...operateSql(t), ...auditSql(t), ...historySql(t) };
 }
 
 export type OutboxSql = ReturnType<typeof outboxSql>;

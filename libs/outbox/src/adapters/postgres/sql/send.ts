@@ -1,5 +1,6 @@
 import { ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
+import { noted, occurrence } from './history';
 import { judgedCode, judgedState, mayLeave, stepState } from './rules';
 import { bounded, iso, messageColumns, ms, recordedBy, statement, words } from './text';
 
@@ -52,8 +53,19 @@ claimed as (
     and d.message_id = decided.message_id
     and d.consumer = decided.consumer
   returning d.message_id, d.consumer, d.state, d.attempts, d.deadline_at, d.verdict, d.reason, d.result, d.cancel_reason,
-    decided.next_at as due_at, decided.park_code, decided.last_error
-)
+    decided.next_at as due_at, decided.park_code, decided.last_error, decided.state as was, decided.attempts as tried, d.last_error as parked_text
+),
+${noted(
+  t,
+  'claimed',
+  {
+    what: `case when park_code is null then ${occurrence('deadline-passed')} else ${occurrence('parked')} end`,
+    attempt: 'tried',
+    code: 'park_code',
+    why: 'case when park_code is not null then parked_text end',
+  },
+  'state <> was',
+)}
 select c.message_id, c.consumer, c.state, c.attempts, ${iso('c.deadline_at')} as deadline_at,
   c.verdict, c.reason::text as reason, c.result::text as result, c.cancel_reason, c.park_code, c.last_error, ${messageColumns('m')}
 from claimed c
@@ -75,30 +87,45 @@ with outcome as materialized (
     as o (message_id, consumer, lease_token, kind, wait_ms, code, error)
 ),
 locked as materialized (
-  select d.ctid as at, o.kind, o.code as new_code, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
+  select d.ctid as at, d.state as was, d.attempts as tried, o.kind, o.code as new_code, o.error, clock_timestamp() + ${ms('o.wait_ms')} as due_at
   from outcome o
   join ${t.delivery} d on d.message_id = o.message_id and d.consumer = o.consumer
   where d.lease_token = o.lease_token
     and (o.kind, d.state) in (${mayLeave()})
   order by d.message_id, d.consumer
   for no key update of d skip locked
-)
-update ${t.delivery} d
-set state = ${stepState('kind', 'd.state')},
-    attempts = case kind when 'release' then greatest(d.attempts - 1, 0) else d.attempts end,
-    lease_token = null,
-    next_at = case
-      when kind = 'delivered' then null
-      when d.state in (${words(ON_THE_WAY)}) then least(due_at, d.deadline_at)
-      else due_at
-    end,
-    code = coalesce(new_code, d.code),
-    last_error = coalesce(error, d.last_error),
-    sent_at = case when kind in ('sent', 'delivered') then clock_timestamp() else d.sent_at end,
-    settled_at = case kind when 'delivered' then clock_timestamp() end
-from locked
-where d.ctid = locked.at
-returning d.message_id, d.consumer`,
+),
+moved as (
+  update ${t.delivery} d
+  set state = ${stepState('kind', 'd.state')},
+      attempts = case kind when 'release' then greatest(d.attempts - 1, 0) else d.attempts end,
+      lease_token = null,
+      next_at = case
+        when kind = 'delivered' then null
+        when d.state in (${words(ON_THE_WAY)}) then least(due_at, d.deadline_at)
+        else due_at
+      end,
+      code = coalesce(new_code, d.code),
+      last_error = coalesce(error, d.last_error),
+      sent_at = case when kind in ('sent', 'delivered') then clock_timestamp() else d.sent_at end,
+      settled_at = case kind when 'delivered' then clock_timestamp() end
+  from locked
+  where d.ctid = locked.at
+  returning d.message_id, d.consumer, was, tried, new_code, error
+),
+${noted(
+  t,
+  'moved',
+  {
+    what: `case was when 'answered' then ${occurrence('follow-up-failed')} else ${occurrence('send-failed')} end`,
+    attempt: 'tried',
+    code: 'new_code',
+    why: 'error',
+  },
+  'error is not null',
+)}
+select message_id, consumer
+from moved`,
       'own',
     ),
   };
