@@ -7,6 +7,7 @@ import type { HalfMessage } from './half-message';
 
 /** What a parked half message is taken by. */
 export interface ParkedShelf extends Shelf {
+  ready(): Promise<void>;
   unpark(handle: (half: StoredHalf) => Promise<void>): Promise<number>;
 }
 
@@ -68,6 +69,14 @@ export class HalfMessages {
       this.onLate(half, error);
     }
     return { id: half.id, result };
+  }
+
+  /**
+   * Resolves when half messages can be stored: the broker is there, and everything is declared. Until then `run` throws
+   * HalfMessageNotStoredError. It waits for as long as that takes: for a start that should not take orders before.
+   */
+  ready(): Promise<void> {
+    return this.shelf.ready();
   }
 
   /**
