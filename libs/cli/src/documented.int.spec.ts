@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { connectTestPostgres, testBroker, testDatabase } from '@tallystick/services';
 import { connect } from 'amqplib';
 import { Client } from 'pg';
+import { propertiesOf } from '../../half-message/src/envelope';
+import { Topology } from '../../half-message/src/topology';
 import { runTallystick } from './terminal.fixture';
 
 const DOCUMENT = join(__dirname, '../../../docs/operations.md');
@@ -54,6 +56,7 @@ describe('the output in docs/operations.md', () => {
       await runTallystick(['migrate', '--database-url', url]);
     await seedDatabases();
     await seedQuarantine();
+    await seedHalves();
   });
   afterAll(async () => {
     await connectTestPostgres().dropDatabase(variables.USERS_URL!);
@@ -123,6 +126,28 @@ describe('the output in docs/operations.md', () => {
         outbox_routing_key: 'user.registered',
       },
     });
+    await channel.waitForConfirms();
+    await connection.close();
+  }
+
+  /** Two that a service has parked, and the way by which it is asked. */
+  async function seedHalves(): Promise<void> {
+    const connection = await connect(variables.AMQP_URL!);
+    const channel = await connection.createConfirmChannel();
+    const { version } = (connection.connection as unknown as { serverProperties: { version: string } })
+      .serverProperties;
+    const topology = new Topology('ticket-service', [10_000]);
+    for (const { name, exchange, key, arguments: given } of topology.queues(Number.parseInt(version, 10))) {
+      await channel.assertExchange(exchange, 'direct');
+      await channel.assertExchange(topology.checks, 'direct');
+      await channel.assertQueue(name, { durable: true, arguments: given });
+      await channel.bindQueue(name, exchange, key);
+    }
+    for (const [index, seat] of [17, 18].entries()) {
+      const half = { id: ids[index + 2]!, type: 'ticket.ordered', payload: `{"seat":${seat}}`, checks: 14 };
+      const properties = propertiesOf({ ...half, born: Date.now() - 4_000_000 }, 'NOT_KNOWN');
+      channel.publish(topology.parked, 'ticket-service', Buffer.from(half.payload), properties);
+    }
     await channel.waitForConfirms();
     await connection.close();
   }

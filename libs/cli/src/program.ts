@@ -15,6 +15,7 @@ import { columns } from './columns';
 import { addAsyncApi } from './asyncapi';
 import { audited, listed, shown } from './describe';
 import { addDoctor } from './doctor/command';
+import { addHalves } from './halves/command';
 import { addInbox } from './inbox/command';
 import { addPrune } from './prune';
 import { addQuarantine } from './quarantine/command';
@@ -265,7 +266,7 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     });
 
   const shell: Shell = { terminal, attempt, tablesOf, databaseUrl: url };
-  for (const add of [addInbox, addQuarantine, addPrune, addTail, addReconcile, addDoctor, addAsyncApi])
+  for (const add of [addInbox, addQuarantine, addHalves, addPrune, addTail, addReconcile, addDoctor, addAsyncApi])
     add(tallystick, shell);
   return tallystick;
 }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type AmqpConnectionManager, type ChannelWrapper, connect } from 'amqp-connection-manager';
 import type { ConfirmChannel, ConsumeMessage, GetMessage, Message } from 'amqplib';
+import type { ParkCode } from './decision';
 import { propertiesOf, readHalf, type StoredHalf } from './envelope';
 import type { Topology } from './topology';
 
@@ -66,8 +67,8 @@ export class Broker {
   }
 
   /** Keeps it for a person. Resolves and throws as `rest`. */
-  park(half: StoredHalf): Promise<void> {
-    return this.publish(this.topology.parked, this.topology.service, half);
+  park(half: StoredHalf, code: ParkCode): Promise<void> {
+    return this.publish(this.topology.parked, this.topology.service, half, code);
   }
 
   /**
@@ -115,14 +116,14 @@ export class Broker {
     return wrapper.on('error', (error: Error) => this.options.onTrouble(error.message));
   }
 
-  private async publish(exchange: string, key: string, half: StoredHalf): Promise<void> {
+  private async publish(exchange: string, key: string, half: StoredHalf, parked?: ParkCode): Promise<void> {
     const { publishing, manager } = this;
     if (!publishing || !manager?.isConnected()) throw new Error('there is no connection to the broker');
     let routed = true;
     this.returned.set(half.id, () => (routed = false));
     try {
       const timeout = this.options.publishTimeoutMs;
-      await publishing.publish(exchange, key, Buffer.from(half.payload), { ...propertiesOf(half), timeout });
+      await publishing.publish(exchange, key, Buffer.from(half.payload), { ...propertiesOf(half, parked), timeout });
     } finally {
       this.returned.delete(half.id);
     }
@@ -134,7 +135,7 @@ export class Broker {
     const { topology } = this;
     for (const exchange of [topology.half, topology.checks, topology.parked])
       await channel.assertExchange(exchange, 'direct', { durable: true });
-    for (const { name, exchange, key, arguments: given } of topology.queues()) {
+    for (const { name, exchange, key, arguments: given } of topology.queues(majorOf(channel))) {
       await channel.assertQueue(name, { durable: true, arguments: given });
       await channel.bindQueue(name, exchange, key);
     }
@@ -166,6 +167,12 @@ export class Broker {
       quietly(() => channel.nack(message));
     }
   }
+}
+
+/** Of the broker's version. */
+function majorOf({ connection }: ConfirmChannel): number {
+  const { serverProperties } = connection as unknown as { serverProperties: { version: string } };
+  return Number.parseInt(serverProperties.version, 10);
 }
 
 /** The channel may be gone: then the broker has taken back what was not acknowledged. */

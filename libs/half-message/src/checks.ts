@@ -7,7 +7,7 @@ import type { HalfMessage } from './half-message';
 /** Where half messages rest, and where they end. */
 export interface Shelf {
   rest(half: StoredHalf, pause: number): Promise<void>;
-  park(half: StoredHalf): Promise<void>;
+  park(half: StoredHalf, code: ParkCode): Promise<void>;
 }
 
 /** Makes half messages visible. */
@@ -107,7 +107,7 @@ export class CheckBack {
   }
 
   private async park(half: StoredHalf, code: ParkCode): Promise<Decision> {
-    await this.shelf.park(half);
+    await this.shelf.park(half, code);
     this.log.parked(half, code);
     return { kind: 'park', code };
   }

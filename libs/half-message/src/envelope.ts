@@ -1,4 +1,5 @@
 import type { MessageProperties } from 'amqplib';
+import type { ParkCode } from './decision';
 import type { HalfMessage } from './half-message';
 
 /** A half message as the broker keeps it: how often it was asked about, and since when. */
@@ -10,15 +11,18 @@ export interface StoredHalf extends HalfMessage {
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
-/** What `publish` of amqplib takes beside the body. */
-export function propertiesOf({ id, type, checks, born }: StoredHalf): object {
+/**
+ * What `publish` of amqplib takes beside the body. Read by `tallystick halves` as well.
+ * @param parked why it waits for a person, if it does
+ */
+export function propertiesOf({ id, type, checks, born }: StoredHalf, parked?: ParkCode): object {
   return {
     messageId: id,
     type,
     contentType: 'application/json',
     persistent: true,
     mandatory: true,
-    headers: { 'tallystick-checks': checks, 'tallystick-born': born },
+    headers: { 'tallystick-checks': checks, 'tallystick-born': born, ...(parked && { 'tallystick-parked': parked }) },
   };
 }
 

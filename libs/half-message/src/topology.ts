@@ -36,10 +36,15 @@ export class Topology {
     return `${this.service}.half-parked`;
   }
 
-  /** In this order: what is dead-lettered must find its target. */
-  queues(): Queue[] {
+  /**
+   * In this order: what is dead-lettered must find its target.
+   * @param brokerMajor of the broker's version: what is parked may be looked at as often as a person likes, and since 4.0 a
+   * quorum queue drops what was looked at 20 times. Never asked for before: there -1 is accepted, and drops it the first time.
+   */
+  queues(brokerMajor: number): Queue[] {
+    const unlimited = brokerMajor >= 4 ? { 'x-delivery-limit': -1 } : {};
     return [
-      { name: this.parkedQueue, exchange: this.parked, key: this.service, arguments: QUORUM },
+      { name: this.parkedQueue, exchange: this.parked, key: this.service, arguments: { ...QUORUM, ...unlimited } },
       {
         name: this.checkQueue,
         exchange: this.checks,

@@ -1,7 +1,8 @@
 import type { ConfirmChannel, GetMessage } from 'amqplib';
 import type { OutboxTables } from '@tallystick/outbox';
 import type { ReadOnlyDatabase } from '../read-only';
-import type { Quarantined } from './queue';
+import { publishTo } from '../held/queue';
+import type { Quarantined } from './quarantined';
 
 /** Written by whoever put the copy aside, or by the broker: not the message's own. */
 const NOT_ITS_OWN = /^(outbox_(problem|exchange|routing_key|user)|x-.*)$/;
@@ -35,28 +36,10 @@ export async function sourceProblem(
 export async function putBack(channel: ConfirmChannel, { exchange, routingKey, message }: Quarantined): Promise<void> {
   const { content, properties } = message;
   const { contentType, contentEncoding, messageId, type, appId, correlationId, replyTo, timestamp } = properties;
-  let returned = false;
-  const onReturn = (): void => void (returned = true);
-  channel.on('return', onReturn);
-  try {
-    await new Promise<void>((resolve, reject) => {
-      channel.publish(
-        exchange!,
-        routingKey!,
-        content,
-        {
-          ...{ contentType, contentEncoding, messageId, type, appId, correlationId, replyTo, timestamp },
-          headers: ownHeaders(message),
-          persistent: true,
-          mandatory: true,
-        },
-        (error: unknown) => (error ? reject(error as Error) : resolve()),
-      );
-    });
-  } finally {
-    channel.off('return', onReturn);
-  }
-  if (returned) throw new Error(`no queue is bound for ${exchange} ${routingKey}`);
+  await publishTo(channel, exchange!, routingKey!, content, {
+    ...{ contentType, contentEncoding, messageId, type, appId, correlationId, replyTo, timestamp },
+    headers: ownHeaders(message),
+  });
 }
 
 function ownHeaders({ properties }: GetMessage): Record<string, unknown> {

@@ -1,14 +1,11 @@
-import { type ChannelModel, type ConfirmChannel, connect, type GetMessage } from 'amqplib';
+import { type ChannelModel, type ConfirmChannel, connect, type GetMessage, type Options } from 'amqplib';
 
-/** What lies in a quarantine: a copy, and where it came from by the word of whoever put it there. */
-export interface Quarantined {
+/** A copy that waits in a queue for a person. */
+export interface Held {
   /** Counted from 1, the oldest first. Only for as long as nobody takes anything out. */
   readonly position: number;
   readonly id: string | undefined;
   readonly type: string | undefined;
-  readonly problem: string | undefined;
-  readonly exchange: string | undefined;
-  readonly routingKey: string | undefined;
   readonly message: GetMessage;
 }
 
@@ -31,11 +28,11 @@ class LookingCountsError extends Error {
  * the channel is closed. Others who look meanwhile see what is left.
  * @throws LookingCountsError
  */
-export async function withQuarantine<T>(
+export async function withHeld<T>(
   url: string,
   queue: string,
   { limit, force }: { limit: number; force: boolean },
-  work: (held: Quarantined[], channel: ConfirmChannel) => Promise<T>,
+  work: (held: Held[], channel: ConfirmChannel) => Promise<T>,
 ): Promise<T> {
   const connection = await connect(url, { timeout: TIMEOUT_MS });
   connection.on('error', () => {}); // whoever waits for an answer is told as well
@@ -44,11 +41,12 @@ export async function withQuarantine<T>(
     const channel = await connection.createConfirmChannel();
     channel.on('error', () => {});
     await channel.checkQueue(queue); // says which queue is missing, where `get` would not
-    const held: Quarantined[] = [];
+    const held: Held[] = [];
     while (held.length < limit) {
       const message = await channel.get(queue);
       if (!message) break;
-      held.push(read(message, held.length + 1));
+      const { messageId, type } = message.properties;
+      held.push({ position: held.length + 1, id: text(messageId), type: text(type), message });
     }
     const result = await work(held, channel);
     channel.nackAll(true);
@@ -78,17 +76,28 @@ async function refuseLimited(connection: ChannelModel, queue: string): Promise<v
   }
 }
 
-function read(message: GetMessage, position: number): Quarantined {
-  const { properties } = message;
-  const headers = properties.headers ?? {};
-  const text = (value: unknown): string | undefined => (typeof value === 'string' ? value : undefined);
-  return {
-    position,
-    id: text(properties.messageId),
-    type: text(properties.type),
-    problem: text(headers.outbox_problem),
-    exchange: text(headers.outbox_exchange),
-    routingKey: text(headers.outbox_routing_key),
-    message,
-  };
+export function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+/** Publishes over a channel whose copies are in the hand. @throws Error if nobody took it: then it is still where it was */
+export async function publishTo(
+  channel: ConfirmChannel,
+  exchange: string,
+  key: string,
+  content: Buffer,
+  properties: Options.Publish,
+): Promise<void> {
+  let returned = false;
+  const onReturn = (): void => void (returned = true);
+  channel.on('return', onReturn);
+  try {
+    await new Promise<void>((resolve, reject) => {
+      const given = { ...properties, persistent: true, mandatory: true };
+      channel.publish(exchange, key, content, given, (error: unknown) => (error ? reject(error as Error) : resolve()));
+    });
+  } finally {
+    channel.off('return', onReturn);
+  }
+  if (returned) throw new Error(`no queue is bound for ${exchange} ${key}`);
 }
