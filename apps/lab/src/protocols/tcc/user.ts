@@ -65,9 +65,10 @@ export const user: UserSide = async (service) => {
     }
   }
 
+  // What an earlier life of this process left: before anything of this life is begun, which it would take for that.
+  await recover(0).catch(() => undefined);
   let stopped = false;
   const recovery = (async () => {
-    await recover(0).catch(() => undefined); // what an earlier life of this process left
     while (!stopped) {
       await sleep(LOOK_EVERY_MS);
       await recover().catch(() => undefined);
