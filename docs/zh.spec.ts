@@ -129,6 +129,15 @@ describe('docs/zh', () => {
     expect(consoles('docs/lab').filter((command) => !chinese.has(command))).toEqual([]);
   });
 
+  it('shows every picture that docs/lab shows', () => {
+    const pictures = (folder: string): string[] =>
+      namesIn(folder).flatMap((name) =>
+        [...read(`${folder}/${name}`).matchAll(/\]\((?:\.\.\/lab\/)?(pictures\/[^)]+)\)/g)].map(([, path]) => path!),
+      );
+    expect(pictures('docs/lab').length).toBeGreaterThan(0);
+    expect(pictures('docs/zh').sort()).toEqual(pictures('docs/lab').sort());
+  });
+
   it('03 shows the code that is run', () => {
     const code = read('apps/lab/src/by-hand/outbox.ts');
     const blocks = blocksOf(read('docs/zh/03-by-hand.md')).filter(({ language }) => language === 'typescript');

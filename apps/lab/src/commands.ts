@@ -6,6 +6,7 @@ import { byHand } from './by-hand';
 import { runAll } from './experiments/all';
 import { FULL, SMALL } from './experiments/happy';
 import { Story } from './experiments/story';
+import { makePictures } from './pictures';
 import { findProtocol, PROTOCOLS } from './protocols';
 import { dies, type Outage, type OutageTrial, type Protocol, type Trial } from './protocols/protocol';
 import { simulate, simulations } from './protocols/three-phase-commit';
@@ -13,7 +14,7 @@ import { answerTo, QUESTIONS } from './questions';
 import { page } from './report/page';
 import { problemsOf } from './report/tables';
 import type { Terminal } from './report/terminal';
-import type { Action } from './service/steps';
+import type { Fault } from './service/steps';
 import { describeServers, type Servers } from './world/servers';
 import { openWorld } from './world/world';
 
@@ -58,6 +59,10 @@ function printed(results: readonly { readonly asExpected: boolean }[], { json }:
 export async function perform(what: string, asked: Asked, lab: Lab, terminal: Terminal): Promise<boolean> {
   if (what === 'all') return everything(asked, lab, terminal);
   if (what === 'three-phase-commit') return simulations(terminal, asked.json);
+  if (what === 'pictures') {
+    await makePictures(await lab.servers(), lab.cleanup, lab.onProgress);
+    return true;
+  }
   const question = QUESTIONS.find(({ name }) => name === what);
   if (what === 'by-hand' || question) {
     const unfit = question ? [...TO_A_WORLD, 'without' as const] : TO_A_WORLD;
@@ -150,7 +155,7 @@ function outageOf({ name, outages }: Protocol, away: Outage, without: string | u
 
 /** The row of the crash matrix that was asked for; or one that nobody wrote down an expectation for. */
 function trialOf(protocol: Protocol, asked: Asked): { trial: Trial; known: boolean } | undefined {
-  const actions: [Action, string | undefined][] = [
+  const actions: [Fault, string | undefined][] = [
     ['die', asked.crash],
     ['stop', asked.stop],
     ['hold', asked.hold],
@@ -158,7 +163,7 @@ function trialOf(protocol: Protocol, asked: Asked): { trial: Trial; known: boole
   const [wanted, more] = actions.filter(([, step]) => step !== undefined);
   if (!wanted) return undefined;
   if (more || asked.away) throw new InvalidArgumentError('One of --crash, --stop, --hold and --away at a time.');
-  const [action, step] = wanted as [Action, string];
+  const [action, step] = wanted as [Fault, string];
   if (!protocol.steps[step]) {
     throw new InvalidArgumentError(`${protocol.name} has no step ${step}: ${Object.keys(protocol.steps).join(', ')}.`);
   }

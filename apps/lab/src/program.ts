@@ -34,10 +34,10 @@ export function labCommand(action: (what: string, asked: Asked) => Promise<void>
         'Starts its own throw-away PostgreSQL and RabbitMQ.',
     )
     .addArgument(
-      new Argument('<what>', 'a protocol, the outbox by hand, a question, or all protocols with all tables').choices([
-        ...experiments,
-        'all',
-      ]),
+      new Argument(
+        '<what>',
+        'a protocol, the outbox by hand, a question, all protocols with all tables, or the pictures of docs/lab',
+      ).choices([...experiments, 'all', 'pictures']),
     )
     .option('--crash <step>', 'kill the process that gets there, then start it again')
     .option('--stop <step>', 'let it stand still there for a while (SIGSTOP)')

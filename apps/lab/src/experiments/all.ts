@@ -92,9 +92,19 @@ async function outage(
   return row;
 }
 
-export function describeTrial({ step, action, rejected, without }: Omit<Trial, 'expected'>): string {
+export function describeTrial(trial: Omit<Trial, 'expected'>): string {
+  const { step, action, rejected, without, meanwhile, thenDies } = trial;
   const what = { die: 'killed', stop: 'stopped', hold: 'held up' }[action];
-  return `${what} at ${step}${rejected ? ', rejected' : ''}${without === undefined ? '' : `, without ${without}`}`;
+  const until = { pass: ` until ${meanwhile?.step}`, die: `, killed at ${meanwhile?.step}` };
+  return [
+    `${what} at ${step}`,
+    meanwhile && until[meanwhile.action],
+    thenDies && `, killed at ${thenDies}`,
+    rejected && ', rejected',
+    without !== undefined && `, without ${without}`,
+  ]
+    .filter(Boolean)
+    .join('');
 }
 
 async function inWorld<T>(

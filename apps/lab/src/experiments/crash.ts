@@ -1,6 +1,7 @@
 import { Bystander } from '../observers/bystander';
 import { type Books, endingOf, readBooks } from '../observers/books';
 import type { Bystander as Fate, Trial } from '../protocols/protocol';
+import type { ServiceProcess } from '../world/service-process';
 import type { World } from '../world/world';
 import { type CrashRow, difference } from './rows';
 import { rest } from './rest';
@@ -18,7 +19,8 @@ export interface Spectator {
  * and nobody does anything else.
  */
 export async function runCrash(world: World, trial: Trial, spectator: Spectator = {}): Promise<CrashRow> {
-  const { step, action, rejected = false, without, expected } = trial;
+  const { expected, ...done } = trial;
+  const { step, action, rejected = false } = done;
   const customer = await world.newCustomer();
   const service = world.services[world.protocol.steps[step]!.at];
   const bystander = await Bystander.start(world.databaseUrls.user, customer);
@@ -29,14 +31,14 @@ export async function runCrash(world: World, trial: Trial, spectator: Spectator 
     await world.journal.reached(step, entries);
     if (action === 'die') await service.ended();
     const fate = await bystander.fate();
-    if (action === 'hold') await answer; // others have given up waiting for it, and gone on
+    if (action === 'hold') await waits(world, service, trial, answer, entries);
     const before = await readBooks(world, customer);
     await spectator.hurt?.(customer, before, fate);
 
     const began = performance.now();
-    if (action === 'die') await service.start();
     if (action === 'stop') service.signal('SIGCONT');
-    if (action === 'hold') await service.ask({ kind: 'release' });
+    if (action === 'hold' && service.running) await goesOn(service, trial, answer);
+    if (!service.running) await service.start();
     const startedMs = Math.round(performance.now() - began);
     await answer;
     const { afterMs, books } = await rest(world, customer, expected.ending);
@@ -46,10 +48,8 @@ export async function runCrash(world: World, trial: Trial, spectator: Spectator 
     const problem = difference(expected, found);
     return {
       protocol: world.protocol.name,
-      step,
-      action,
+      ...done,
       rejected,
-      ...(without !== undefined && { without }),
       ...found,
       bystanderMs: Math.round(bystander.longestWaitMs),
       moneyBefore: before.money,
@@ -62,4 +62,33 @@ export async function runCrash(world: World, trial: Trial, spectator: Spectator 
   } finally {
     await bystander.stop();
   }
+}
+
+/** Until others have given up waiting for it, or the same process was somewhere else. */
+async function waits(
+  { journal }: World,
+  service: ServiceProcess,
+  { meanwhile }: Trial,
+  answer: Promise<unknown>,
+  entries: number,
+): Promise<void> {
+  if (!meanwhile) {
+    await answer;
+    return;
+  }
+  await service.ask({ kind: 'arm', ...meanwhile });
+  await journal.reached(meanwhile.step, entries);
+  if (meanwhile.action === 'die') await service.ended();
+}
+
+/** Perhaps to where it dies; or something keeps it from getting there. */
+async function goesOn(service: ServiceProcess, { thenDies }: Trial, answer: Promise<unknown>): Promise<void> {
+  if (thenDies === undefined) {
+    await service.ask({ kind: 'release' });
+    return;
+  }
+  await service.ask({ kind: 'arm', step: thenDies, action: 'die' });
+  await service.ask({ kind: 'release' });
+  await answer;
+  if (service.running) await service.ask({ kind: 'disarm' });
 }

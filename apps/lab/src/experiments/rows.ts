@@ -1,5 +1,4 @@
-import type { Bystander, Ending, Told } from '../protocols/protocol';
-import type { Action } from '../service/steps';
+import type { Bystander, Ending, Told, Trial } from '../protocols/protocol';
 
 /** An experiment that was done. Plain data: it survives `JSON.stringify`. */
 interface Done {
@@ -15,11 +14,8 @@ interface Done {
 }
 
 /** A row of table B. */
-export interface CrashRow extends Done {
-  readonly step: string;
-  readonly action: Action;
+export interface CrashRow extends Done, Omit<Trial, 'expected'> {
   readonly rejected: boolean;
-  readonly without?: string;
   /** While the process is dead: in cents, and how much is half done. */
   readonly moneyBefore: number;
   readonly halfDoneBefore: number;

@@ -32,7 +32,7 @@ export class Story {
     const { terminal, world } = this;
     const service = `${world.protocol.steps[trial.step]!.at}-service`;
     this.open(`One purchase, with ${service} ${describeTrial(trial)}`);
-    const back = trial.action === 'die' ? `${service} is started again` : `${service} goes on`;
+    const back = isDead(trial) ? `${service} is started again` : `${service} goes on${fateOf(trial)}`;
     const row = await runCrash(world, trial, this.spectator(service, back));
     terminal.say(
       row.recoveredMs === undefined
@@ -86,6 +86,7 @@ export class Story {
         die: '  ← killed here (SIGKILL, exit 137)',
         stop: '  ← stopped here (SIGSTOP)',
         hold: '  ← held up here',
+        pass: '',
       };
       const when = this.world.protocol.steps[step]!.when;
       this.terminal.say(`${time} ms  ${`${side}-service`.padEnd(14)} ${step}: ${when}${action ? hurt[action] : ''}`);
@@ -127,6 +128,14 @@ export class Story {
     }
     return lines;
   }
+}
+
+function isDead({ action, meanwhile }: Trial): boolean {
+  return action === 'die' || meanwhile?.action === 'die';
+}
+
+function fateOf({ thenDies }: Trial): string {
+  return thenDies === undefined ? '' : `; should it get to ${thenDies}, it is killed there, and started again`;
 }
 
 /** Long names say nothing to a reader. */

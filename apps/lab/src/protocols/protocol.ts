@@ -1,4 +1,4 @@
-import type { Action } from '../service/steps';
+import type { Fault } from '../service/steps';
 import type { OrderSide, Side, UserSide } from '../service/context';
 
 /** What both databases say when nothing moves any more. */
@@ -30,11 +30,15 @@ export interface Step {
 /** One row of the crash matrix: an experiment with its expected result. */
 export interface Trial {
   readonly step: string;
-  readonly action: Action;
+  readonly action: Fault;
   /** A purchase that order-service rejects. @default false */
   readonly rejected?: boolean;
   /** A rule that is switched off: {@link Protocol.rules}. */
   readonly without?: string;
+  /** What is held up waits until the same process gets here with something else, and goes on then; or until it dies here. */
+  readonly meanwhile?: { readonly step: string; readonly action: 'pass' | 'die' };
+  /** Where the process then dies, if it gets there. */
+  readonly thenDies?: string;
   readonly expected: Expected;
 }
 
@@ -97,6 +101,11 @@ export function dies(step: string, ending: Ending = 'consistent', bystander: Bys
 /** It dies there in a purchase that is rejected. */
 export function diesRejecting(step: string, ending: Ending = 'consistent', bystander: Bystander = 'free'): Trial {
   return { ...dies(step, ending, bystander), rejected: true };
+}
+
+/** What got there waits; the rest of its process goes on. */
+export function heldUp(step: string, more: Partial<Trial> = {}, ending: Ending = 'consistent'): Trial {
+  return { step, action: 'hold', ...more, expected: { bystander: 'free', ending } };
 }
 
 /** It is away, and nobody else is kept waiting. */

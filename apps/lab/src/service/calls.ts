@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { Rejected } from '../business/purchase';
 import type { Stoppable } from './context';
+import { tellPassed } from './passed';
 
 /** How one service calls the other: JSON over HTTP. */
 export type Routes = Readonly<Record<string, (body: never) => Promise<unknown>>>;
@@ -22,16 +23,30 @@ export function callsMade(): number {
  */
 export async function call<T = void>(base: string, path: string, body: object): Promise<T> {
   made += 1;
-  const response = await fetch(`${base}/${path}`, {
+  tellPassed({ kind: 'called', path });
+  const { response, answer } = await exchange<T>(`${base}/${path}`, body).catch((error: Error) => {
+    tellPassed({ kind: 'answered', path, answer: 'nothing' });
+    throw error;
+  });
+  tellPassed({ kind: 'answered', path, answer: response.ok ? 'ok' : 'no' });
+  if (response.status === 409) throw new Rejected(answer.problem);
+  if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${answer.problem}`);
+  return answer.result as T;
+}
+
+interface Exchanged<T> {
+  readonly response: Response;
+  readonly answer: { readonly result?: T; readonly problem?: string };
+}
+
+async function exchange<T>(url: string, body: object): Promise<Exchanged<T>> {
+  const response = await fetch(url, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
     signal: AbortSignal.timeout(TIME_LIMIT_MS),
   });
-  const answer = (await response.json()) as { result?: T; problem?: string };
-  if (response.status === 409) throw new Rejected(answer.problem);
-  if (!response.ok) throw new Error(`${path} was answered ${response.status}: ${answer.problem}`);
-  return answer.result as T;
+  return { response, answer: (await response.json()) as Exchanged<T>['answer'] };
 }
 
 export async function serve(port: number, routes: Routes): Promise<Stoppable> {

@@ -8,6 +8,7 @@ export type Command =
   | { readonly kind: 'buy'; readonly request: PurchaseRequest }
   | { readonly kind: 'arm'; readonly step: string; readonly action: Action }
   | { readonly kind: 'release' }
+  | { readonly kind: 'disarm' }
   | { readonly kind: 'sent' };
 
 export type Result<C extends Command> = C extends { kind: 'buy' } ? Answer : C extends { kind: 'sent' } ? Sent : null;

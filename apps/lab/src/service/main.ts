@@ -1,10 +1,12 @@
 import 'reflect-metadata';
 import { Pool } from 'pg';
-import { type Purchase, Rejected } from '../business/purchase';
+import { type Answer, type Purchase, Rejected } from '../business/purchase';
 import { findProtocol } from '../protocols';
 import { type Asked, type Command, type Settings, SETTINGS_VARIABLE, type Told } from './control';
 import type { ServiceContext } from './context';
 import { countMessages, sent } from './counters';
+import { listenToPassed, tellPassed } from './passed';
+import { recordAll } from './recorder';
 import { Steps } from './steps';
 
 /** One service of one protocol. It ends when its pipe to the lab does. */
@@ -16,6 +18,11 @@ async function start(settings: Settings): Promise<void> {
   const { protocol, side, databaseUrl, journal, tell, without, ...addresses } = settings;
   countMessages();
   const steps = new Steps(side, journal, tell);
+  if (tell) {
+    recordAll();
+    listenToPassed((passed) => steps.write(passed));
+    tellPassed({ kind: 'started' });
+  }
   const database = new Pool({ connectionString: databaseUrl, max: POOL_SIZE, connectionTimeoutMillis: 2_000 });
   database.on('error', () => {}); // the server went away: the next query says so
   const context: ServiceContext = {
@@ -48,16 +55,32 @@ async function answer(asked: Asked, steps: Steps, shop: Purchase | undefined): P
 async function perform(command: Command, steps: Steps, shop: Purchase | undefined): Promise<unknown> {
   switch (command.kind) {
     case 'buy':
-      return shop!.buy(command.request);
+      return bought(() => shop!.buy(command.request));
     case 'arm':
       return steps.arm(command.step, command.action);
     case 'release':
       return steps.release();
+    case 'disarm':
+      return steps.disarm();
     case 'sent':
       return sent();
     default:
       return command satisfies never;
   }
+}
+
+async function bought(buy: () => Promise<Answer>): Promise<Answer> {
+  tellPassed({ kind: 'bought' });
+  return buy().then(
+    (told) => {
+      tellPassed({ kind: 'told', answer: told });
+      return told;
+    },
+    (error: Error) => {
+      tellPassed({ kind: 'told', answer: error instanceof Rejected ? 'rejected' : 'an error' });
+      throw error;
+    },
+  );
 }
 
 function tellLab(told: Told): void {

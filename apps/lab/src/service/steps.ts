@@ -1,6 +1,7 @@
 import { appendFileSync } from 'node:fs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Side } from './context';
+import type { Passed } from './passed';
 
 /**
  * What happens at a step that was armed:
@@ -8,11 +9,21 @@ import type { Side } from './context';
  * - `stop`  SIGSTOP: the process stands still, as in a long pause of a machine, until it is continued
  * - `hold`  only what reached the step waits, until it is released; the rest of the process goes on
  */
-export type Action = 'die' | 'stop' | 'hold';
+export type Fault = 'die' | 'stop' | 'hold';
+/** `pass`: nothing, but whoever waits for it is told. */
+export type Action = Fault | 'pass';
+
+/** A step that a process reached. */
+export interface Reached {
+  readonly kind: 'step';
+  readonly step: string;
+  /** What was then done to it. */
+  readonly action?: Action;
+}
 
 /** The steps of a process. What it reached is written down before anything else can happen to it. */
 export class Steps {
-  private armed?: { readonly step: string; readonly action: Action };
+  private armed: { readonly step: string; readonly action: Action } | undefined;
   private held = false;
 
   constructor(
@@ -26,19 +37,24 @@ export class Steps {
   /** The first one to get there is meant. */
   arm(step: string, action: Action): void {
     this.armed = { step, action };
-    this.held = action === 'hold';
+    if (action === 'hold') this.held = true;
   }
 
   release(): void {
     this.held = false;
   }
 
+  disarm(): void {
+    this.armed = undefined;
+  }
+
   async reach(step: string): Promise<void> {
     const action = this.armed?.step === step ? this.armed.action : undefined;
     if (action) this.armed = undefined;
-    if (action || this.tell) this.write(step, action);
+    if (action || this.tell) this.write({ kind: 'step', step, ...(action && { action }) });
     switch (action) {
       case undefined:
+      case 'pass':
         return;
       case 'die':
         process.kill(process.pid, 'SIGKILL');
@@ -54,7 +70,7 @@ export class Steps {
     }
   }
 
-  private write(step: string, action: Action | undefined): void {
-    appendFileSync(this.journal, `${JSON.stringify({ at: Date.now(), side: this.side, step, action })}\n`);
+  write(happened: Reached | Passed): void {
+    appendFileSync(this.journal, `${JSON.stringify({ at: Date.now(), side: this.side, ...happened })}\n`);
   }
 }

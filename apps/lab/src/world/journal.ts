@@ -4,17 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { until } from '@tallystick/services';
 import type { Side } from '../service/context';
-import type { Action } from '../service/steps';
+import type { Passed } from '../service/passed';
+import type { Reached } from '../service/steps';
 
-/** A step that a process reached. */
-export interface Entry {
-  /** Milliseconds since the epoch. */
+/** When, in milliseconds since the epoch, and in whose process. */
+interface Written {
   readonly at: number;
   readonly side: Side;
-  readonly step: string;
-  /** What was then done to it. */
-  readonly action?: Action;
 }
+
+export type Entry = Reached & Written;
+export type Happening = (Reached | Passed) & Written;
 
 /** What the processes of a world write down, before anything can happen to them. */
 export class Journal {
@@ -31,9 +31,15 @@ export class Journal {
     return join(this.folder, 'journal');
   }
 
+  /** The steps that were reached. */
   async entries(): Promise<Entry[]> {
+    return (await this.everything()).filter((happening) => happening.kind === 'step');
+  }
+
+  /** Also what passed between the services and others, if the world tells it. */
+  async everything(): Promise<Happening[]> {
     const lines = (await readFile(this.file, 'utf8')).split('\n').slice(0, -1);
-    return lines.map((line) => JSON.parse(line) as Entry);
+    return lines.map((line) => JSON.parse(line) as Happening);
   }
 
   /** @throws Error if nobody gets there */

@@ -1,5 +1,9 @@
-import { away, dies, diesRejecting, type Protocol } from '../protocol';
+import { away, dies, diesRejecting, heldUp, type Protocol } from '../protocol';
 import { TALLYSTICK_ROWS, tallystickTables } from '../tallystick';
+
+/** It goes on when it was asked about, and nobody is left to show the message when it has committed. */
+const COMES_LATE = { meanwhile: { step: 'after-check', action: 'pass' }, thenDies: 'after-commit' } as const;
+const DIES_ASKED = { meanwhile: { step: 'after-check', action: 'die' } } as const;
 
 /** The message is stored at the broker before the debit, where nobody sees it; whoever has to decide is asked. */
 export const halfMessage: Protocol = {
@@ -17,16 +21,22 @@ export const halfMessage: Protocol = {
   broker: true,
   steps: {
     'after-half': { at: 'user', when: 'the broker keeps the half message, nothing is debited' },
+    'after-barrier': { at: 'user', when: 'the transaction has written its barrier, and debited nothing yet' },
     'before-commit': { at: 'user', when: 'the debit is written, and not committed yet' },
     'after-commit': { at: 'user', when: 'the debit is committed, the message is not shown yet' },
+    'after-check': { at: 'user', when: 'the broker has asked, the answer is known, nothing is done about it yet' },
     'after-publish': { at: 'user', when: 'the broker has the message that everybody sees' },
     'before-order-commit': { at: 'order', when: 'the order is written, and not committed yet' },
     'after-order-commit': { at: 'order', when: 'order and verdict are committed, no receipt is sent yet' },
     'before-refund-commit': { at: 'user', when: 'the refund is written, and not committed yet' },
   },
-  rules: { 'check-back': 'whoever was silent is asked whether it has committed' },
+  rules: {
+    'check-back': 'whoever was silent is asked whether it has committed',
+    barrier: 'a check writes down what it did not find, and a transaction that comes later runs into that',
+  },
   trials: [
     dies('after-half'),
+    dies('after-barrier'),
     dies('before-commit'),
     dies('after-commit'),
     { ...dies('after-commit', 'money lost'), without: 'check-back' },
@@ -35,6 +45,17 @@ export const halfMessage: Protocol = {
     dies('after-order-commit'),
     diesRejecting('after-order-commit'),
     diesRejecting('before-refund-commit'),
+    // Asked before the work begins: ruled out, and the work runs into that.
+    heldUp('after-half', COMES_LATE),
+    heldUp('after-half', { ...COMES_LATE, without: 'barrier' }, 'money lost'),
+    // Asked while it is undecided, which is answered "not known yet"; it ends both ways.
+    heldUp('after-barrier', COMES_LATE),
+    heldUp('after-barrier', { ...COMES_LATE, without: 'barrier' }, 'money lost'),
+    heldUp('after-barrier', { meanwhile: COMES_LATE.meanwhile, thenDies: 'before-commit' }),
+    // Whoever is asked dies of it, whatever he had to say.
+    heldUp('after-half', DIES_ASKED),
+    heldUp('after-barrier', DIES_ASKED),
+    heldUp('after-commit', DIES_ASKED),
   ],
   midway: 'after-commit',
   outages: [

@@ -33,7 +33,8 @@ class Purchases {
     await this.halfMessages.run(OrderRequested, request, async (half) => {
       await this.service.step('after-half');
       await this.transactions.run(async (manager) => {
-        await this.barrier.commit(manager, half);
+        if (!this.service.without.has('barrier')) await this.barrier.commit(manager, half);
+        await this.service.step('after-barrier');
         await debit(sqlOf(manager), request);
         await recordPurchase(sqlOf(manager), request, 'pending');
         await this.service.step('before-commit');
@@ -43,8 +44,19 @@ class Purchases {
   }
 
   @TransactionChecker(OrderRequested)
-  check(half: HalfMessage): CheckAnswer | Promise<CheckAnswer> {
-    return this.service.without.has('check-back') ? 'rolled back' : this.barrier.check(half);
+  async check(half: HalfMessage): Promise<CheckAnswer> {
+    const answer = await this.answer(half);
+    await this.service.step('after-check');
+    return answer;
+  }
+
+  private async answer(half: HalfMessage): Promise<CheckAnswer> {
+    if (this.service.without.has('check-back')) return 'rolled back';
+    if (!this.service.without.has('barrier')) return this.barrier.check(half);
+    // "Not found" taken for "rolled back".
+    const { purchaseId } = JSON.parse(half.payload) as OrderRequested;
+    const { rows } = await this.service.database.query('select from purchase where id = $1', [purchaseId]);
+    return rows.length > 0 ? 'committed' : 'rolled back';
   }
 
   @OnAccepted(OrderRequested)
@@ -73,6 +85,7 @@ export const user: UserSide = async (service) => {
     checkAfter: ['1s', '500ms'],
   });
   const app = await startNest(service, [Purchases], { 'delivery.published': 'after-publish' }, [halfMessages]);
+  await app.get(HalfMessages).ready();
   const purchases = app.get(Purchases);
   return {
     async buy(request) {

@@ -1,4 +1,4 @@
-import { away, dies, diesRejecting, type Protocol } from '../protocol';
+import { away, dies, diesRejecting, heldUp, type Protocol } from '../protocol';
 import { BARRIER_TABLE } from './barrier';
 
 const LOG_TABLE = `
@@ -48,8 +48,8 @@ export const tcc: Protocol = {
     diesRejecting('after-decision'),
     diesRejecting('after-cancel-user'),
     // The try is held up on its way until the cancel has overtaken it.
-    { step: 'before-try', action: 'hold', expected: { bystander: 'free', ending: 'consistent' } },
-    { step: 'before-try', action: 'hold', without: 'barrier', expected: { bystander: 'free', ending: 'stuck' } },
+    heldUp('before-try'),
+    heldUp('before-try', { without: 'barrier' }, 'stuck'),
   ],
   midway: 'after-try-order',
   outages: [

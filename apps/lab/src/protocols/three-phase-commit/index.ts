@@ -1,7 +1,8 @@
+import type { Sequence } from '../../pictures/sequence';
 import { table } from '../../report/table';
 import type { Terminal } from '../../report/terminal';
 import { SCENARIOS } from './scenarios';
-import { run } from './simulation';
+import { PARTIES, run } from './simulation';
 
 /** What a scenario came to. Plain data. */
 export interface Simulated {
@@ -23,6 +24,16 @@ export function simulate(): Simulated[] {
     const problem = ending === expected ? undefined : `${protocol}: ${name}: ${expected} expected, ${ending} found`;
     return { protocol, scenario: name, ending, story, ...(problem !== undefined && { problem }) };
   });
+}
+
+/** Those that chapters show, by the name of the picture. */
+export function simulatedSequences(): Record<string, Sequence> {
+  const drawn = SCENARIOS.flatMap((scenario): [string, Sequence][] => {
+    const { protocol, name, picture } = scenario;
+    if (picture === undefined) return [];
+    return [[picture, { title: `${protocol}: ${name}`, actors: PARTIES, rows: run(scenario).rows }]];
+  });
+  return Object.fromEntries(drawn);
 }
 
 /** Tells all of them. @returns whether everything was as expected */

@@ -8,13 +8,20 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the coordinator dies when all have promised',
     coordinatorDies: 2,
     expected: 'blocked',
+    picture: 'three-phase-commit-blocked',
   },
-  { protocol: 'three-phase-commit', name: 'nothing goes wrong', expected: 'committed' },
+  {
+    protocol: 'three-phase-commit',
+    name: 'nothing goes wrong',
+    expected: 'committed',
+    picture: 'three-phase-commit',
+  },
   {
     protocol: 'three-phase-commit',
     name: 'the coordinator dies when all have promised',
     coordinatorDies: 2,
     expected: 'aborted',
+    picture: 'three-phase-commit-ended',
   },
   {
     protocol: 'three-phase-commit',
@@ -27,5 +34,6 @@ export const SCENARIOS: readonly Scenario[] = [
     name: 'the network parts when the pre-commit is on its way to C',
     partition: { from: 3, apart: ['C'] },
     expected: 'split',
+    picture: 'three-phase-commit-split',
   },
 ];

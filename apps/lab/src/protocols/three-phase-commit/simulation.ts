@@ -1,3 +1,4 @@
+import type { Row } from '../../pictures/sequence';
 import type { Simulated } from '.';
 
 /** What travels. Everything takes one tick, unless the network loses it. */
@@ -17,12 +18,15 @@ export interface Scenario {
   /** From this tick on nothing passes between these and the others. */
   readonly partition?: { readonly from: number; readonly apart: readonly string[] };
   readonly expected: Simulated['ending'];
+  /** The name of its picture, if a chapter shows one. */
+  readonly picture?: string;
 }
 
 type State = 'idle' | 'promised' | 'pre-committed' | 'committed' | 'aborted';
 
 const COORDINATOR = 'coordinator';
 const PARTICIPANTS = ['A', 'B', 'C'] as const;
+export const PARTIES = [COORDINATOR, ...PARTICIPANTS];
 /** Without a word for so many ticks, somebody gives up waiting. */
 const PATIENCE = 4;
 /** Long enough for everybody's patience to end. */
@@ -34,20 +38,34 @@ interface Party {
   since: number;
 }
 
+export interface Played {
+  readonly ending: Simulated['ending'];
+  readonly story: string[];
+  /** The same, to be drawn. */
+  readonly rows: Row[];
+}
+
 /** Plays a scenario tick by tick: letters arrive in the order of their senders, then whoever waited too long decides. */
-export function run(scenario: Scenario): { ending: Simulated['ending']; story: string[] } {
+export function run(scenario: Scenario): Played {
   const { coordinatorDies = Infinity } = scenario;
   const parties = new Map<string, Party>(PARTICIPANTS.map((name) => [name, { state: 'idle', since: 0 }]));
   const coordinator = new Coordinator(scenario.protocol);
   const story: string[] = [];
+  const rows: Row[] = [];
   const say = (tick: number, text: string): void => void story.push(`${String(tick).padStart(2)}  ${text}`);
 
   let letters: Letter[] = coordinator.begin();
   for (let tick = 1; tick <= TICKS; tick++) {
-    if (tick === coordinatorDies) say(tick, 'the coordinator dies');
+    if (tick === coordinatorDies) {
+      say(tick, 'the coordinator dies');
+      rows.push({ kind: 'mark', on: COORDINATOR, text: 'killed', what: 'die' });
+    }
     const arriving = letters.filter((letter) => passes(letter, tick, scenario));
-    for (const { from, to, word } of letters) {
-      if (!arriving.some((each) => each.from === from && each.to === to)) say(tick, `"${word}" to ${to} is lost`);
+    for (const letter of letters) {
+      const lost = !arriving.includes(letter);
+      const { from, to, word } = letter;
+      if (lost) say(tick, `"${word}" to ${to} is lost`);
+      rows.push({ kind: 'arrow', from, to, lines: [word], dashed: false, ...(lost && { lost }) });
     }
     letters = [];
     for (const letter of arriving) {
@@ -64,11 +82,13 @@ export function run(scenario: Scenario): { ending: Simulated['ending']; story: s
     if (tick < coordinatorDies) letters.push(...coordinator.speak(tick, (text) => say(tick, text)));
     if (scenario.protocol === 'three-phase-commit') {
       for (const [name, party] of parties) {
-        if (decideAlone(party, tick)) say(tick, `${name} has waited long enough, and decides alone: ${party.state}`);
+        if (!decideAlone(party, tick)) continue;
+        say(tick, `${name} has waited long enough, and decides alone: ${party.state}`);
+        rows.push({ kind: 'mark', on: name, text: `${party.state}, alone`, what: 'step' });
       }
     }
   }
-  return { ending: endingOf([...parties.values()].map(({ state }) => state)), story };
+  return { ending: endingOf([...parties.values()].map(({ state }) => state)), story, rows };
 }
 
 /** A participant. In 2PC nobody ever sends a pre-commit, so *promised* is where it stays. */
