@@ -1,3 +1,4 @@
+export { findChromium, type FindChromiumOptions } from './chromium';
 export { Cleanup } from './cleanup';
 export { type PgBouncerOptions, type PgBouncerServer, startPgBouncer } from './pgbouncer';
 export { freePort, portAnswers } from './ports';
