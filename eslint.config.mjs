@@ -54,12 +54,13 @@ export default tseslint.config(
   js.configs.recommended,
   ...tseslint.configs.recommended,
   {
-    files: ['**/*.ts'],
+    files: ['**/*.ts', '**/*.tsx'],
     languageOptions: {
       parserOptions: {
         project: [
           './tsconfig.spec.json',
           './libs/*/tsconfig.json',
+          './libs/dashboard/web/tsconfig.json',
           './apps/*/tsconfig.json',
           './tools/*/tsconfig.json',
           './proof/tsconfig.json',
@@ -187,6 +188,15 @@ export default tseslint.config(
     whole,
   ),
   forbid([`${source}/outbox.module.ts`, `${source}/index.ts`], testing, measuring),
+  // The page and the server share types, and nothing else: what one of them needs must not get into the other.
+  forbid(['libs/dashboard/web/**/*.{ts,tsx}'], {
+    group: ['../src/*', '!../src/page', '@nestjs/*', '@tallystick/*', 'node:*', 'pg', 'typeorm'],
+    message: 'The page runs in a browser: it knows the types of src/page.ts, and Preact.',
+  }),
+  forbid(['libs/dashboard/src/**/*.ts'], {
+    group: ['../web/*', 'preact', 'preact/*', '@tallystick/outbox/*', '!@tallystick/outbox/testing'],
+    message: 'The server knows the front door of the library, and no page.',
+  }),
   // Everybody else uses the front door
   forbid(['apps/**/*.ts', 'libs/contracts/**/*.ts'], {
     group: [

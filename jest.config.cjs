@@ -40,6 +40,7 @@ const common = {
     '^@tallystick/outbox/(prometheus|opentelemetry)$': '<rootDir>/libs/outbox/src/adapters/$1/index.ts',
     '^@tallystick/contracts$': '<rootDir>/libs/contracts/src/index.ts',
     '^@tallystick/cli$': '<rootDir>/libs/cli/src/index.ts',
+    '^@tallystick/dashboard$': '<rootDir>/libs/dashboard/src/index.ts',
     '^@tallystick/half-message$': '<rootDir>/libs/half-message/src/index.ts',
     '^@tallystick/chassis$': '<rootDir>/libs/chassis/src/index.ts',
     '^@tallystick/services$': '<rootDir>/tools/services/src/index.ts',

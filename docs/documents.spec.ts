@@ -20,6 +20,7 @@ const documents = [
     .filter((name) => name.endsWith('.md'))
     .map((name) => join('docs', name)),
   join('libs', 'outbox', 'README.md'),
+  join('libs', 'dashboard', 'README.md'),
   join('examples', 'README.md'),
 ].filter((name) => existsSync(join(root, name)));
 

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { configuration, database, HealthModule, MetricsModule, observed, SERVICE_CONFIG } from '@tallystick/chassis';
+import { OutboxDashboardModule } from '@tallystick/dashboard';
 import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { UserServiceConfig } from './config';
 import { CreateUsersAndPurchases1795300000000 } from './migrations/1795300000000-create-users-and-purchases';
@@ -33,6 +34,8 @@ import { UsersModule } from './users/users.module';
         ...observed,
       }),
     }),
+    // For a person in front of this machine. Who else may see it, `authorize` would have to say.
+    OutboxDashboardModule.forRoot({ path: '/outbox' }),
     HealthModule,
     MetricsModule,
     UsersModule,

@@ -22,7 +22,7 @@ const NOBODY = 'unknown';
 export class OutboxOperations {
   /** @param service whose deliveries: several services may share the tables */
   constructor(
-    private readonly service: string,
+    readonly service: string,
     private readonly store: OutboxStore,
     private readonly handOff: HandOff,
     private readonly askToCancel: (

@@ -1,0 +1,292 @@
+import { createServer, type IncomingHttpHeaders, request as httpRequest, type Server } from 'node:http';
+import { join } from 'node:path';
+import { execFileSync } from 'node:child_process';
+import { memory } from '@tallystick/outbox/testing';
+import { connectTestPostgres, testDatabase, until } from '@tallystick/services';
+import type { Audited, Delivery, Me, Sample, Whole } from './page';
+import { LINES_TO_ADD } from './refusal';
+import { type RunningShop, type ShopSetting, startShop } from './shop.fixture';
+
+interface Answered {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+}
+
+/** Not fetch: it does not let one say who the host is, or where a request comes from. */
+function ask(
+  port: number,
+  path: string,
+  more: { method?: string; headers?: Record<string, string>; body?: unknown } = {},
+): Promise<Answered> {
+  const { method = 'GET', headers = {}, body } = more;
+  return new Promise((resolve, reject) => {
+    const sent = httpRequest({ host: '127.0.0.1', port, path, method, headers }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (part: string) => (text += part));
+      response.on('end', () => resolve({ status: response.statusCode!, headers: response.headers, text }));
+    });
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+const JSON_TYPE = { 'Content-Type': 'application/json' };
+
+describe('The dashboard', () => {
+  let databaseUrl: string;
+  let running: RunningShop | undefined;
+  beforeAll(async () => {
+    execFileSync(process.execPath, [join(__dirname, '../build.mjs')]);
+    databaseUrl = await testDatabase('dashboard');
+  });
+  afterEach(async () => {
+    await running?.app.close();
+    running = undefined;
+  });
+  afterAll(() => connectTestPostgres().dropDatabase(databaseUrl));
+
+  /** `memory()` without anybody who listens: messages wait, or are given up after a second. */
+  const start = async (more: Partial<ShopSetting> = {}): Promise<RunningShop> =>
+    (running = await startShop({ databaseUrl, transport: memory(), ...more }));
+  const json = async <T>(path: string, headers = {}): Promise<T> =>
+    JSON.parse((await ask(running!.port, path, { headers })).text) as T;
+  const parked = async (): Promise<Delivery> => {
+    const id = await running!.shop.buy('nobody');
+    let found: Delivery[] = [];
+    await until('it is parked', async () => {
+      found = await json(`/outbox/api/deliveries?filter=id:${id}+state:parked`);
+      return found.length === 1;
+    });
+    return found[0]!;
+  };
+
+  describe.each(['express', 'fastify'] as const)('in %s', (framework) => {
+    it('serves its page, script and style, of no other origin, and asks a browser to keep to that', async () => {
+      const { port } = await start({ framework });
+      expect(await ask(port, '/outbox')).toMatchObject({ status: 308, headers: { location: 'outbox/' } });
+      for (const [file, type] of Object.entries({
+        '': 'text/html',
+        'app.js': 'text/javascript',
+        'app.css': 'text/css',
+      })) {
+        const { status, headers, text } = await ask(port, `/outbox/${file}`);
+        expect([status, headers['content-type']]).toEqual([200, `${type}; charset=utf-8`]);
+        expect(headers['content-security-policy']).toMatch(/^default-src 'self';/);
+        expect(text).not.toMatch(/(src|href)="\/|url\(["']?http|@import/);
+        const again = await ask(port, `/outbox/${file}`, { headers: { 'If-None-Match': headers.etag! } });
+        expect([again.status, again.text]).toEqual([304, '']);
+      }
+      expect((await ask(port, '/outbox/api/nothing')).status).toBe(404);
+    });
+
+    it('stays at its path under a global prefix', async () => {
+      const { port } = await start({ framework, prefix: 'v1', dashboard: { path: '/ops/outbox' } });
+      expect((await ask(port, '/ops/outbox/')).status).toBe(200);
+      expect(await json('/ops/outbox/api/me')).toMatchObject({ service: 'shop', may: 'operate', name: 'loopback' });
+      expect((await ask(port, '/v1/ops/outbox/')).status).toBe(404);
+    });
+
+    it('does what it is asked, and keeps who asked', async () => {
+      await start({ framework, dashboard: { authorize: () => ({ may: 'operate', name: 'ada@example.com' }) } });
+      const { messageId } = await parked();
+      const action = {
+        verb: 'discard',
+        targets: [{ id: messageId, to: 'warehouse' }],
+        reason: 'no such shelf',
+        force: true,
+      };
+      const answer = await ask(running!.port, '/outbox/api/actions', {
+        method: 'POST',
+        headers: JSON_TYPE,
+        body: action,
+      });
+      expect([answer.status, JSON.parse(answer.text)]).toEqual([200, { changed: 1, refused: [] }]);
+      const again = await ask(running!.port, '/outbox/api/actions', {
+        method: 'POST',
+        headers: JSON_TYPE,
+        body: action,
+      });
+      expect(JSON.parse(again.text)).toMatchObject({
+        changed: 0,
+        refused: [{ why: expect.stringContaining('discarded') }],
+      });
+      const [entry] = await json<Audited[]>('/outbox/api/audit');
+      expect(entry).toMatchObject({ actor: 'ada@example.com', verb: 'discard', changed: 1, reason: 'no such shelf' });
+      expect((await json<Whole>(`/outbox/api/message?id=${messageId}`)).audit).toEqual([entry]);
+    });
+
+    it('refuses writes of other sites, and those that are no JSON', async () => {
+      const { port } = await start({ framework });
+      const { messageId } = await parked();
+      const body = { verb: 'discard', targets: [{ id: messageId, to: 'warehouse' }], reason: 'a trick', force: true };
+      const write = async (headers: Record<string, string>): Promise<number> =>
+        (await ask(port, '/outbox/api/actions', { method: 'POST', headers, body })).status;
+      expect(await write({ ...JSON_TYPE, 'Sec-Fetch-Site': 'cross-site' })).toBe(403);
+      expect(await write({ ...JSON_TYPE, 'Sec-Fetch-Site': 'same-site' })).toBe(403);
+      expect(await write({ ...JSON_TYPE, Origin: 'http://evil.example' })).toBe(403);
+      expect([403, 415]).toContain(await write({ 'Content-Type': 'text/plain' }));
+      expect(await json(`/outbox/api/deliveries?filter=id:${messageId}+state:parked`)).toHaveLength(1);
+      expect(await write({ ...JSON_TYPE, 'Sec-Fetch-Site': 'same-origin' })).toBe(200);
+    });
+
+    it('asks authorize for everything, and lets somebody who may only look change nothing', async () => {
+      const { port } = await start({
+        framework,
+        dashboard: { authorize: ({ headers }) => (headers['x-token'] === 'let me see' ? 'read' : false) },
+      });
+      for (const path of ['', '/', '/app.js', '/api/me', '/api/stream', '/api/audit'])
+        expect((await ask(port, `/outbox${path}`)).status).toBe(403);
+      const headers = { 'X-Token': 'let me see' };
+      expect(await json<Me>('/outbox/api/me', headers)).toMatchObject({ may: 'read' });
+      const body = { verb: 'retry', targets: [{ id: '018f0000-0000-7000-8000-000000000001', to: 'x' }], reason: 'y' };
+      const answer = await ask(port, '/outbox/api/actions', {
+        method: 'POST',
+        headers: { ...JSON_TYPE, ...headers },
+        body,
+      });
+      expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('may look')]);
+    });
+
+    it('streams what is open once a second, and lets the service stop while somebody watches', async () => {
+      const { port, shop } = await start({ framework });
+      await shop.buy('nobody');
+      const stream = watch(port);
+      await until('somebody is told', () => Promise.resolve(stream.told.length > 1), { timeoutMs: 20_000 });
+      expect(stream.told[0]!.open).toContainEqual(expect.objectContaining({ to: 'warehouse' }));
+      await running!.app.close();
+      running = undefined;
+      await stream.ended;
+    });
+  });
+
+  function watch(port: number): { told: Sample[]; ended: Promise<unknown> } {
+    const told: Sample[] = [];
+    const ended = new Promise((resolve, reject) => {
+      const sent = httpRequest({ host: '127.0.0.1', port, path: '/outbox/api/stream' }, (response) => {
+        response.setEncoding('utf8');
+        response.on('data', (text: string) => {
+          for (const [, data] of text.matchAll(/^data: (.*)$/gm))
+            told.push((JSON.parse(data!) as { sample: Sample }).sample);
+        });
+        response.on('close', resolve);
+        response.on('error', reject);
+      });
+      sent.on('error', reject);
+      sent.end();
+    });
+    return { told, ended };
+  }
+
+  describe('without authorize', () => {
+    it.each([
+      ['through a proxy on the same machine', { 'X-Forwarded-For': '203.0.113.7' }],
+      ['by a name that somebody else gave this machine', { Host: 'evil.example' }],
+    ])('refuses whoever comes %s, and shows the lines to add', async (_, headers: Record<string, string>) => {
+      const { port } = await start();
+      const { status, text } = await ask(port, '/outbox/', { headers: { ...headers, Accept: 'text/html' } });
+      expect(status).toBe(403);
+      expect(text).toContain('authorize: (request)');
+      expect(text).not.toContain('shop');
+      expect((await ask(port, '/outbox/api/me', { headers })).text).toContain('authorize');
+    });
+
+    it('believes no header about where somebody is', async () => {
+      const { port } = await start();
+      expect((await ask(port, '/outbox/', { headers: { 'X-Forwarded-For': '127.0.0.1' } })).status).toBe(403);
+    });
+  });
+
+  it('works with the lines that its refusal shows', async () => {
+    // The same text, run: what it hands to forRoot is handed to forRoot here.
+    process.env.OPS_TOKEN = 'a secret of this test';
+    const shown = new Function('OutboxDashboardModule', `return ${LINES_TO_ADD}`) as (module: unknown) => never;
+    const { port } = await start({ dashboard: shown({ forRoot: (options: unknown) => options }) });
+    expect((await ask(port, '/outbox/')).status).toBe(403);
+    expect((await ask(port, '/outbox/', { headers: { 'X-Ops-Token': 'a secret of this test' } })).status).toBe(200);
+    delete process.env.OPS_TOKEN;
+  });
+
+  it('hides fields of payloads, and lets nobody search for them', async () => {
+    const { shop } = await start({ dashboard: { redact: ['customer.email'] } });
+    const id = await shop.buy('nobody');
+    const { payload } = await json<Whole>(`/outbox/api/message?id=${id}`);
+    expect(payload).toEqual({ sku: 'nobody', customer: { name: 'Ada', email: '•••' } });
+    for (const field of ['customer.email', 'customer'])
+      expect(await json(`/outbox/api/deliveries?filter=data.${field}:x`)).toMatchObject({
+        problem: expect.stringContaining('hidden'),
+      });
+    expect(await json<Delivery[]>(`/outbox/api/deliveries?filter=data.sku:nobody+id:${id}`)).toHaveLength(1);
+  });
+
+  it('hides payloads altogether', async () => {
+    const { shop } = await start({ dashboard: { redact: 'everything' } });
+    const id = await shop.buy('nobody');
+    const { text } = await ask(running!.port, `/outbox/api/message?id=${id}`);
+    expect(text).not.toContain('ada@');
+    expect(text).not.toContain('payload":');
+    expect(await json('/outbox/api/count?filter=data.sku:nobody')).toMatchObject({
+      problem: expect.stringContaining('hidden'),
+    });
+  });
+
+  it.each([
+    ['a filter that cannot be meant', '/api/deliveries?filter=stat:parked', 400, /Did you mean state/],
+    ['a message that nobody recorded', '/api/message?id=018f0000-0000-7000-8000-000000000001', 404, /no such message/],
+    ['what is no id', '/api/message?id=nonsense', 404, /no such message/],
+    ['an inbox that nobody told it of', '/api/inbox?of=elsewhere', 200, /Nobody said where/],
+  ])('says what is wrong with %s', async (_, path, status, says) => {
+    const { port } = await start();
+    const answer = await ask(port, `/outbox${path}`);
+    expect([answer.status, answer.text]).toEqual([status, expect.stringMatching(says)]);
+  });
+
+  it.each([
+    [{ verb: 'drop' }, /verb must be one of/],
+    [{ verb: 'retry', targets: [] }, /targets must be/],
+    [{ verb: 'retry', targets: [{ id: 'x', to: 'y' }], reason: 'z' }, /targets must be/],
+    [
+      { verb: 'retry', targets: [{ id: '018f0000-0000-7000-8000-000000000001', to: 'y' }], reason: ' ' },
+      /reason must say/,
+    ],
+  ])('does not act on %j', async (body, says) => {
+    const { port } = await start();
+    const answer = await ask(port, '/outbox/api/actions', { method: 'POST', headers: JSON_TYPE, body });
+    expect([answer.status, answer.text]).toEqual([400, expect.stringMatching(says)]);
+  });
+
+  it('works behind a proxy that takes something off the path', async () => {
+    const { port } = await start({ dashboard: { authorize: () => 'read' } });
+    const proxy = await startProxy(port, '/tools/shop');
+    try {
+      const { port: at } = proxy.address() as { port: number };
+      const first = await ask(at, '/tools/shop/outbox');
+      const there = new URL(first.headers.location!, `http://127.0.0.1:${at}/tools/shop/outbox`).pathname;
+      expect(there).toBe('/tools/shop/outbox/');
+      const page = await ask(at, there);
+      for (const [, relative] of page.text.matchAll(/(?:src|href)="([^"]+)"/g))
+        expect((await ask(at, new URL(relative!, `http://127.0.0.1${there}`).pathname)).status).toBe(200);
+    } finally {
+      proxy.closeAllConnections();
+      await new Promise((resolve) => proxy.close(resolve));
+    }
+  });
+});
+
+/** Hands everything below a path on, without the path. */
+async function startProxy(port: number, below: string): Promise<Server> {
+  const proxy = createServer((incoming, outgoing) => {
+    const path = incoming.url!.slice(below.length);
+    const onward = httpRequest(
+      { host: '127.0.0.1', port, path, method: incoming.method, headers: incoming.headers },
+      (answer) => {
+        outgoing.writeHead(answer.statusCode!, answer.headers);
+        answer.pipe(outgoing);
+      },
+    );
+    incoming.pipe(onward);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  return proxy;
+}

@@ -1,0 +1,2 @@
+export { OutboxDashboardModule } from './dashboard.module';
+export type { Access, DashboardOptions } from './options';

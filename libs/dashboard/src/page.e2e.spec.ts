@@ -1,0 +1,236 @@
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import type { INestApplication } from '@nestjs/common';
+import { rabbitMq } from '@tallystick/outbox';
+import { connectTestPostgres, findChromium, testBroker, testDatabase, until } from '@tallystick/services';
+import type { Browser, Page } from 'playwright-core';
+import { DataSource } from 'typeorm';
+import { openBrowser, openTab, seriousFindings, tooWide } from './browser.fixture';
+import { type RunningShop, startShop, startWarehouse } from './shop.fixture';
+
+const root = join(__dirname, '..');
+const KIB = 1024;
+
+describe('What a browser loads', () => {
+  beforeAll(() => execFileSync(process.execPath, [join(root, 'build.mjs')]));
+
+  it.each([
+    ['app.js', 60 * KIB],
+    ['app.css', 10 * KIB],
+  ])('is small: %s', (file, most) => {
+    const bytes = gzipSync(readFileSync(join(root, 'dist/web', file))).length;
+    expect(bytes).toBeGreaterThan(500);
+    expect(bytes).toBeLessThanOrEqual(most);
+  });
+});
+
+/** A machine without Chromium, on which none can be installed, runs everything else. */
+const [executablePath, missing] = ((): [path: string, missing: string] => {
+  try {
+    return [findChromium({ install: true }), ''];
+  } catch (error) {
+    return ['', (error as Error).message];
+  }
+})();
+
+(missing ? describe.skip : describe)(`In a browser${missing && ` (skipped: ${missing})`}`, () => {
+  let urls: string[];
+  let browser: Browser;
+  let running: RunningShop;
+  let warehouse: INestApplication;
+  let address: string;
+  /** One of each end: accepted, rejected, and parked by a fault of the consumer. */
+  let accepted: string;
+  let rejected: string;
+  let parked: string;
+
+  beforeAll(async () => {
+    urls = await Promise.all([testDatabase('shop'), testDatabase('warehouse')]);
+    const transport = rabbitMq({ url: await testBroker('dashboard') });
+    warehouse = await startWarehouse({ databaseUrl: urls[1]!, transport });
+    running = await startShop({ databaseUrl: urls[0]!, transport, dashboard: { inboxes: { warehouse: urls[1]! } } });
+    address = `http://127.0.0.1:${running.port}/outbox/`;
+    browser = await openBrowser(executablePath);
+    accepted = await running.shop.buy('tally-stick');
+    rejected = await running.shop.buy('sold-out');
+    await settled(accepted, 'completed');
+    await settled(rejected, 'compensated');
+    parked = await fault();
+  });
+  afterAll(async () => {
+    await browser?.close();
+    await running?.app.close();
+    await warehouse?.close();
+    for (const url of urls) await connectTestPostgres().dropDatabase(url);
+  });
+
+  async function settled(id: string, state: string): Promise<void> {
+    await until(
+      `${id} is ${state}`,
+      async () => {
+        const found = await (await fetch(`${address}api/deliveries?filter=id:${id}+state:${state}`)).json();
+        return (found as unknown[]).length === 1;
+      },
+      { timeoutMs: 30_000 },
+    );
+  }
+  const mend = (): Promise<unknown> => warehouse.get(DataSource).query('alter table gone rename to parcel');
+  /** The consumer cannot write until it is mended, so the message is given up, and waits for a person. */
+  async function fault(): Promise<string> {
+    await warehouse.get(DataSource).query('alter table parcel rename to gone');
+    const id = await running.shop.buy('tally-stick');
+    await settled(id, 'parked');
+    return id;
+  }
+  const open = (page: Page, where: string): Promise<unknown> => page.goto(`${address}#/${where}`);
+
+  const PAGES = {
+    overview: 'live',
+    messages: 'Search',
+    inbox: 'This inbox has no row.',
+    'inbox?of=warehouse': 'The last one is gone.',
+    machinery: 'Shop.refund',
+    operations: 'Nobody has changed anything yet.',
+  };
+
+  it.each([
+    ['light', 1280],
+    ['dark', 360],
+  ] as const)(
+    'shows every page, %s and %i pixels wide, without a serious finding of axe or a foreign request',
+    async (scheme, width) => {
+      const { page, requested, troubles } = await openTab(browser, { scheme, width });
+      const whole = {
+        ...PAGES,
+        [`message?id=${accepted}`]: 'Settled',
+        [`message?id=${parked}`]: 'it waits for a person',
+      };
+      const found = [];
+      for (const [where, says] of Object.entries(whole)) {
+        await open(page, where);
+        await page.locator('main').getByText(says).first().waitFor();
+        found.push({ where, findings: await seriousFindings(page), tooWide: await tooWide(page) });
+      }
+      expect(found).toEqual(Object.keys(whole).map((where) => ({ where, findings: [], tooWide: 0 })));
+      expect(troubles).toEqual([]);
+      expect(requested.filter((url) => !url.startsWith(address))).toEqual([]);
+      await page.context().close();
+    },
+  );
+
+  it('speaks Chinese where the browser does, and English when it is asked to, in the address', async () => {
+    const { page } = await openTab(browser, { locale: 'zh-CN' });
+    await open(page, `message?id=${accepted}`);
+    await page.getByText('消费者的一半').waitFor();
+    expect(await page.getAttribute('html', 'lang')).toBe('zh');
+    for (const where of ['总览', '消息', '收件箱', '接收方与转发器', '操作记录']) {
+      await page.getByRole('link', { name: where, exact: true }).click();
+      await page.getByRole('heading', { level: 2, name: where }).waitFor();
+      expect(await seriousFindings(page)).toEqual([]);
+    }
+    await page.getByRole('link', { name: 'English' }).click();
+    await page.getByRole('heading', { level: 2, name: 'Operations' }).waitFor();
+    expect(page.url()).toContain('lang=en');
+    await page.context().close();
+  });
+
+  it('shows both halves of a message: what the producer knows, and what the consumer has decided', async () => {
+    const { page } = await openTab(browser);
+    await open(page, `message?id=${rejected}`);
+    await page.getByText('Handled: the consumer’s inbox has its row').waitFor();
+    const text = await page.innerText('main');
+    expect(text).toContain('OUT_OF_STOCK: The last one is gone.');
+    expect(text).toMatch(/Recorded[^]*Handled[^]*Settled compensated/);
+    expect(text).toContain('"sku": "sold-out"');
+    expect(running.shop.refunded).toEqual(['sold-out']);
+    await page.context().close();
+  });
+
+  it('finds with the filter box what was parked by a fault, tells why, and completes it, with the keyboard alone', async () => {
+    const { page } = await openTab(browser);
+    await open(page, 'messages');
+    const box = page.getByRole('combobox', { name: 'Filter' });
+    await box.focus();
+    await page.keyboard.type('sta');
+    await page.getByRole('option', { name: 'state:' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('par');
+    await page.getByRole('option', { name: 'state:parked' }).waitFor();
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.getByText('1 found').waitFor();
+    expect(page.url()).toContain('filter=state%3Aparked');
+    await tabTo(page, `#/message?id=${parked}`);
+    await page.keyboard.press('Enter');
+    await page.getByRole('alert').getByText('relation "parcel" does not exist').waitFor();
+    expect(await page.innerText('main')).toContain('Its inbox has no row of this message');
+
+    await mend();
+    const retry = page.getByRole('button', { name: 'Retry …' });
+    await retry.focus();
+    await page.keyboard.press('Enter');
+    await page.getByRole('dialog').getByText('It changes: 1').waitFor();
+    await page.keyboard.type('the table is back');
+    await page.keyboard.press('Enter');
+    await page.getByRole('status').getByText('Changed: 1').waitFor();
+    await page.getByText('Settled completed').waitFor();
+    expect(await page.innerText('main')).toMatch(/retry by loopback: the table is back[^]*Handled/);
+    await open(page, 'operations');
+    await page.getByRole('cell', { name: 'the table is back' }).waitFor();
+    await page.context().close();
+  });
+
+  it('cancels and discards what somebody chose, after it has said what will change, and says what was refused', async () => {
+    const ids = [await fault(), await running.shop.buy('tally-stick')];
+    await settled(ids[1]!, 'parked');
+    const { page } = await openTab(browser);
+    await open(page, 'messages?filter=newer%3A1h');
+    await page.getByRole('checkbox', { name: 'Select all' }).check();
+    await page.getByRole('button', { name: 'Discard …' }).click();
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('It changes: 2').waitFor();
+    await dialog.getByText('Left as they are').waitFor();
+    await dialog.getByLabel('Why').fill('nobody wants them');
+    await dialog.getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('Refused: Only a parked delivery can be discarded').first().waitFor();
+
+    await page.getByRole('button', { name: 'Cancel …' }).click();
+    await dialog.getByLabel('Why').fill('the customer left');
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    await page.getByText('Changed: 2').waitFor();
+    for (const id of ids) await settled(id, 'compensated');
+
+    const last = await running.shop.buy('tally-stick');
+    await settled(last, 'parked');
+    await open(page, `message?id=${last}`);
+    await page.getByRole('button', { name: 'Discard …' }).click();
+    await dialog.getByLabel('Why').fill('it is lost');
+    await dialog.getByLabel('Though the consumer may').check();
+    await dialog.getByRole('button', { name: 'Discard' }).click();
+    await page.getByText('Settled discarded').waitFor();
+    await mend();
+    await page.context().close();
+  });
+
+  it('follows what happens without being asked to', async () => {
+    const { page } = await openTab(browser);
+    await open(page, 'overview');
+    await page.getByText('live').waitFor();
+    await running.shop.buy('tally-stick');
+    await page.getByRole('cell', { name: 'completed' }).waitFor();
+    await page.context().close();
+  });
+});
+
+/** As somebody without a mouse gets to a link. */
+async function tabTo(page: Page, address: string): Promise<void> {
+  for (let press = 0; press < 60; press++) {
+    await page.keyboard.press('Tab');
+    if ((await page.evaluate('document.activeElement?.getAttribute("href")')) === address) return;
+  }
+  throw new Error(`${address} cannot be reached with Tab`);
+}

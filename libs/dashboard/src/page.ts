@@ -1,0 +1,144 @@
+/** What the server and the page tell each other: types only, so that both are compiled against the same. */
+
+export type Verb = 'retry' | 'cancel' | 'discard';
+
+export interface Target {
+  readonly id: string;
+  /** The receiver. */
+  readonly to: string;
+}
+
+/** Who looks, and at what. */
+export interface Me {
+  readonly service: string;
+  readonly environment: string;
+  readonly may: 'read' | 'operate';
+  readonly name: string;
+  /** Receivers and types that were seen lately, for completion. */
+  readonly receivers: readonly string[];
+  readonly types: readonly string[];
+  /** Whose inboxes can be asked: this database's, and those of the option `inboxes`. */
+  readonly inboxes: readonly string[];
+  /** False where payloads are hidden altogether. */
+  readonly payloads: boolean;
+}
+
+/** Counted up to a bound, see `CAP`. */
+export interface Sample {
+  /** By the database's clock; ISO 8601. */
+  readonly at: string;
+  readonly open: readonly {
+    readonly to: string;
+    readonly state: string;
+    readonly count: number;
+    /** How long the oldest due one has been waiting, in milliseconds; 0 if none is due. */
+    readonly oldestDueMs: number;
+  }[];
+  /** Per second, over the last two. */
+  readonly recorded: number;
+  readonly settled: readonly { readonly to: string; readonly state: string; readonly perSecond: number }[];
+  /** True where one of the counts stopped at its bound: there are that many or more. */
+  readonly capped: boolean;
+}
+
+/** What one process did in each of the last 60 minutes, the oldest first. */
+export interface Hour {
+  readonly published: readonly number[];
+  readonly answered: readonly number[];
+}
+
+/** Of a rejection. */
+export interface Why {
+  readonly code: string;
+  readonly message?: string;
+  readonly details?: unknown;
+}
+
+export interface Delivery {
+  readonly messageId: string;
+  readonly consumer: string;
+  readonly type: string;
+  readonly key?: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly followUp: string;
+  readonly verdict?: string;
+  readonly reason?: Why;
+  readonly result?: unknown;
+  readonly code?: string;
+  readonly lastError?: string;
+  readonly recordedAt: string;
+  readonly nextAt?: string;
+  readonly deadlineAt?: string;
+  readonly sentAt?: string;
+  readonly settledAt?: string;
+}
+
+/** A message with everything that is known of it, on both sides. */
+export interface Whole {
+  readonly deliveries: readonly Delivery[];
+  readonly source: string;
+  /** Redacted; undefined where payloads are hidden. */
+  readonly payload?: unknown;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly causedBy?: string;
+  readonly caused: readonly { readonly id: string; readonly type: string }[];
+  readonly halves: readonly Half[];
+  readonly audit: readonly Audited[];
+}
+
+/** What a consumer's inbox says of a message: its rows, or why it could not be asked. */
+export interface Half {
+  readonly inbox: string;
+  readonly rows: readonly InboxRow[];
+  readonly problem?: string;
+}
+
+export interface InboxRow {
+  readonly messageId: string;
+  readonly consumer: string;
+  readonly source: string;
+  readonly verdict: string;
+  readonly reason: Why | null;
+  readonly result: unknown;
+  readonly receivedAt: string;
+}
+
+export interface Audited {
+  readonly id: string;
+  readonly at: string;
+  readonly actor: string;
+  readonly verb: string;
+  readonly target: string;
+  readonly changed: number;
+  readonly reason?: string;
+}
+
+/** What the service has, and how its transport and relay are. */
+export interface Machinery {
+  readonly status: 'up' | 'degraded';
+  readonly transport: { readonly name: string; readonly ready: boolean };
+  readonly claimOverdueMs: number;
+  readonly oldestDueMs: number;
+  readonly refused: number;
+  readonly returned: number;
+  /** Follow-ups and handlers that some process of the service has, or had. */
+  readonly followUps: readonly { readonly type: string; readonly verdict: string; readonly handler: string }[];
+  readonly handlers: readonly { readonly consumer: string; readonly type: string; readonly handler: string }[];
+}
+
+export interface ActionRequest {
+  readonly verb: Verb;
+  readonly targets: readonly Target[];
+  readonly reason: string;
+  /** Of `retry`: a new deadline, `15m`. */
+  readonly deadline?: string;
+  /** Of `discard`: though the consumer may still act on a copy. */
+  readonly force?: boolean;
+}
+
+/** Per target, in order. */
+export interface ActionResult {
+  readonly changed: number;
+  readonly refused: readonly { readonly target: Target; readonly why: string }[];
+}

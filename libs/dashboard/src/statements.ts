@@ -1,0 +1,119 @@
+import type { OutboxTables } from '@tallystick/outbox';
+
+/** Rows that a look counts of each kind: some milliseconds, whatever the backlog. */
+const CAP = 5_000;
+/** Rates are of so long; more rows than `RATE_ROWS` in it are not read, and their times tell the rate. */
+const RATE_MS = 2_000;
+const RATE_ROWS = 2_000;
+
+/** What the page asks the tables beside what `OutboxOperations` tells. All of it reads, and all of it is bounded. */
+export function dashboardSql(t: OutboxTables) {
+  const since = `(select clock_timestamp() - interval '${RATE_MS} ms')`;
+  /** Rows per second: in the window, or in the time that as many rows as are read took. */
+  const perSecond = (time: string): string =>
+    `count(*) / extract(epoch from greatest(case when sum(count(*)) over () >= ${RATE_ROWS} then clock_timestamp() - min(min(${time})) over () else interval '${RATE_MS} ms' end, interval '1 ms'))`;
+  return {
+    /** $1 source. Along the partial indexes of what is due and what is parked, that of times, and that of ids. */
+    sample: `
+with due as (
+  select d.consumer, d.state, d.next_at
+  from ${t.delivery} d
+  join ${t.message} m on m.id = d.message_id
+  where d.next_at is not null
+    and m.aggregatetype = $1
+  order by d.next_at
+  limit ${CAP}
+), parked as (
+  select d.consumer
+  from ${t.delivery} d
+  join ${t.message} m on m.id = d.message_id
+  where d.state = 'parked'
+    and m.aggregatetype = $1
+  limit ${CAP}
+), open as (
+  select consumer as "to", state, count(*)::int as count,
+    greatest(0, extract(epoch from clock_timestamp() - min(next_at)) * 1000)::float8 as "oldestDueMs"
+  from due
+  group by consumer, state
+  union all
+  select consumer, 'parked', count(*)::int, 0
+  from parked
+  group by consumer
+), recorded as (
+  select created_at
+  from (select id, created_at, aggregatetype from ${t.message} order by id desc limit ${RATE_ROWS}) newest
+  where aggregatetype = $1
+    and created_at > ${since}
+), settled as (
+  select d.consumer, d.state, d.settled_at
+  from (select message_id, consumer, state, settled_at from ${t.delivery} where settled_at > ${since} order by settled_at desc limit ${RATE_ROWS}) d
+  join ${t.message} m on m.id = d.message_id
+  where m.aggregatetype = $1
+)
+select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at,
+  (select coalesce(json_agg(open order by "to", state), '[]') from open) as open,
+  (select coalesce(${perSecond('created_at')}, 0)::float8 from recorded) as recorded,
+  (select coalesce(json_agg(rates order by "to", state), '[]')
+   from (select consumer as "to", state, ${perSecond('settled_at')}::float8 as "perSecond" from settled group by consumer, state) rates) as settled,
+  ((select count(*) from due) = ${CAP} or (select count(*) from parked) = ${CAP}) as capped -- dashboard.sample`,
+    /** $1 source. Of the newest messages only. */
+    words: `
+with newest as (
+  select id, type
+  from (select id, type, aggregatetype from ${t.message} order by id desc limit 1000) all_of_them
+  where aggregatetype = $1
+)
+select array(select distinct type from newest order by type) as types,
+  array(
+    select distinct d.consumer
+    from ${t.delivery} d
+    join newest on newest.id = d.message_id
+    order by d.consumer
+  ) as receivers -- dashboard.words`,
+    /** $1 id. */
+    message: `
+select payload::text as payload, headers
+from ${t.message}
+where id = $1 -- dashboard.message`,
+    /** $1 id, $2 source. What was recorded while it was handled, among the next ones recorded here. */
+    caused: `
+select id, type
+from (select id, type, aggregatetype, headers from ${t.message} where id > $1 order by id limit 1000) next
+where aggregatetype = $2
+  and headers ->> 'cloudEvents_causationid' = $1::text
+order by id
+limit 20 -- dashboard.caused`,
+    /** $1 source. */
+    followUps: `
+select type, verdict, handler
+from ${t.followUp}
+where source = $1
+order by type, verdict
+limit 500 -- dashboard.follow-ups`,
+    /** $1 consumer. */
+    handlers: `
+select consumer, type, handler
+from ${t.handler}
+where consumer = $1
+order by type
+limit 500 -- dashboard.handlers`,
+    /** $1 id. */
+    inboxOf: `
+select ${INBOX}
+from ${t.inbox}
+where message_id = $1
+order by consumer, source
+limit 50 -- dashboard.inbox-of`,
+    /** $1 verdict or null, $2 ids before this time or null. Along the index of times. */
+    inbox: `
+select ${INBOX}
+from ${t.inbox}
+where ($1::text is null or verdict = $1)
+  and ($2::timestamptz is null or received_at < $2)
+order by received_at desc, message_id desc
+limit 50 -- dashboard.inbox`,
+  };
+}
+
+const INBOX = `message_id as "messageId", consumer, source, verdict, reason, result,
+  to_char(received_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') as "receivedAt"`;

@@ -1,0 +1,157 @@
+import type { DeliveryRecord, OutboxHealth, OutboxOperations, OutboxTables, Reason } from '@tallystick/outbox';
+import { parseFilter } from '@tallystick/outbox';
+import type { Settings } from './options';
+import type { Delivery, Half, InboxRow, Machinery, Sample, Whole } from './page';
+import { askElsewhere, type Reader } from './reader';
+import { HIDDEN, isHidden, redacted } from './redaction';
+import { dashboardSql } from './statements';
+
+/** As many as a page of the table shows. */
+const PAGE = 50;
+/** Entries of the audit that are looked through for those about one message. */
+const AUDIT = 1_000;
+
+/** A filter asks for a field that nobody sees here. */
+export class HiddenFieldError extends Error {}
+
+/** What the pages show. Reads only, redacts everything that comes from a payload, and never asks for more than a bound. */
+export class Views {
+  private readonly sql: ReturnType<typeof dashboardSql>;
+
+  constructor(
+    private readonly operations: OutboxOperations,
+    private readonly health: OutboxHealth,
+    private readonly reader: Reader,
+    tables: OutboxTables,
+    private readonly settings: Settings,
+  ) {
+    this.sql = dashboardSql(tables);
+  }
+
+  get service(): string {
+    return this.operations.service;
+  }
+
+  /** For completion. */
+  async words(): Promise<{ types: readonly string[]; receivers: readonly string[] }> {
+    const [words] = await this.reader.rows<{ types: string[]; receivers: string[] }>(this.sql.words, [this.service]);
+    return words!;
+  }
+
+  async sample(): Promise<Sample> {
+    const [sample] = await this.reader.rows<Sample>(this.sql.sample, [this.service]);
+    return sample!;
+  }
+
+  /** @param after the id and receiver of the last one of the page before */
+  async deliveries(filter: string, after: { id: string; to: string } | undefined): Promise<Delivery[]> {
+    const found = await this.operations.find(this.allowed(filter), {
+      limit: PAGE,
+      ...(after && { after: { messageId: after.id, consumer: after.to } }),
+    });
+    return found.map(this.shown);
+  }
+
+  /** Up to 10,000, which stands for more. */
+  count(filter: string): Promise<number> {
+    return this.operations.count(this.allowed(filter));
+  }
+
+  /** Undefined if the service has no such message, or has forgotten it. */
+  async message(id: string): Promise<Whole | undefined> {
+    const deliveries = await this.operations.find({ id });
+    if (deliveries.length === 0) return undefined;
+    const [kept] = await this.reader.rows<{ payload: string; headers: Record<string, string> | null }>(
+      this.sql.message,
+      [id],
+    );
+    const caused = await this.reader.rows<{ id: string; type: string }>(this.sql.caused, [id, this.service]);
+    const audit = await this.operations.audit({ limit: AUDIT });
+    const headers = kept?.headers ?? {};
+    const { redact } = this.settings;
+    return {
+      deliveries: deliveries.map(this.shown),
+      source: this.service,
+      ...(kept && redact !== 'everything' && { payload: redacted(JSON.parse(kept.payload), redact) }),
+      headers: this.hidden(headers) as Record<string, string>,
+      causedBy: headers['cloudEvents_causationid'],
+      caused,
+      halves: await this.halves(
+        id,
+        deliveries.map(({ consumer }) => consumer),
+      ),
+      audit: audit.filter(({ target }) => target.startsWith(`id:${id}`)),
+    };
+  }
+
+  async inbox(where: string, verdict: string | null, before: string | null): Promise<Half> {
+    return this.ask(where, this.sql.inbox, [verdict, before]);
+  }
+
+  async machinery(): Promise<Machinery> {
+    const { oldestDueMs, ...report } = await this.health.check();
+    return {
+      ...report,
+      oldestDueMs,
+      followUps: await this.reader.rows(this.sql.followUps, [this.service]),
+      handlers: await this.reader.rows(this.sql.handlers, [this.service]),
+    };
+  }
+
+  /** Its own inbox always: several services may share the tables. */
+  private halves(id: string, receivers: readonly string[]): Promise<Half[]> {
+    const known = receivers.filter((name) => Object.hasOwn(this.settings.inboxes, name));
+    return Promise.all(['', ...known].map((where) => this.ask(where, this.sql.inboxOf, [id])));
+  }
+
+  /** @param where a receiver of the option `inboxes`, or '' for the own database */
+  private async ask(where: string, text: string, values: readonly unknown[]): Promise<Half> {
+    const url = Object.hasOwn(this.settings.inboxes, where) ? this.settings.inboxes[where] : undefined;
+    if (where !== '' && url === undefined)
+      return { inbox: where, rows: [], problem: 'Nobody said where this inbox is.' };
+    try {
+      const asked =
+        url === undefined ? this.reader.rows<InboxRow>(text, values) : askElsewhere<InboxRow>(url, text, values);
+      const rows = (await asked).map((row) => ({
+        ...row,
+        result: this.hidden(row.result),
+        reason: row.reason && this.told(row.reason),
+      }));
+      return { inbox: where, rows };
+    } catch (error) {
+      if (url === undefined) throw error;
+      return { inbox: where, rows: [], problem: `It cannot be asked: ${(error as Error).message}` };
+    }
+  }
+
+  /** @throws HiddenFieldError · InvalidFilterError */
+  private allowed(filter: string): string {
+    const { data = {} } = parseFilter(filter);
+    const { redact } = this.settings;
+    const hidden = Object.keys(data).find((field) => isHidden(field, redact));
+    if (hidden !== undefined)
+      throw new HiddenFieldError(`data.${hidden} is hidden here, so it cannot be searched for either.`);
+    return filter;
+  }
+
+  private readonly shown = ({ result, reason, ...record }: DeliveryRecord): Delivery => ({
+    ...record,
+    ...(reason && { reason: this.told(reason) }),
+    ...(result !== undefined && { result: this.hidden(result) }),
+  });
+
+  private hidden(value: unknown): unknown {
+    const { redact } = this.settings;
+    return redact === 'everything' ? this.blank(value) : redacted(value, redact);
+  }
+
+  /** Its details are of the consumer's making, as a result is. */
+  private told(reason: Reason): Reason {
+    return reason.details === undefined ? reason : { ...reason, details: this.hidden(reason.details) };
+  }
+
+  private blank(value: unknown): unknown {
+    if (value === null || value === undefined) return value;
+    return typeof value === 'object' ? redacted(value, ['*']) : HIDDEN;
+  }
+}

@@ -1,0 +1,77 @@
+import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
+import type { ActionRequest, ActionResult, Hour, Sample } from '../src/page';
+
+/** Relative to the page, wherever a proxy has put it. */
+async function answered<T>(asking: Promise<Response>): Promise<T> {
+  const response = await asking;
+  const body = (await response.json().catch(() => ({}))) as { problem?: string };
+  if (!response.ok) throw new Error(body.problem ?? `${response.status}`);
+  return body as T;
+}
+
+function get<T>(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<T> {
+  const given = Object.entries(query).filter(([, value]) => value !== undefined) as [string, string][];
+  return answered<T>(fetch(`api/${path}?${new URLSearchParams(given)}`));
+}
+
+export function act(request: ActionRequest): Promise<ActionResult> {
+  const body = JSON.stringify(request);
+  return answered(fetch('api/actions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }));
+}
+
+export interface Asked<T> {
+  readonly value?: T;
+  readonly problem?: string;
+  again(): void;
+}
+
+/** What a page is about. An answer that was overtaken by another question is dropped. */
+export function useAnswer<T>(path: string, query: Readonly<Record<string, string | undefined>> = {}): Asked<T> {
+  const [state, setState] = useState<{ value?: T; problem?: string }>({});
+  const turn = useRef(0);
+  const key = path + JSON.stringify(query);
+  const again = useCallback(() => {
+    const mine = ++turn.current;
+    const tell = (next: { value?: T; problem?: string }): void => {
+      if (mine === turn.current) setState(next);
+    };
+    get<T>(path, query).then(
+      (value) => tell({ value }),
+      (error: Error) => tell({ problem: error.message }),
+    );
+  }, [key]);
+  useEffect(again, [again]);
+  return { ...state, again };
+}
+
+export interface Live {
+  readonly sample?: Sample;
+  readonly hour?: Hour;
+  readonly away: boolean;
+}
+
+/** The stream, only while somebody sees the page. */
+export function useLive(): Live {
+  const [live, setLive] = useState<Live>({ away: false });
+  useEffect(() => {
+    let source: EventSource | undefined;
+    const follow = (): void => {
+      source?.close();
+      source = undefined;
+      if (document.hidden) return;
+      source = new EventSource('api/stream');
+      source.onmessage = ({ data }) => {
+        const { sample, hour } = JSON.parse(data as string) as { sample?: Sample; hour: Hour };
+        setLive((last) => ({ sample: sample ?? last.sample, hour, away: sample === undefined }));
+      };
+      source.onerror = () => setLive((last) => ({ ...last, away: true }));
+    };
+    follow();
+    document.addEventListener('visibilitychange', follow);
+    return () => {
+      document.removeEventListener('visibilitychange', follow);
+      source?.close();
+    };
+  }, []);
+  return live;
+}
