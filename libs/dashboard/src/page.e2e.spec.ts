@@ -123,7 +123,7 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
   it('speaks Chinese where the browser does, and English when it is asked to, in the address', async () => {
     const { page } = await openTab(browser, { locale: 'zh-CN' });
     await open(page, `message?id=${accepted}`);
-    await page.getByText('消费者的一半').waitFor();
+    await page.getByText('消费端的一半').waitFor();
     expect(await page.getAttribute('html', 'lang')).toBe('zh');
     for (const where of ['总览', '消息', '收件箱', '接收方与转发器', '操作记录']) {
       await page.getByRole('link', { name: where, exact: true }).click();
@@ -167,7 +167,9 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await tabTo(page, `#/message?id=${parked}`);
     await page.keyboard.press('Enter');
     await page.getByRole('alert').getByText('relation "parcel" does not exist').waitFor();
-    expect(await page.innerText('main')).toContain('Its inbox has no row of this message');
+    expect(await page.innerText('main')).toMatch(
+      /The consumer’s half: warehouse[^]*Put off by the consumer: [^]*Its inbox has no row/,
+    );
 
     await mend();
     const retry = page.getByRole('button', { name: 'Retry …' });
@@ -178,7 +180,9 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await page.keyboard.press('Enter');
     await page.getByRole('status').getByText('Changed: 1').waitFor();
     await page.getByText('Settled completed').waitFor();
-    expect(await page.innerText('main')).toMatch(/retry by loopback: the table is back[^]*Handled/);
+    expect(await page.innerText('main')).toMatch(
+      /Put off by the consumer[^]*Parked[^]*Retried · by loopback: the table is back[^]*Handled/,
+    );
     await open(page, 'operations');
     await page.getByRole('cell', { name: 'the table is back' }).waitFor();
     await page.context().close();
@@ -214,6 +218,30 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await page.getByText('Settled discarded').waitFor();
     await mend();
     await page.context().close();
+  });
+
+  /** `npm run screenshots` makes the pictures that the documents show. */
+  (process.env.SCREENSHOTS ? it : it.skip)('can be shown in documents', async () => {
+    const id = await fault();
+    for (const sku of ['notch', 'foil', 'stock']) await running.shop.buy(sku);
+    const pictures = {
+      overview: ['overview', 'live', {}],
+      messages: ['messages?filter=newer:1h', 'found', {}],
+      message: [`message?id=${id}`, 'it waits for a person', {}],
+      'message-zh': [`message?id=${rejected}`, '消费端的一半', { locale: 'zh-CN' }],
+      inbox: ['inbox?of=warehouse', 'The last one is gone.', {}],
+      machinery: ['machinery', 'Shop.refund', {}],
+      operations: ['operations', 'the table is back', { scheme: 'dark' }],
+      narrow: [`message?id=${id}`, 'it waits for a person', { scheme: 'dark', width: 360 }],
+    } as const;
+    for (const [name, [where, says, look]] of Object.entries(pictures)) {
+      const { page } = await openTab(browser, look);
+      await open(page, where);
+      await page.locator('main').getByText(says).first().waitFor();
+      await page.screenshot({ path: join(root, '../../docs/dashboard', `${name}.png`) });
+      await page.context().close();
+    }
+    await mend();
   });
 
   it('follows what happens without being asked to', async () => {

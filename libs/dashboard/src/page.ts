@@ -84,8 +84,35 @@ export interface Whole {
   readonly causedBy?: string;
   readonly caused: readonly { readonly id: string; readonly type: string }[];
   readonly halves: readonly Half[];
-  readonly audit: readonly Audited[];
+  /** What does not happen to most, receiver by receiver. */
+  readonly history: readonly Happened[];
 }
+
+/** Every attempt that failed, every deferral, and what people did. */
+export interface Happened {
+  readonly consumer: string;
+  readonly what: Occurrence;
+  readonly attempt?: number;
+  readonly code?: string;
+  readonly why?: string;
+  readonly by?: string;
+  readonly number: number;
+  /** When it happened last, of `times`, and first. */
+  readonly at: string;
+  readonly since: string;
+  readonly times: number;
+}
+
+export type Occurrence =
+  | 'send-failed'
+  | 'deferred'
+  | 'follow-up-failed'
+  | 'deadline-passed'
+  | 'parked'
+  | 'retried'
+  | 'cancel-requested'
+  | 'discarded'
+  | 'late-verdict';
 
 /** What a consumer's inbox says of a message: its rows, or why it could not be asked. */
 export interface Half {

@@ -8,8 +8,6 @@ import { dashboardSql } from './statements';
 
 /** As many as a page of the table shows. */
 const PAGE = 50;
-/** Entries of the audit that are looked through for those about one message. */
-const AUDIT = 1_000;
 
 /** A filter asks for a field that nobody sees here. */
 export class HiddenFieldError extends Error {}
@@ -66,7 +64,7 @@ export class Views {
       [id],
     );
     const caused = await this.reader.rows<{ id: string; type: string }>(this.sql.caused, [id, this.service]);
-    const audit = await this.operations.audit({ limit: AUDIT });
+    const history = await this.operations.history(id);
     const headers = kept?.headers ?? {};
     const { redact } = this.settings;
     return {
@@ -80,7 +78,7 @@ export class Views {
         id,
         deliveries.map(({ consumer }) => consumer),
       ),
-      audit: audit.filter(({ target }) => target.startsWith(`id:${id}`)),
+      history,
     };
   }
 

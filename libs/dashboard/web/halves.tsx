@@ -15,6 +15,7 @@ export function Halves({
   delivery: Delivery;
 }): JSX.Element {
   const rows = rowsOf(whole, consumer);
+  const lastDeferral = whole.history.filter((entry) => entry.consumer === consumer && entry.what === 'deferred').at(-1);
   const problems = whole.halves.filter(({ inbox, problem }) => inbox === consumer && problem !== undefined);
   return (
     <div>
@@ -33,6 +34,11 @@ export function Halves({
       {problems.map(({ problem }) => (
         <Problem key={problem} text={problem!} />
       ))}
+      {rows.length === 0 && lastDeferral && (
+        <p>
+          <Time at={lastDeferral.at} /> <b>{t('h_deferred')}</b>: {lastDeferral.why}
+        </p>
+      )}
       {rows.length === 0 && problems.length === 0 && (
         <NoRow known={me.inboxes.includes(consumer) || consumer === '*'} consumer={consumer} />
       )}

@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import type { Delivery, InboxRow, Whole } from '../src/page';
+import type { Delivery, Happened, InboxRow, Whole } from '../src/page';
 import { duration, State, Time } from './parts';
 import { t } from './state';
 
@@ -31,18 +31,7 @@ function stepsOf(whole: Whole, delivery: Delivery): Step[] {
       ),
       tone: decided === 'accepted' ? 'done' : 'bad',
     })),
-    ...whole.audit
-      .filter(({ target }) => !target.includes(' to:') || target.endsWith(` to:${delivery.consumer}`))
-      .map(({ at, actor, verb, reason: why }): Step => ({
-        at,
-        text: (
-          <>
-            <b>{verb}</b> {t('byPerson')} {actor}
-            {why !== undefined && `: ${why}`}
-          </>
-        ),
-        tone: 'person',
-      })),
+    ...whole.history.filter(({ consumer }) => consumer === delivery.consumer).map(unusual),
     ...(settledAt === undefined
       ? []
       : [
@@ -60,6 +49,33 @@ function stepsOf(whole: Whole, delivery: Delivery): Step[] {
   ];
   const inOrder = happened.sort((one, other) => Date.parse(one.at!) - Date.parse(other.at!));
   return settledAt === undefined ? [...inOrder, waiting(delivery, said)] : inOrder;
+}
+
+/** What failed, was put off, or was done by somebody; what happened many times in a row is one step. */
+function unusual({ what, at, since, times, attempt, code, why, by }: Happened): Step {
+  return {
+    at,
+    text: (
+      <>
+        <b>{t(`h_${what}`)}</b>
+        {by !== undefined && ` · ${t('byPerson')} ${by}`}
+        {why !== undefined && `: ${why}`}
+        {why === undefined && code !== undefined && ` (${code})`}
+        {(times > 1 || attempt !== undefined) && (
+          <span class="soft">
+            {attempt !== undefined && ` · ${t('attempt')} ${attempt}`}
+            {times > 1 && (
+              <>
+                {` · ${times} × ${t('since')} `}
+                <Time at={since} />
+              </>
+            )}
+          </span>
+        )}
+      </>
+    ),
+    tone: by === undefined ? 'bad' : 'person',
+  };
 }
 
 const WAITS = { parked: 't_parked', cancelling: 't_cancelling', sent: 't_waiting' } as const;
