@@ -185,6 +185,7 @@ describe('the TypeScript blocks of the documents', () => {
           '@tallystick/outbox/testing': [join(root, 'libs/outbox/src/testing/index.ts')],
           '@tallystick/outbox/prometheus': [join(root, 'libs/outbox/src/adapters/prometheus/index.ts')],
           '@tallystick/outbox/opentelemetry': [join(root, 'libs/outbox/src/adapters/opentelemetry/index.ts')],
+          '@tallystick/dashboard': [join(root, 'libs/dashboard/src/index.ts')],
           '@tallystick/contracts': [join(root, 'libs/contracts/src/index.ts')],
         },
       },

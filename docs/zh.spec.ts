@@ -30,6 +30,7 @@ describe('README.zh-CN.md and README.md', () => {
     ['How it works', '原理'],
     [undefined, '术语'],
     ['Use it in your app', '在你的应用里使用'],
+    ['See it', '看得见'],
     ['How it compares', '横向对比'],
     ['How fast', '性能'],
     ['Map of the repository', '仓库地图'],
