@@ -105,10 +105,38 @@ describe('tallystick', () => {
     const { out } = await run('show', id);
     for (const line of [/^message {5}/m, /^type {8}order.requested, key 42$/m, /^verdict {5}accepted$/m, /^settled /m])
       expect(out).toMatch(line);
+    expect(out).toMatch(/\n\n\S+Z {2}recorded\n\S+Z {2}accepted: completed$/);
     expect(await run('show', randomUUID())).toMatchObject({
       code: 1,
       said: expect.stringContaining('Nothing is known'),
     });
+  });
+
+  it('shows what happened to it, and the half of the consumer', async () => {
+    const id = await row('parked', 'EXPIRED: old');
+    await run('retry', id, '--by', 'ada', '--reason', 'the broker is back', '--yes');
+    await run('cancel', id, '--by', 'grace', '--reason', 'changed my mind', '--yes');
+    const inbox = `insert into inbox_message (consumer, message_id, source, verdict, reason) values ($1, $2, $3, 'rejected', '{"code":"CANCELLED"}')`;
+    await database.query(inbox, ['order-service', id, 'user-service']);
+    await database.query(inbox, ['mail-service', id, 'user-service']);
+    await database.query(inbox, ['order-service', id, 'another-service']);
+    const told = (text: string): string[] =>
+      text
+        .slice(text.indexOf('\n\n') + 2)
+        .split('\n')
+        .map((line) => line.replace(/^\S+Z {2}| {22}/, ''));
+    const [alone, both] = [await run('show', id), await run('show', id, '--consumer', url)];
+    const steps = ['recorded', 'retried by ada', 'the broker is back', 'cancel requested by grace', 'changed my mind'];
+    expect(told(alone.out)).toEqual(steps);
+    expect(told(both.out)).toEqual([...steps, 'order-service decided: rejected', '{"code":"CANCELLED"}']);
+    const asked = { env: { DATABASE_URL: url, TALLYSTICK_CONSUMER_URL: url } };
+    expect(JSON.parse((await runWith(asked, 'show', id, '--json')).out)).toEqual([
+      expect.objectContaining({
+        messageId: id,
+        history: [expect.objectContaining({ what: 'retried' }), expect.objectContaining({ what: 'cancel-requested' })],
+        inbox: [expect.objectContaining({ consumer: 'order-service', source: 'user-service', verdict: 'rejected' })],
+      }),
+    ]);
   });
 
   it('opens exactly what matches again, once somebody has said yes', async () => {

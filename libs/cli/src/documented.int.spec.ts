@@ -91,12 +91,24 @@ describe('the output in docs/operations.md', () => {
         ids.push(rows[0]!.id);
         await client.query(
           `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, settled_at, verdict, reason, last_error)
-           values ($1, 'order-service', $2::varchar, 1, 'none', case when $2 = 'pending' then now() end, case when $3::varchar is not null then now() - interval '1 min' end,
+           values ($1, 'order-service', $2::varchar, case when $4 like 'GAVE_UP%' then 9 else 1 end, 'none', case when $2 = 'pending' then now() end, case when $3::varchar is not null then now() - interval '1 min' end,
              $3::varchar, case $3 when 'rejected' then '{"code":"OUT_OF_STOCK"}'::json end, $4)`,
           [rows[0]!.id, state, verdict, error],
         );
       }
     });
+    await using(variables.USERS_URL!, (client) =>
+      client.query(
+        `insert into outbox_history (message_id, consumer, entries)
+         select id, 'order-service', jsonb_build_array(
+           jsonb_build_object('number', 1, 'what', 'send-failed', 'attempt', 9, 'code', 'UNROUTABLE', 'since', created_at + interval '1 s',
+             'at', created_at + interval '20 min', 'times', 9, 'why', 'UNROUTABLE: no queue is bound for this receiver and type'),
+           jsonb_build_object('number', 2, 'what', 'parked', 'attempt', 9, 'code', 'GAVE_UP', 'at', created_at + interval '21 min',
+             'why', 'GAVE_UP: UNROUTABLE: no queue is bound for this receiver and type'))
+         from outbox_message where id = $1`,
+        [ids[3]],
+      ),
+    );
     await using(variables.ORDERS_URL!, (client) =>
       client.query(
         `with handled as (insert into inbox_handler (consumer, type, handler) values ('order-service', 'order.requested', 'Orders.place'))
@@ -166,9 +178,9 @@ describe('the output in docs/operations.md', () => {
 
   it('is what the commands write', async () => {
     const before = readFileSync(DOCUMENT, 'utf8');
-    // A person copies an id from a list: whatever id the document shows first is the parked one.
-    const shownId = /^\$ npx tallystick show (\S+)/m.exec(before)?.[1];
-    const known = new Map(shownId === undefined ? [] : [[shownId, ids[3]!]]);
+    // A person copies an id from a list: whatever id the document shows first is the parked one, then the refunded one.
+    const shownIds = [...before.matchAll(/^\$ npx tallystick show (\S+)/gm)].map(([, id]) => id!);
+    const known = new Map(shownIds.map((id, index) => [id, ids[[3, 1][index]!]!]));
     const blocks: { found: Shown[]; now: Shown[] }[] = [];
     for (const [, block] of before.matchAll(BLOCK)) {
       const found = shownIn(block!);
@@ -190,7 +202,10 @@ describe('the output in docs/operations.md', () => {
         const { now } = blocks[index++]!;
         return `\`\`\`console\n${now.map(({ command, text }) => `${command}\n${text}\n`).join('\n')}\`\`\``;
       });
-      writeFileSync(DOCUMENT, shownId === undefined ? written : written.replaceAll(shownId, ids[3]!));
+      writeFileSync(
+        DOCUMENT,
+        shownIds.reduce((text, id) => text.replaceAll(id, known.get(id)!), written),
+      );
       return;
     }
     expect(blocks.flatMap(({ found }) => found).length).toBeGreaterThan(10);

@@ -13,7 +13,7 @@ import { actorOf } from './actor';
 import { type BulkResult, everyMatch } from './bulk';
 import { columns } from './columns';
 import { addAsyncApi } from './asyncapi';
-import { audited, listed, shown } from './describe';
+import { audited, listed } from './describe';
 import { addDoctor } from './doctor/command';
 import { addHalves } from './halves/command';
 import { addInbox } from './inbox/command';
@@ -21,6 +21,7 @@ import { addPrune } from './prune';
 import { addQuarantine } from './quarantine/command';
 import { addReconcile } from './reconcile/command';
 import { type CommonFlags, DONE, FAILED, MISUSED, positive, type Shell } from './shell';
+import { addShow } from './show';
 import { addTail } from './tail';
 import type { Terminal } from './terminal';
 
@@ -71,26 +72,26 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     ...(prefix !== undefined && { prefix }),
   });
 
+  const withOutbox: Shell['withOutbox'] = async (flags, work) => {
+    const service = flags.service ?? env.TALLYSTICK_SERVICE;
+    const outbox = await openOutbox({
+      url: url(flags),
+      tables: tablesOf(flags),
+      ...(service !== undefined && { service }),
+    });
+    try {
+      return await work(outbox);
+    } finally {
+      await outbox.close();
+    }
+  };
   /** Opens the outbox for one command, and says what goes wrong in a line. */
   const within =
     (work: (outbox: PassiveOutbox, flags: Flags, terms: string[]) => Promise<number>) =>
     async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
       const flags = command.optsWithGlobals<Flags>();
-      const terms = command.args;
-      await attempt(async () => {
-        const service = flags.service ?? env.TALLYSTICK_SERVICE;
-        const outbox = await openOutbox({
-          url: url(flags),
-          tables: tablesOf(flags),
-          ...(service !== undefined && { service }),
-        });
-        try {
-          return await work(outbox, flags, terms);
-        } finally {
-          await outbox.close();
-        }
-      });
+      await attempt(() => withOutbox(flags, (outbox) => work(outbox, flags, command.args)));
     };
   const attempt: Shell['attempt'] = async (work, failure = FAILED) => {
     try {
@@ -140,21 +141,6 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
         const count = await operations.count(filterOf(terms), { cap: COUNTED });
         out(json ? JSON.stringify({ count, orMore: count === COUNTED }) : countText(count));
         return DONE;
-      }),
-    );
-
-  tallystick
-    .command('show')
-    .argument('<id>', 'the id of a message')
-    .description('all that is known of a message, per receiver')
-    .action(
-      within(async ({ operations }, { json }, [id]) => {
-        const found = await operations.find({ id: id! });
-        if (json) out(JSON.stringify(found));
-        else
-          found.forEach((record, index) => [...(index > 0 ? [''] : []), ...shown(record)].forEach((line) => out(line)));
-        if (found.length === 0) say(`Nothing is known of message ${id}; final messages are forgotten after a while.`);
-        return found.length > 0 ? DONE : FAILED;
       }),
     );
 
@@ -265,9 +251,9 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
       });
     });
 
-  const shell: Shell = { terminal, attempt, tablesOf, databaseUrl: url };
-  for (const add of [addInbox, addQuarantine, addHalves, addPrune, addTail, addReconcile, addDoctor, addAsyncApi])
-    add(tallystick, shell);
+  const shell: Shell = { terminal, attempt, tablesOf, withOutbox, databaseUrl: url };
+  const added = [addShow, addInbox, addQuarantine, addHalves, addPrune, addTail, addReconcile, addDoctor, addAsyncApi];
+  for (const add of added) add(tallystick, shell);
   return tallystick;
 }
 

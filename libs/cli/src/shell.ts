@@ -1,4 +1,4 @@
-import type { TableOptions } from '@tallystick/outbox';
+import type { PassiveOutbox, TableOptions } from '@tallystick/outbox';
 import { InvalidArgumentError, Option } from 'commander';
 import ms from 'ms';
 import type { Terminal } from './terminal';
@@ -25,6 +25,8 @@ export interface Shell {
   /** Runs a command; what it throws is said in a line. @param failure the exit code then */
   attempt(work: () => Promise<number>, failure?: number): Promise<void>;
   tablesOf(flags: CommonFlags): TableOptions;
+  /** Opens the outbox that the flags name, for this. */
+  withOutbox<T>(flags: CommonFlags, work: (outbox: PassiveOutbox) => Promise<T>): Promise<T>;
   /** @throws Error that says how to give it */
   databaseUrl(flags: CommonFlags): string;
 }
