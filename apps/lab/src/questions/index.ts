@@ -7,9 +7,10 @@ import { backlog } from './backlog';
 import { duplicates } from './duplicates';
 import { loss } from './loss';
 import { order } from './order';
+import { parkAndRestore } from './park-and-restore';
 import type { Answer, Question } from './question';
 
-export const QUESTIONS: readonly Question[] = [loss, duplicates, backlog, order];
+export const QUESTIONS: readonly Question[] = [loss, duplicates, backlog, parkAndRestore, order];
 
 /** Tells what came of it. */
 export async function answerTo(

@@ -1,4 +1,5 @@
 import type { Results } from '../experiments/all';
+import { findProtocol } from '../protocols';
 import type { Row } from './table';
 
 /** E: which one? Every reason is a figure of tables A to D. */
@@ -56,7 +57,7 @@ export function choiceTable({ happy, crashes, outages }: Results): Row[] {
       because: [
         consistent('best-effort-notification'),
         cost('best-effort-notification'),
-        'D: reconciliation is yours',
+        `D: ${findProtocol('best-effort-notification').effort.handlers}`,
       ].join('; '),
     },
     {
