@@ -82,7 +82,10 @@ export async function launch(
     DIRECT_LISTEN: address,
     ...(brokerOfOrders && { AMQP_URL: brokerOfOrders }),
   });
-  const userService = service('user', { ORDER_SERVICE_ADDRESS: addressOfOrders });
+  const userService = service('user', {
+    ORDER_SERVICE_ADDRESS: addressOfOrders,
+    ORDER_SERVICE_INBOX: databases.order,
+  });
   terminal.progress('user-service and order-service: starting');
   await together([userService.start(), orderService.start()]);
   signal.throwIfAborted();

@@ -33,6 +33,17 @@ describe('bad input', () => {
   const order = (path: string): string => fixture.services.order.url + path;
   const purchase = (): object => ({ userId, sku: 'tally-stick', quantity: 1, amount: 100 });
 
+  it('does not reach the page of the outbox from anywhere but this machine', async () => {
+    expect((await fetch(user('/outbox/api/me'))).status).toBe(200);
+    expect((await fetch(user('/outbox/api/me'), { headers: { 'X-Forwarded-For': '203.0.113.7' } })).status).toBe(403);
+    const write = await fetch(user('/outbox/api/actions'), {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json', 'Sec-Fetch-Site': 'cross-site' },
+      body: JSON.stringify({ verb: 'retry', targets: [{ id: nobody, to: 'order-service' }], reason: 'a trick' }),
+    });
+    expect(write.status).toBe(403);
+  });
+
   describe.each([
     ['POST', '/users', 'name', { ...text, long: 'x'.repeat(101) }],
     ['POST', '/users', 'balance', whole],

@@ -35,7 +35,12 @@ import { UsersModule } from './users/users.module';
       }),
     }),
     // For a person in front of this machine. Who else may see it, `authorize` would have to say.
-    OutboxDashboardModule.forRoot({ path: '/outbox' }),
+    OutboxDashboardModule.forRootAsync({
+      inject: [SERVICE_CONFIG],
+      useFactory: ({ ORDER_SERVICE_INBOX: url }: UserServiceConfig) => ({
+        ...(url !== undefined && { inboxes: { 'order-service': url } }),
+      }),
+    }),
     HealthModule,
     MetricsModule,
     UsersModule,

@@ -116,7 +116,7 @@ export function IsAddress(): PropertyDecorator {
   return Matches(ADDRESS, { message: '$property must be an address such as 127.0.0.1:4002' });
 }
 
-function IsUrlWith(...protocols: string[]): PropertyDecorator {
+export function IsUrlWith(...protocols: string[]): PropertyDecorator {
   return ValidateBy({
     name: 'isUrlWith',
     validator: {

@@ -1,4 +1,4 @@
-export { configuration, IsAddress, SERVICE_CONFIG, ServiceConfig } from './config';
+export { configuration, IsAddress, IsUrlWith, SERVICE_CONFIG, ServiceConfig } from './config';
 export { database, safeInteger } from './database';
 export { Cents, Quantity, Sku, Text, Uuid } from './fields';
 export { HealthModule } from './health';

@@ -1,10 +1,13 @@
 import {
   type DynamicModule,
+  type FactoryProvider,
   Inject,
   Injectable,
   Module,
+  type ModuleMetadata,
   type OnModuleDestroy,
   type OnModuleInit,
+  type Provider,
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
@@ -32,20 +35,40 @@ export class OutboxDashboardModule {
   /** @throws InvalidOptionsError with everything that is wrong */
   static forRoot<Request = unknown>(options: DashboardOptions<Request> = {}): DynamicModule {
     const settings = resolveOptions(options);
-    return {
-      module: OutboxDashboardModule,
-      providers: [
-        { provide: SETTINGS, useValue: settings },
-        {
-          provide: Views,
-          useFactory: (operations: OutboxOperations, health: OutboxHealth, dataSource: DataSource) =>
-            new Views(operations, health, new Reader(dataSource), outboxTables(settings.tables), settings),
-          inject: [OutboxOperations, OutboxHealth, getDataSourceToken(options.dataSource)],
-        },
-        DashboardLifecycle,
-      ],
-    };
+    return describe(options.dataSource, { provide: SETTINGS, useValue: settings });
   }
+
+  /** For options that need other providers, as whatever `authorize` asks. @throws InvalidOptionsError at boot */
+  static forRootAsync({ imports, inject = [], useFactory, dataSource }: DashboardAsyncOptions): DynamicModule {
+    const made = async (...given: never[]): Promise<Settings> => resolveOptions(await useFactory(...given));
+    return describe(dataSource, { provide: SETTINGS, useFactory: made as () => Promise<Settings>, inject }, imports);
+  }
+}
+
+export interface DashboardAsyncOptions extends Pick<ModuleMetadata, 'imports'>, Pick<DashboardOptions, 'dataSource'> {
+  useFactory: (...given: never[]) => DashboardOptions<never> | Promise<DashboardOptions<never>>;
+  inject?: FactoryProvider['inject'];
+}
+
+function describe(
+  dataSource: string | undefined,
+  settings: Provider,
+  imports: ModuleMetadata['imports'] = [],
+): DynamicModule {
+  return {
+    module: OutboxDashboardModule,
+    imports,
+    providers: [
+      settings,
+      {
+        provide: Views,
+        useFactory: (operations: OutboxOperations, health: OutboxHealth, database: DataSource, given: Settings) =>
+          new Views(operations, health, new Reader(database), outboxTables(given.tables), given),
+        inject: [OutboxOperations, OutboxHealth, getDataSourceToken(dataSource), SETTINGS],
+      },
+      DashboardLifecycle,
+    ],
+  };
 }
 
 @Injectable()

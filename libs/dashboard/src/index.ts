@@ -1,2 +1,2 @@
-export { OutboxDashboardModule } from './dashboard.module';
+export { type DashboardAsyncOptions, OutboxDashboardModule } from './dashboard.module';
 export type { Access, DashboardOptions } from './options';

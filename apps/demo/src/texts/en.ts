@@ -6,7 +6,7 @@ export const EN = {
   kept: 'All was as promised.',
   broken: 'Something was not as promised: look for ✗.',
   serving: (user: string, order: string): string =>
-    `Both services go on serving: ${user}/docs and ${order}/docs. Ctrl-C ends the demo.`,
+    `Both services go on serving: ${user}/docs and ${order}/docs; every message, both halves: ${user}/outbox/. Ctrl-C ends the demo.`,
   legend:
     'right of │ after each step: outbox_delivery of user-service (state, attempts, verdict) → inbox_message of order-service',
   pressEnter: 'Enter goes on',

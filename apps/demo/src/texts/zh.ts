@@ -7,7 +7,8 @@ export const ZH: Texts = {
   inTheEnd: '对账：两个数据库怎么说',
   kept: '全部符合承诺。',
   broken: '有不符合承诺的地方：找 ✗。',
-  serving: (user, order) => `两个服务继续运行：${user}/docs 和 ${order}/docs。按 Ctrl-C 结束。`,
+  serving: (user, order) =>
+    `两个服务继续运行：${user}/docs 和 ${order}/docs；每条消息的两半：${user}/outbox/。按 Ctrl-C 结束。`,
   legend:
     '每一步右边 │ 之后：user-service 的 outbox_delivery（状态、次数、结果）→ order-service 的收件箱 inbox_message',
   pressEnter: '按回车继续',
