@@ -24,7 +24,9 @@ describe('tallystick', () => {
     await database.end();
     await connectTestPostgres().dropDatabase(url);
   });
-  beforeEach(() => database.query('truncate outbox_message, outbox_delivery, outbox_follow_up, outbox_audit'));
+  beforeEach(() =>
+    database.query('truncate outbox_message, outbox_delivery, outbox_follow_up, outbox_audit, outbox_pause'),
+  );
 
   async function run(...args: string[]): Promise<Run> {
     return runWith({}, ...args);
@@ -183,6 +185,37 @@ describe('tallystick', () => {
     expect(JSON.parse((await run('audit', '--json', '--limit', '1')).out)).toEqual([
       expect.objectContaining({ actor: `${userInfo().username}@${hostname()}`, verb: 'retry', changed: 1 }),
     ]);
+  });
+
+  it('pauses and resumes, and says so wherever one looks', async () => {
+    await row('pending');
+    await row('completed');
+    const why = ['--reason', 'their database moves', '--by', 'ada'];
+    const paused = await run('pause', '--to', 'order-service', ...why);
+    expect(paused).toMatchObject({ code: 0, said: '' });
+    expect(paused.out).toMatch(
+      /^Paused: to:order-service since \S+ by ada: their database moves\nIt holds back 1 now\.$/,
+    );
+    expect((await run('status')).out).toContain('\nPaused: to:order-service since ');
+    expect(JSON.parse((await run('status', '--json')).out)).toMatchObject({
+      paused: [{ to: 'order-service', by: 'ada' }],
+    });
+    expect(await run('resume', '--by', 'ada')).toMatchObject({
+      code: 1,
+      said: 'There is no pause of everything. Paused is: to:order-service.',
+    });
+    expect(await run('resume', '--to', 'order-service', '--by', 'grace')).toMatchObject({
+      code: 0,
+      out: 'Resumed; 0 held back until now are due.',
+    });
+    expect((await run('status')).out).not.toContain('Paused');
+    const { out } = await run('audit');
+    expect(out.split('\n').map((line) => line.split(/ {2,}/).slice(1))).toEqual([
+      ['who', 'what', 'changed', 'of', 'why'],
+      ['grace', 'resume', '1', 'to:order-service'],
+      ['ada', 'pause', '1', 'to:order-service', 'their database moves'],
+    ]);
+    expect(await run('pause', '--type', 'order.*', ...why)).toMatchObject({ code: 2 });
   });
 
   it('asks the consumer to give a message up', async () => {

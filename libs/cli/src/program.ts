@@ -11,17 +11,18 @@ import { Command, InvalidArgumentError } from 'commander';
 import { Client } from 'pg';
 import { actorOf } from './actor';
 import { type BulkResult, everyMatch } from './bulk';
-import { columns } from './columns';
 import { addAsyncApi } from './asyncapi';
 import { audited, listed } from './describe';
 import { addDoctor } from './doctor/command';
 import { addHalves } from './halves/command';
 import { addInbox } from './inbox/command';
+import { addPause } from './pause';
 import { addPrune } from './prune';
 import { addQuarantine } from './quarantine/command';
 import { addReconcile } from './reconcile/command';
 import { type CommonFlags, DONE, FAILED, MISUSED, positive, type Shell } from './shell';
 import { addShow } from './show';
+import { addStatus } from './status';
 import { addTail } from './tail';
 import type { Terminal } from './terminal';
 
@@ -87,10 +88,12 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
   };
   /** Opens the outbox for one command, and says what goes wrong in a line. */
   const within =
-    (work: (outbox: PassiveOutbox, flags: Flags, terms: string[]) => Promise<number>) =>
+    <Given extends CommonFlags = Flags>(
+      work: (outbox: PassiveOutbox, flags: Given, terms: string[]) => Promise<number>,
+    ) =>
     async (...given: unknown[]): Promise<void> => {
       const command = given.at(-1) as Command;
-      const flags = command.optsWithGlobals<Flags>();
+      const flags = command.optsWithGlobals<Given>();
       await attempt(() => withOutbox(flags, (outbox) => work(outbox, flags, command.args)));
     };
   const attempt: Shell['attempt'] = async (work, failure = FAILED) => {
@@ -102,21 +105,8 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     }
   };
 
-  tallystick
-    .command('status')
-    .description('how much is open, in which state, and for how long the oldest has been due')
-    .action(
-      within(async ({ operations, service }, { json }) => {
-        const { open, oldestDueMs } = await operations.stats();
-        if (json) out(JSON.stringify({ service, open, oldestDueMs: Math.round(oldestDueMs) }));
-        else {
-          const rows = Object.entries(open).map(([state, count]) => [state, String(count)]);
-          for (const line of columns([service, 'deliveries'], rows)) out(line);
-          out(`The oldest has been due for ${(oldestDueMs / 1_000).toFixed(1)} s.`);
-        }
-        return DONE;
-      }),
-    );
+  const shell: Shell = { terminal, attempt, within, withOutbox, tablesOf, databaseUrl: url };
+  addStatus(tallystick, shell);
 
   tallystick
     .command('list')
@@ -251,9 +241,19 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
       });
     });
 
-  const shell: Shell = { terminal, attempt, tablesOf, withOutbox, databaseUrl: url };
-  const added = [addShow, addInbox, addQuarantine, addHalves, addPrune, addTail, addReconcile, addDoctor, addAsyncApi];
-  for (const add of added) add(tallystick, shell);
+  const others = [
+    addShow,
+    addPause,
+    addInbox,
+    addQuarantine,
+    addHalves,
+    addPrune,
+    addTail,
+    addReconcile,
+    addDoctor,
+    addAsyncApi,
+  ];
+  for (const add of others) add(tallystick, shell);
   return tallystick;
 }
 

@@ -24,6 +24,10 @@ export interface Shell {
   readonly terminal: Terminal;
   /** Runs a command; what it throws is said in a line. @param failure the exit code then */
   attempt(work: () => Promise<number>, failure?: number): Promise<void>;
+  /** The action of a command that works with the operations of one service. */
+  within<Flags extends CommonFlags>(
+    work: (outbox: PassiveOutbox, flags: Flags, terms: string[]) => Promise<number>,
+  ): (...given: unknown[]) => Promise<void>;
   tablesOf(flags: CommonFlags): TableOptions;
   /** Opens the outbox that the flags name, for this. */
   withOutbox<T>(flags: CommonFlags, work: (outbox: PassiveOutbox) => Promise<T>): Promise<T>;

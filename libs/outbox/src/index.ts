@@ -82,6 +82,7 @@ export type { Instrument, Label, Labels } from './message/instruments';
 export type { TraceContext } from './message/trace';
 export type { Meter, Reading } from './ports/meter';
 export type { Creation, Place, Tracing } from './ports/tracing';
+export { pauseText, type Pause, type PauseTarget } from './message/pause';
 export type { AuditRecord, DeliveryHistoryEntry, DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';
 export {

@@ -90,7 +90,7 @@ export class OutboxRuntime<Tx = EntityManager> {
         leaseMs: options.leaseMs,
         publishTimeoutMs: transport.publishTimeoutMs,
       },
-      () => transport.ready && rate.hasPlenty(),
+      () => transport.ready && rate.hasPlenty() && !this.relay.pausing,
     );
     const followUps = new FollowUpRunner(
       { timeoutMs: options.handlerTimeoutMs, alarmAfter: options.alarmAfter },

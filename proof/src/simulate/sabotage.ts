@@ -93,7 +93,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
   'R8: the producer gives up alone': (store) =>
     altered(store, {
       claim: async (request) => {
-        const { deliveries, parked } = await store.claim(request);
+        const { deliveries, ...claimed } = await store.claim(request);
         const answer = {
           verdict: 'rejected',
           reason: { code: 'GAVE_UP' },
@@ -104,7 +104,7 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
           if (delivery.state === 'cancelling')
             await store.keepAnswer(delivery, answer, { waitMs: 0, code: 'FOLLOW_UP_FAILED', error: 'gave up' });
         }
-        return { deliveries: deliveries.filter(({ state }) => state !== 'cancelling'), parked };
+        return { deliveries: deliveries.filter(({ state }) => state !== 'cancelling'), ...claimed };
       },
     }),
 

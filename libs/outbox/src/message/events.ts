@@ -65,6 +65,8 @@ export type OutboxEvent =
   // the machinery
   | { event: 'relay.batch'; step: 'claim' | 'settle' | 'close'; rows: number }
   | { event: 'relay.failed'; step: string; error: string }
+  | { event: 'relay.paused'; target: string; since: string; by: string; reason: string }
+  | { event: 'relay.resumed'; target: string }
   | { event: 'transport.ready'; transport: string }
   | { event: 'transport.not-ready'; transport: string }
   | { event: 'transport.trouble'; transport: string; problem: string; alarm?: boolean }
@@ -87,12 +89,18 @@ const WARNING: readonly OutboxEventName[] = [
   'inbox.result-dropped',
   'inbox.reason-replaced',
   'relay.failed',
+  'relay.paused',
   'transport.not-ready',
   'transport.trouble',
   'pressure.high',
   'pressure.unknown',
 ];
-const NEWS: readonly OutboxEventName[] = ['transport.ready', 'pressure.normal', 'inbox.not-handled-here'];
+const NEWS: readonly OutboxEventName[] = [
+  'transport.ready',
+  'relay.resumed',
+  'pressure.normal',
+  'inbox.not-handled-here',
+];
 const ALARMING: readonly OutboxEventName[] = [
   'delivery.parked',
   'delivery.overdue',

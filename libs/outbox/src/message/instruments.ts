@@ -155,6 +155,13 @@ export const INSTRUMENTS = {
     labels: [],
     help: 'How long the oldest due delivery has been waiting; 0 if none is due. Delayed and backed-off ones are not due.',
   },
+  paused: {
+    name: 'paused',
+    kind: 'gauge',
+    unit: '1',
+    labels: ['receiver', 'type'],
+    help: '1 for each pause; `all` stands for every receiver, or every type. Nothing while nothing is paused.',
+  },
   inFlight: {
     name: 'window.in_use',
     kind: 'gauge',

@@ -12,6 +12,7 @@ function due(state: DeliveryState, over: Partial<DueRow> = {}): DueRow {
     deadlineAt: undefined,
     giveUpAt: undefined,
     code: undefined,
+    paused: false,
     ...over,
   };
 }
@@ -31,6 +32,19 @@ describe('a row that is due', () => {
 
   it.each(['cancelling', 'answered'] as const)('in %s has no deadline any more', (state) => {
     expect(judge(due(state, { deadlineAt: NOW }), NOW, limits)).toBeUndefined();
+  });
+
+  it.each(['pending', 'sent'] as const)(
+    'in %s is held while it is paused, its budget spent or not, and not past its deadline',
+    (state) => {
+      const held = { in: 'held', code: 'PAUSED' };
+      expect(judge(due(state, { paused: true, giveUpAt: NOW, deadlineAt: NOW + 1 }), NOW, limits)).toEqual(held);
+      expect(judge(due(state, { paused: true, deadlineAt: NOW }), NOW, limits)).toEqual({ in: 'cancelling' });
+    },
+  );
+
+  it.each(['cancelling', 'answered'] as const)('in %s goes on while it is paused', (state) => {
+    expect(judge(due(state, { paused: true }), NOW, limits)).toBeUndefined();
   });
 
   it('is never cancelled if everybody is its receiver', () => {

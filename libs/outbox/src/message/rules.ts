@@ -44,6 +44,8 @@ export const STEPS: Readonly<Record<Settlement['kind'], Step>> = {
 export type Circumstance =
   /** It has a receiver that could still be asked, and its deadline is over. */
   | 'past-deadline'
+  /** A person has paused what it would be sent to, or its type. */
+  | 'paused'
   /** Its follow-up has failed as often as it may. */
   | 'attempts-spent'
   /** The budget of its phase is spent. */
@@ -54,13 +56,17 @@ export type Circumstance =
 interface Judgement {
   readonly of: readonly OpenState[];
   readonly when: Circumstance;
-  /** A new phase, or the code to be parked with. */
-  readonly ends: { readonly in: 'cancelling' } | { readonly in: 'parked'; readonly code: ParkCode };
+  /** A new phase, the code to be parked with, or the one to be held with: it stays in its state, and no attempt is made. */
+  readonly ends:
+    | { readonly in: 'cancelling' }
+    | { readonly in: 'parked'; readonly code: ParkCode }
+    | { readonly in: 'held'; readonly code: 'PAUSED' };
 }
 
 /** What becomes of a row that is due *again*, by the first that applies; by none: the next attempt of its phase. */
 export const JUDGEMENTS: readonly Judgement[] = [
   { of: ON_THE_WAY, when: 'past-deadline', ends: { in: 'cancelling' } },
+  { of: ON_THE_WAY, when: 'paused', ends: { in: 'held', code: 'PAUSED' } },
   { of: ON_THE_WAY, when: 'budget-spent-unheard', ends: { in: 'parked', code: 'NOBODY_LISTENS' } },
   { of: ON_THE_WAY, when: 'budget-spent', ends: { in: 'parked', code: 'GAVE_UP' } },
   { of: ['cancelling'], when: 'budget-spent', ends: { in: 'parked', code: 'CANCEL_UNANSWERED' } },
@@ -77,6 +83,8 @@ export interface DueRow {
   readonly giveUpAt: number | undefined;
   /** Why its last attempt failed, or what was asked of it. */
   readonly code: string | undefined;
+  /** Whether a pause is about it. */
+  readonly paused: boolean;
 }
 
 /** What becomes of a row that is due at `now`; undefined: the next attempt of its phase. */
@@ -90,6 +98,8 @@ export function judge(
     switch (when) {
       case 'past-deadline':
         return isPastDeadline(row, now);
+      case 'paused':
+        return row.paused;
       case 'attempts-spent':
         return row.attempts >= limits.maxFollowUpAttempts;
       case 'budget-spent':
@@ -120,6 +130,12 @@ export function dueAfter(
   const due = now + waitMs;
   return isOneOf(ON_THE_WAY, state) ? Math.min(due, deadlineAt ?? Infinity) : due;
 }
+
+/**
+ * A row that is held leaves the index of what is due, so that a backlog of them costs the claims nothing. `resume` brings it
+ * back at once; should that be cut short, the row comes by itself, after this long or up to twice as long.
+ */
+export const HELD_MS = 3_600_000;
 
 /** Which verdict a row may hold: none, any, one of both, or this one. */
 type Holds = 'none' | 'any' | 'one' | Verdict;
@@ -175,6 +191,7 @@ function mayHold(state: DeliveryState, verdict: Verdict | undefined): boolean {
 /** The codes of what is done to a row by others than an attempt; one that is discarded keeps the code it was parked with. */
 export const CODES = {
   cancelled: 'CANCEL_REQUESTED',
+  paused: 'PAUSED',
   lateVerdict: 'LATE_VERDICT',
   followUpFailed: 'FOLLOW_UP_FAILED',
   followUpMissing: 'FOLLOW_UP_MISSING',

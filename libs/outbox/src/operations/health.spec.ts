@@ -1,12 +1,20 @@
 import { VirtualClock } from '../adapters/memory/virtual-clock';
+import type { Pause } from '../message/pause';
 import { OutboxHealth } from './health';
 
 describe('OutboxHealth', () => {
   const transport = { name: 'test', ready: true } as never;
   const counts = { claimOverdueMs: 0, refused: 0, returned: 0 };
   const clock = new VirtualClock();
+  const paused: Pause[] = [];
   const health = (oldestDueMs: () => Promise<number>, claimOverdueMs = 0): OutboxHealth =>
-    new OutboxHealth('user-service', { oldestDueMs } as never, transport, () => ({ ...counts, claimOverdueMs }), clock);
+    new OutboxHealth(
+      'user-service',
+      { oldestDueMs, pauses: async () => paused } as never,
+      transport,
+      () => ({ ...counts, claimOverdueMs }),
+      clock,
+    );
   const at = (claimOverdueMs: number) => health(async () => 0, claimOverdueMs).check();
 
   it('is degraded, and says for how long, when the relay gets no answer to its claims', async () => {
@@ -15,9 +23,19 @@ describe('OutboxHealth', () => {
     expect(await at(10_000)).toMatchObject({ status: 'degraded', claimOverdueMs: 10_000 });
   });
 
+  it('is not degraded by a pause, and names it without saying to strangers who paused it, or why', async () => {
+    paused.push({ to: 'order-service', since: '2026-01-01T00:00:00Z', by: 'ada', reason: 'their database moves' });
+    expect(await at(0)).toMatchObject({
+      status: 'up',
+      paused: [{ to: 'order-service', since: '2026-01-01T00:00:00Z' }],
+    });
+    expect(JSON.stringify(await at(0))).not.toContain('ada');
+    paused.length = 0;
+  });
+
   describe('as an indicator for Terminus', () => {
     it('is up while it is degraded, under the key that is asked for', async () => {
-      const report = { transport: { name: 'test', ready: true }, ...counts, oldestDueMs: 5 };
+      const report = { transport: { name: 'test', ready: true }, ...counts, oldestDueMs: 5, paused: [] };
       expect(await health(async () => 5).indicator()()).toEqual({
         outbox: { status: 'up', degraded: false, ...report },
       });

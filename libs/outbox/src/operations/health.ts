@@ -1,3 +1,4 @@
+import type { PauseTarget } from '../message/pause';
 import type { Clock } from '../ports/clock';
 import type { OutboxStore } from '../ports/store';
 import type { Transport } from '../ports/transport';
@@ -15,8 +16,10 @@ export interface OutboxHealthReport {
   readonly returned: number;
   /** How long the relay has been asking the database for work without an answer, in milliseconds. 0: the last one came. */
   readonly claimOverdueMs: number;
-  /** How long the oldest due delivery has been waiting, in milliseconds. Growing means the relay does not keep up. */
+  /** How long the oldest due delivery has been waiting, in milliseconds. Growing means the relay does not keep up. What is paused is not due. */
   readonly oldestDueMs: number;
+  /** What people have paused: it is not sent until they resume it, and nothing is wrong. Who and why, `OutboxOperations.pauses` says. */
+  readonly paused: readonly (PauseTarget & { readonly since: string })[];
 }
 
 /** A claim takes milliseconds. */
@@ -71,6 +74,7 @@ export class OutboxHealth {
       transport: { name, ready },
       ...counted,
       oldestDueMs: await this.store.oldestDueMs(this.service),
+      paused: (await this.store.pauses(this.service)).map(({ by: _by, reason: _reason, ...pause }) => pause),
     };
   }
 }

@@ -16,6 +16,7 @@ function measuring() {
   const sampler = new Sampler(
     { service: 'shop', overdueMs: 60_000 },
     {
+      pauses: async () => [{ to: 'shop', since: '2026-01-01T00:00:00Z', by: 'ada', reason: 'their database moves' }],
       sample: async (): Promise<OutboxSample> => {
         if (away) throw new Error('away');
         const nowMs = Date.parse('2026-01-01T00:00:00Z') + clock.monotonic() + 10;
@@ -100,6 +101,15 @@ describe('Metrics', () => {
     metrics.record({ event: 'receipt.duplicate' });
     expect(of(INSTRUMENTS.alarms).map(({ labels }) => labels.event)).toEqual(['delivery.parked']);
     expect(of(INSTRUMENTS.parked)[0]!.labels).toEqual({ receiver: 'shop', code: 'GAVE_UP' });
+  });
+
+  it('shows what is paused, with few labels', async () => {
+    const { read, sampler, clock } = measuring();
+    expect(read(INSTRUMENTS.paused)).toEqual([]);
+    sampler.start();
+    await clock.advance(100);
+    expect(read(INSTRUMENTS.paused)).toEqual([{ labels: { receiver: 'shop', type: 'all' }, value: 1 }]);
+    await sampler.stop();
   });
 
   it('shows no old numbers while the database is away, and what this process knows by itself', async () => {

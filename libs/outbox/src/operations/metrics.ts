@@ -21,10 +21,12 @@ type Listeners = { readonly [Name in OutboxEventName]?: (event: Extract<OutboxEv
 
 /** Stands for every type that has no handler here. */
 const STRANGE = 'unknown';
+/** Of a pause that is about every receiver, or every type. */
+const ALL = 'all';
 
 /**
  * Turns what the library reports into measurements, and what is sampled into gauges. Nothing is asked of the database for it
- * but the {@link Sampler}'s one statement per interval. A restart begins with zeros, as those who collect metrics expect.
+ * but the {@link Sampler}'s two statements per interval. A restart begins with zeros, as those who collect metrics expect.
  */
 export class Metrics {
   private readonly listeners: Listeners;
@@ -128,6 +130,12 @@ export class Metrics {
     meter.gauge(
       INSTRUMENTS.oldestDue,
       sampled(({ oldestDueMs }) => oldestDueMs / 1000),
+    );
+    meter.gauge(INSTRUMENTS.paused, () =>
+      (sampler.latest?.pauses ?? []).map(({ to: receiver = ALL, type = ALL }) => ({
+        labels: { receiver, type },
+        value: 1,
+      })),
     );
     meter.gauge(INSTRUMENTS.inFlight, () => one(inFlight()));
     meter.gauge(INSTRUMENTS.window, () => one(window));

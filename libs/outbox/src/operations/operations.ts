@@ -1,6 +1,8 @@
-import { FilterTooBroadError, OperationRefusedError, UnknownDeliveryError } from '../errors';
+import { FilterTooBroadError, InvalidFilterError, OperationRefusedError, UnknownDeliveryError } from '../errors';
 import { type Duration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
+import { type Pause, type PauseTarget, pauseText } from '../message/pause';
+import { refuseUnknownOptions } from '../message/unknown-options';
 import type { HandOff } from '../ports/hand-off';
 import {
   type AuditRecord,
@@ -12,6 +14,8 @@ import {
 } from '../ports/store';
 import { criteriaOf, type DeliveryFilter } from './filter';
 
+/** A claim compares every due row with them. */
+const MAX_PAUSES = 50;
 /** Who did it, where the caller does not say. */
 const NOBODY = 'unknown';
 
@@ -78,8 +82,55 @@ export class OutboxOperations {
     return this.store.history(id);
   }
 
-  stats(): Promise<OutboxStats> {
-    return this.store.stats(this.service);
+  /** What is open, and what is paused. */
+  async stats(): Promise<OutboxStats & { readonly paused: readonly Pause[] }> {
+    return { ...(await this.store.stats(this.service)), paused: await this.pauses() };
+  }
+
+  /**
+   * Holds back what is for a receiver (`to`; `*` for announcements), of a type, or both, or, with neither, everything: until
+   * `resume`, in every process, also after a restart. A relay obeys with its next claim, within its `pollInterval`; what it is
+   * publishing at that moment still goes out. Recording goes on, receipts are applied and follow-ups run; a deadline is kept, and
+   * cancels are sent: they execute nothing, and a refund may depend on them. What is held keeps its attempts, and has all of
+   * `giveUpAfter` again once it is no longer paused.
+   * @throws InvalidFilterError if the target is none · OperationRefusedError if there are 50 already
+   */
+  async pause(options: PauseTarget & { reason: string; by?: string }): Promise<Pause> {
+    refuseUnknownOptions('pause', options, ['to', 'type', 'by', 'reason'] satisfies (keyof typeof options)[]);
+    const target = targetOf(options);
+    if (typeof options.reason !== 'string' || options.reason === '')
+      throw new TypeError('pause needs a reason: whoever finds it later will want to know.');
+    const paused = await this.pauses();
+    if (paused.length >= MAX_PAUSES && !paused.some((each) => pauseText(each) === pauseText(target)))
+      throw new OperationRefusedError(
+        `There are ${paused.length} pauses already, and a claim reads them all: end some, or pause a receiver as a whole.`,
+      );
+    const pause = await this.store.pause(this.service, target, { by: options.by ?? NOBODY, reason: options.reason });
+    this.handOff.wake();
+    return pause;
+  }
+
+  /**
+   * Ends the pause of exactly this target, and makes what it held due at once.
+   * @returns how many deliveries these are
+   * @throws InvalidFilterError · OperationRefusedError if it is not paused; the error names what is
+   */
+  async resume(options: PauseTarget & { reason?: string; by?: string } = {}): Promise<{ released: number }> {
+    refuseUnknownOptions('resume', options, ['to', 'type', 'by', 'reason'] satisfies (keyof typeof options)[]);
+    const target = targetOf(options);
+    const asked = { by: options.by ?? NOBODY, reason: options.reason };
+    const { pause, released } = await this.store.resume(this.service, target, asked);
+    if (!pause && released === 0) {
+      const paused = (await this.pauses()).map(pauseText).join(', ') || 'nothing';
+      throw new OperationRefusedError(`There is no pause of ${pauseText(target)}. Paused is: ${paused}.`);
+    }
+    this.handOff.wake();
+    return { released };
+  }
+
+  /** What is paused, for the longest time first. */
+  pauses(): Promise<Pause[]> {
+    return this.store.pauses(this.service);
   }
 
   /**
@@ -142,6 +193,15 @@ export class OutboxOperations {
       .join(', ');
     throw new OperationRefusedError(`${rule}. Message ${id} is at ${states}.`);
   }
+}
+
+/** The target alone. @throws InvalidFilterError */
+function targetOf({ to, type }: PauseTarget): PauseTarget {
+  const target = { ...(to !== undefined && { to }), ...(type !== undefined && { type }) };
+  criteriaOf(target);
+  if (type?.includes('*'))
+    throw new InvalidFilterError([`type: ${JSON.stringify(type)}: a pause is about one whole type.`]);
+  return target;
 }
 
 function wholeNumber(name: string, value: number, max: number): number {

@@ -1,4 +1,5 @@
 import type { Clock } from '../ports/clock';
+import type { Pause } from '../message/pause';
 import type { OutboxSample, OutboxStore } from '../ports/store';
 
 export interface SamplerSettings {
@@ -6,6 +7,8 @@ export interface SamplerSettings {
   /** A sent delivery is overdue when it was recorded longer ago. */
   readonly overdueMs: number;
 }
+
+type Looked = OutboxSample & { readonly pauses: readonly Pause[] };
 
 /** As often as metrics are usually collected. */
 const EVERY_MS = 15_000;
@@ -16,22 +19,22 @@ const CAP = 10_000;
 
 /**
  * Looks at the tables once per interval, so that whoever collects metrics, however often, costs the database nothing. A look
- * is one statement, bounded. One that fails is tried again at the next interval; what was seen is forgotten after a minute.
+ * is two statements, bounded. One that fails is tried again at the next interval; what was seen is forgotten after a minute.
  */
 export class Sampler {
-  private seen: { readonly sample: OutboxSample; readonly at: number } | undefined;
+  private seen: { readonly sample: Looked; readonly at: number } | undefined;
   private stopped = false;
   private cancel = (): void => {};
   private looking: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly settings: SamplerSettings,
-    private readonly store: Pick<OutboxStore, 'sample'>,
+    private readonly store: Pick<OutboxStore, 'sample' | 'pauses'>,
     private readonly clock: Clock,
   ) {}
 
   /** The last look; undefined if there was none, or none for a minute. */
-  get latest(): OutboxSample | undefined {
+  get latest(): Looked | undefined {
     return this.seen && this.clock.monotonic() - this.seen.at <= VALID_MS ? this.seen.sample : undefined;
   }
 
@@ -60,7 +63,8 @@ export class Sampler {
       const { service, overdueMs } = this.settings;
       const sample = await this.store.sample(service, { overdueMs, cap: CAP });
       // The answer took as long as the question, as far as anybody can tell.
-      this.seen = { sample, at: (asked + this.clock.monotonic()) / 2 };
+      const at = (asked + this.clock.monotonic()) / 2;
+      this.seen = { sample: { ...sample, pauses: await this.store.pauses(service) }, at };
     } catch {
       // The database is away: the gauges have no reading after a while, and that is to be seen.
     }

@@ -10,6 +10,7 @@ import type {
   Trouble,
 } from '../message/delivery';
 import type { HistoryEntry } from '../message/history';
+import type { Pause, PauseTarget } from '../message/pause';
 import type { Reason, Verdict } from '../message/receipt';
 
 /**
@@ -66,6 +67,8 @@ export interface OutboxStore<Tx = unknown> {
    * - `pending`, `sent` → unchanged, attempt + 1; past their deadline → `cancelling`, attempt 1
    * - `cancelling`, `answered` → unchanged, attempt + 1
    * - given up (its `giveUpAfter` is over, or its follow-ups are used up) → `parked`, reported apart, not leased
+   * - `pending`, `sent`, not past their deadline, and paused → unchanged, code `PAUSED`, the budget of the phase forgotten; not
+   *   leased, and not due until `resume` or the deadline
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /** Records outcomes of attempts; each fenced by its token and states. @returns the keys of the rows that were written */
@@ -151,6 +154,23 @@ export interface OutboxStore<Tx = unknown> {
     messageId: string,
     options: { to?: string; reason: string; force: boolean; by?: string },
   ): Promise<DeliveryKey[]>;
+  /**
+   * From its return on every claim holds back what this is about. Paused already: the new `by` and `reason` hold, the old time.
+   * This and `resume` write themselves into the audit.
+   */
+  pause(source: string, target: PauseTarget, asked: { by: string; reason: string }): Promise<Pause>;
+  /**
+   * Ends the pause of exactly this target, and makes due what was held back. If it is cut short after the first, what is held
+   * comes due within two hours, or with the next `resume`.
+   * @returns the pause, undefined if there was none, and how many deliveries are due again
+   */
+  resume(
+    source: string,
+    target: PauseTarget,
+    asked: { by: string; reason: string | undefined },
+  ): Promise<{ pause: Pause | undefined; released: number }>;
+  /** What is paused, for the longest time first. */
+  pauses(source: string): Promise<Pause[]>;
   /** What people did to a service's deliveries, at most `limit` entries, newest first. @param page `after` is the `id` of the last one before */
   audit(source: string, page: { limit: number; after?: string }): Promise<AuditRecord[]>;
 
@@ -209,6 +229,10 @@ export interface ClaimRequest {
 export interface ClaimResult {
   readonly deliveries: readonly ClaimedDelivery[];
   readonly parked: readonly (DeliveryKey & { readonly code: ParkCode; readonly error: string | undefined })[];
+  /** How many were due and are paused. */
+  readonly held: number;
+  /** What is paused now. */
+  readonly pauses: readonly Pause[];
 }
 
 export interface SettleRow extends DeliveryKey {
@@ -268,10 +292,10 @@ export interface AuditRecord {
   readonly at: string;
   /** Who, as told by the caller: nobody has checked it. */
   readonly actor: string;
-  readonly verb: 'retry' | 'cancel' | 'discard';
-  /** What it was asked for, as a filter: `id:…`, perhaps with `to:…`. */
+  readonly verb: 'retry' | 'cancel' | 'discard' | 'pause' | 'resume';
+  /** What it was asked for, as a filter: `id:…`, perhaps with `to:…`; or `everything`. */
   readonly target: string;
-  /** How many deliveries it changed. */
+  /** How many deliveries it changed; a pause or its end is 1. */
   readonly changed: number;
   readonly reason: string | undefined;
 }

@@ -7,7 +7,9 @@ import {
   type Waits,
 } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
+import { isPaused, type Pause, pauseText } from '../message/pause';
 import { cancelReason, errorText } from '../message/receipt';
+import { isOneOf, ON_THE_WAY } from '../message/rules';
 import { traceOf } from '../message/trace';
 import type { Clock, Random } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
@@ -27,6 +29,8 @@ export interface RelaySettings {
   readonly giveUpAfterMs: number;
   readonly maxFollowUpAttempts: number;
   readonly alarmAfter: number;
+  /** How soon a pause that began or ended is known here. */
+  readonly pollIntervalMs: number;
 }
 
 /** Most rows one claim takes: enough to fill the pipeline, small enough to be published well within the lease. */
@@ -43,6 +47,8 @@ const CLAIM_LIMIT = 500;
 export class Relay {
   private readonly window: Window;
   private claimingSince: number | undefined;
+  private claimedAt = -Infinity;
+  private pauses: readonly Pause[] = [];
 
   constructor(
     private readonly settings: RelaySettings,
@@ -66,6 +72,11 @@ export class Relay {
     return this.window.inFlight;
   }
 
+  /** Whether anything of the service was paused when it last claimed. */
+  get pausing(): boolean {
+    return this.pauses.length > 0;
+  }
+
   /** For how long claims have been asked for without one that returned. */
   get claimOverdueMs(): number {
     return this.claimingSince === undefined ? 0 : Math.round(this.clock.monotonic() - this.claimingSince);
@@ -73,17 +84,17 @@ export class Relay {
 
   /**
    * One sweep: claims what is due, as far as window and rate have room, and starts publishing it.
-   * @returns how many rows it took; 0 also while the transport is not ready, when nothing is claimed
+   * @returns how many rows it took or held; 0 also while the transport is not ready, when nothing is claimed
    * @throws whatever the store throws
    */
   async runOnce(): Promise<number> {
-    const limit = Math.min(this.window.claimable(), this.rate.claimable(), CLAIM_LIMIT);
-    if (!this.transport.ready || limit <= 0) return 0;
+    const limit = Math.max(0, Math.min(this.window.claimable(), this.rate.claimable(), CLAIM_LIMIT));
+    if (!this.transport.ready || (limit === 0 && !this.mustLook())) return 0;
     const { service: source, leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
     const leaseToken = this.random.token();
     const publishBefore = this.clock.monotonic() + leaseMs - this.transport.publishTimeoutMs;
     this.claimingSince ??= this.clock.monotonic();
-    const { deliveries, parked } = await this.store.claim({
+    const { deliveries, parked, held, pauses } = await this.store.claim({
       limit,
       leaseToken,
       leaseMs,
@@ -93,13 +104,36 @@ export class Relay {
       source,
     });
     this.claimingSince = undefined;
-    this.monitor.record({ event: 'relay.batch', step: 'claim', rows: deliveries.length + parked.length });
+    this.claimedAt = this.clock.monotonic();
+    const rows = deliveries.length + parked.length + held;
+    this.monitor.record({ event: 'relay.batch', step: 'claim', rows });
+    this.learn(pauses);
     for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });
     for (const delivery of deliveries) {
       if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);
       else this.settle(delivery, { kind: 'release', waitMs: 0 });
     }
-    return deliveries.length + parked.length;
+    return rows;
+  }
+
+  /** A full window is full of hand-offs perhaps, and they would never ask whether they may. */
+  private mustLook(): boolean {
+    return this.clock.monotonic() - this.claimedAt >= this.settings.pollIntervalMs;
+  }
+
+  private learn(pauses: readonly Pause[]): void {
+    const before = this.pauses;
+    this.pauses = pauses;
+    if (pauses.length === 0 && before.length === 0) return;
+    const isIn = (list: readonly Pause[], { since, ...one }: Pause): boolean =>
+      list.some((each) => each.since === since && pauseText(each) === pauseText(one));
+    for (const pause of pauses)
+      if (!isIn(before, pause)) {
+        const { since, by, reason } = pause;
+        this.monitor.record({ event: 'relay.paused', target: pauseText(pause), since, by, reason });
+      }
+    for (const pause of before)
+      if (!isIn(pauses, pause)) this.monitor.record({ event: 'relay.resumed', target: pauseText(pause) });
   }
 
   /** Resolves when another sweep has room for more than a few rows. */
@@ -146,6 +180,11 @@ export class Relay {
     // R16: too little of the lease is left; whoever claims the row next would publish it as well.
     if (this.clock.monotonic() > publishBefore) {
       this.monitor.record({ event: 'delivery.lease-ran-short' });
+      return;
+    }
+    // Handed off, or claimed by somebody who did not know yet. Given back it is due, and the next claim holds it.
+    if (isOneOf(ON_THE_WAY, delivery.state) && isPaused(this.pauses, delivery.consumer, delivery.message.type)) {
+      await this.settlements.record(delivery, { kind: 'release', waitMs: 0 });
       return;
     }
     if (isOverdue(delivery, this.settings.alarmAfter)) {

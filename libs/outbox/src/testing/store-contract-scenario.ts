@@ -142,7 +142,7 @@ export class Scenario {
   }
 
   async claimsNothing(): Promise<void> {
-    assert.deepEqual(await this.claim(), { deliveries: [], parked: [] });
+    assert.deepEqual(await this.claim(), { deliveries: [], parked: [], held: 0, pauses: [] });
   }
 
   /** @returns whether it was written */

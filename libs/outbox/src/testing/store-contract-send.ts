@@ -165,6 +165,8 @@ export const sendCases = [
       assert.deepEqual(await s.claim(), {
         deliveries: [],
         parked: [{ ...keyOf(delivery), code, error: 'nobody there' }],
+        held: 0,
+        pauses: [],
       });
       const record = await s.record(delivery);
       assert.deepEqual(

@@ -3,6 +3,7 @@ import { auditCases } from './store-contract-audit';
 import { historyCases } from './store-contract-history';
 import { inboxCases } from './store-contract-inbox';
 import { operateCases } from './store-contract-operate';
+import { pauseCases } from './store-contract-pause';
 import { recordCases } from './store-contract-record';
 import type { ContractCase } from './store-contract-scenario';
 import { sendCases } from './store-contract-send';
@@ -17,7 +18,7 @@ export type { ContractCase, StoreFixture } from './store-contract-scenario';
  * ```
  */
 export function outboxStoreContract(): ContractCase[] {
-  return [...recordCases, ...sendCases, ...answerCases, ...operateCases, ...auditCases, ...historyCases];
+  return [...recordCases, ...sendCases, ...answerCases, ...operateCases, ...pauseCases, ...auditCases, ...historyCases];
 }
 
 /** What every {@link InboxStore} must do. */

@@ -1,5 +1,6 @@
 import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
+import type { Pause, PauseTarget } from '../../message/pause';
 import type { Reason } from '../../message/receipt';
 import type {
   AddedMessage,
@@ -33,6 +34,7 @@ import * as auditing from './statements-audit';
 import * as deciding from './statements-decide';
 import * as inbox from './statements-inbox';
 import * as operating from './statements-operate';
+import * as pausing from './statements-pause';
 import * as searching from './statements-search';
 import * as recording from './statements-record';
 import * as sending from './statements-send';
@@ -170,6 +172,23 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     options: { to?: string; reason: string; force: boolean; by?: string },
   ): Promise<DeliveryKey[]> {
     return this.alone((tx) => operating.discard(this.t, tx, messageId, options));
+  }
+
+  pause(source: string, target: PauseTarget, asked: { by: string; reason: string }): Promise<Pause> {
+    return this.alone((tx) => pausing.pause(this.t, tx, source, target, asked));
+  }
+
+  async resume(
+    source: string,
+    target: PauseTarget,
+    asked: { by: string; reason: string | undefined },
+  ): Promise<{ pause: Pause | undefined; released: number }> {
+    const pause = await this.alone((tx) => pausing.resume(this.t, tx, source, target, asked));
+    return { pause, released: await this.alone((tx) => pausing.releaseHeld(this.t, tx, source, target)) };
+  }
+
+  pauses(source: string): Promise<Pause[]> {
+    return this.alone((tx) => pausing.pauses(this.t, tx, source));
   }
 
   audit(source: string, page: { limit: number; after?: string }): Promise<AuditRecord[]> {

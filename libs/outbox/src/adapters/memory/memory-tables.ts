@@ -6,6 +6,7 @@ import {
   followUpOf,
   type RecordedMessage,
 } from '../../message/delivery';
+import type { Pause } from '../../message/pause';
 import type { AuditRecord, InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
 import type { HistoryEntry } from '../../message/history';
 import { errorText, type Reason, type Verdict } from '../../message/receipt';
@@ -53,6 +54,12 @@ export interface InboxMessageRow {
   readonly receivedAt: number;
 }
 
+/** `outbox_pause` */
+export interface PauseRow extends Omit<Pause, 'since'> {
+  readonly source: string;
+  readonly since: number;
+}
+
 /** `outbox_audit` */
 export interface AuditRow extends Omit<AuditRecord, 'id' | 'at'> {
   readonly id: number;
@@ -68,6 +75,7 @@ export class OutboxTables {
   readonly followUp: MemoryTable<RegisteredFollowUp>;
   readonly handler: MemoryTable<RegisteredHandler>;
   readonly audit: MemoryTable<AuditRow>;
+  readonly pause: MemoryTable<PauseRow>;
 
   constructor(private readonly database: MemoryDatabase) {
     this.message = database.table<MessageRow>('outbox_message');
@@ -76,6 +84,7 @@ export class OutboxTables {
     this.followUp = database.table<RegisteredFollowUp>('outbox_follow_up');
     this.handler = database.table<RegisteredHandler>('inbox_handler');
     this.audit = database.table<AuditRow>('outbox_audit');
+    this.pause = database.table<PauseRow>('outbox_pause');
   }
 
   now(): number {

@@ -1,34 +1,48 @@
-import type { DeliveryKey, DeliveryState, OpenState, Settlement } from '../../message/delivery';
+import {
+  type DeliveryKey,
+  type DeliveryState,
+  EVERYBODY,
+  type OpenState,
+  type Settlement,
+} from '../../message/delivery';
 import { withHappening } from '../../message/history';
+import { isPaused } from '../../message/pause';
 import { errorText } from '../../message/receipt';
-import { dueAfter, judge, parkedText, STEPS } from '../../message/rules';
+import { CODES, dueAfter, HELD_MS, judge, parkedText, STEPS } from '../../message/rules';
 import type { ClaimRequest, ClaimResult, SettleRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
+import { lockedPauses } from './statements-pause';
 
 /** A message is sent: the relay's statements. */
 
-export function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequest): ClaimResult {
+export async function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequest): Promise<ClaimResult> {
+  const pauses = await lockedPauses(t, tx, request.source);
   const now = t.now();
   const deliveries: ClaimResult['deliveries'][number][] = [];
   const parked: ClaimResult['parked'][number][] = [];
+  let held = 0;
   for (const { messageId, consumer } of dueRows(t, now, request)) {
-    if (deliveries.length + parked.length === request.limit) break;
-    if (t.message.get(tx, messageId)?.source !== request.source) continue;
+    if (deliveries.length + parked.length + held === request.limit) break;
+    const message = t.message.get(tx, messageId);
+    if (message?.source !== request.source) continue;
     const row = t.delivery.tryLock(tx, keyOf({ messageId, consumer }));
     if (!row) continue;
-    const ends = judge(row, now, request);
+    const ends = judge({ ...row, paused: isPaused(pauses, consumer, message.type) }, now, request);
     if (ends?.in === 'parked') {
       const { code } = ends;
       const lastError = errorText(parkedText(code, row));
       const history = withHappening(row.history, { what: 'parked', attempt: row.attempts, code, why: lastError }, now);
       t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError, history });
       parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
+    } else if (ends?.in === 'held') {
+      t.update(tx, row, heldBack(row, now));
+      held++;
     } else {
       deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, ends?.in ?? row.state, now, request))));
     }
   }
-  return { deliveries, parked };
+  return { deliveries, parked, held, pauses };
 }
 
 /** `order by next_at`: who waits longest comes first. */
@@ -40,14 +54,22 @@ function dueRows(t: OutboxTables, now: number, { except }: ClaimRequest): Delive
   return due.sort((one, other) => one.nextAt! - other.nextAt! || (keyOf(one) < keyOf(other) ? -1 : 1));
 }
 
+/** Out of the way of what is due, until `resume`, the deadline, or for a while. */
+function heldBack({ consumer, deadlineAt }: DeliveryRow, now: number): Partial<DeliveryRow> {
+  const latest = consumer === EVERYBODY ? Infinity : (deadlineAt ?? Infinity);
+  const nextAt = Math.min(now + HELD_MS, latest);
+  return { nextAt, leaseToken: undefined, giveUpAt: undefined, code: CODES.paused };
+}
+
 /** The next attempt, or the first of a new phase. */
 function leased(
-  { state, attempts, giveUpAt, history }: DeliveryRow,
+  { state, attempts, giveUpAt, code: before, history }: DeliveryRow,
   next: DeliveryState,
   now: number,
   { leaseToken, leaseMs, giveUpAfterMs }: ClaimRequest,
 ): Partial<DeliveryRow> {
-  const lease = { leaseToken, nextAt: now + leaseMs };
+  const code = before === CODES.paused ? undefined : before;
+  const lease = { leaseToken, nextAt: now + leaseMs, code };
   if (next !== state) {
     const passed = withHappening(history, { what: 'deadline-passed', attempt: attempts }, now);
     return { ...lease, state: next, attempts: 1, giveUpAt: now + giveUpAfterMs, history: passed };

@@ -3,6 +3,7 @@ import { MessageAlreadyRecordedError } from '../../errors';
 import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
+import type { Pause, PauseTarget } from '../../message/pause';
 import { errorText } from '../../message/receipt';
 import { NOTES } from '../../message/rules';
 import type {
@@ -28,7 +29,7 @@ import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, optionalText, settleValues } from './parameters';
-import { auditOf, claimedOf, closedOf, closedRowOf, historyOf, keyOf, recordOf, sampleOf } from './rows';
+import { auditOf, claimResultOf, closedOf, closedRowOf, historyOf, keyOf, pauseOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
 import type { Tables } from './tables';
@@ -38,6 +39,8 @@ const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const QUERY_CANCELED = '57014';
 /** As long as a person looks around, and no longer: the database has other things to do. */
 const SEARCH_MS = 2_000;
+/** Rows of one statement that are released: some tenths of a second. */
+const RELEASED = 5_000;
 
 /** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
 export class PostgresOutboxStore implements OutboxStore<EntityManager> {
@@ -102,13 +105,10 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       source,
     ]);
     // PostgreSQL has surprised others here (a limit inside an update that was planned as a join). Better loud than flooded.
-    if (rows.length > limit) throw new Error(`outbox.claim took ${rows.length} rows with a limit of ${limit}`);
-    return {
-      deliveries: rows.filter((row) => row.state !== 'parked').map((row) => claimedOf(row, leaseToken)),
-      parked: rows
-        .filter((row) => row.state === 'parked')
-        .map((row) => ({ ...keyOf(row), code: row.park_code as ParkCode, error: row.last_error ?? undefined })),
-    };
+    const { deliveries, parked, held, pauses } = claimResultOf(rows, leaseToken);
+    const took = deliveries.length + parked.length + held;
+    if (took > limit) throw new Error(`outbox.claim took ${took} rows with a limit of ${limit}`);
+    return { deliveries, parked, held, pauses };
   }
 
   async settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]> {
@@ -238,6 +238,30 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   ): Promise<DeliveryKey[]> {
     const values = [messageId, to, errorText(NOTES.discarded(reason)), force, optionalText(by), errorText(reason)];
     return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
+  }
+
+  async pause(source: string, target: PauseTarget, { by, reason }: { by: string; reason: string }): Promise<Pause> {
+    const values = [source, target.to ?? '', target.type ?? '', errorText(by), errorText(reason)];
+    return pauseOf((await this.database.run((await this.sql()).pause, values)).rows[0]!);
+  }
+
+  async resume(
+    source: string,
+    target: PauseTarget,
+    { by, reason }: { by: string; reason: string | undefined },
+  ): Promise<{ pause: Pause | undefined; released: number }> {
+    const { resume, releaseHeld } = await this.sql();
+    const about = [source, target.to ?? '', target.type ?? ''];
+    const { rows } = await this.database.run(resume, [...about, errorText(by), optionalText(reason)]);
+    // A statement of its own: a claim under way obeyed the pause until its end was written, and this sees what it held.
+    let released = 0;
+    for (let count = RELEASED; count === RELEASED; released += count)
+      count = (await this.database.run(releaseHeld, [...about, RELEASED])).count;
+    return { pause: rows[0] && pauseOf(rows[0]), released };
+  }
+
+  async pauses(source: string): Promise<Pause[]> {
+    return (await this.database.run((await this.sql()).pauses, [source])).rows.map(pauseOf);
   }
 
   async audit(source: string, { limit, after }: { limit: number; after?: string }): Promise<AuditRecord[]> {

@@ -15,6 +15,7 @@ interface PlanNode {
   'Index Name'?: string;
   'Index Cond'?: string;
   'Actual Rows': number;
+  'Rows Removed by Filter'?: number;
   Plans?: PlanNode[];
 }
 
@@ -165,6 +166,50 @@ describe('What PostgreSQL makes of the statements', () => {
       const prune = await explain(sql().prune, [SOURCE, 1000, 100]);
       expect(claim.find((node) => node['Index Name'] === 'outbox_delivery_due')?.['Actual Rows']).toBe(100);
       expect(prune.find((node) => node['Index Name'] === 'outbox_delivery_prunable')?.['Actual Rows']).toBe(100);
+    });
+  });
+
+  describe('with 100,000 rows that are due and paused', () => {
+    const claim = (limit: number): unknown[] => [[], limit, 20, randomUUID(), 30_000, 1e9, SOURCE];
+    const rowsRead = (plan: PlanNode[]): number =>
+      plan
+        .filter((node) => node['Relation Name'] === 'outbox_delivery' && node['Node Type'] !== 'ModifyTable')
+        .reduce((most, node) => Math.max(most, node['Actual Rows'] + (node['Rows Removed by Filter'] ?? 0)), 0);
+    beforeEach(() =>
+      fixture.owner.query(`
+        with message as (
+          insert into outbox_message (id, aggregatetype, type, payload)
+          select gen_random_uuid(), 'user-service', 'order.requested', '{}' from generate_series(1, 100000)
+          returning id
+        )
+        insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at)
+        select id, 'order-service', 'pending', 0, 'none', clock_timestamp() - interval '1 hour'
+        from message`),
+    );
+
+    it.each([
+      ['everything', {}],
+      ['its receiver', { to: 'order-service' }],
+      ['its type', { type: 'order.requested' }],
+    ])('a claim reads as many as its limit, and the next ones not again, with a pause of %s', async (_what, target) => {
+      const { outbox } = fixture;
+      await outbox.pause(SOURCE, target, { by: 'ada', reason: 'their database moves' });
+      for (const when of ['before', 'after']) {
+        if (when === 'after') await fixture.owner.query('analyze outbox_message, outbox_delivery, outbox_pause');
+        const plan = await explain(sql().claim, claim(500));
+        expect(plan.find((node) => node['Index Name'] === 'outbox_delivery_due')?.['Actual Rows']).toBe(500);
+        expect(rowsRead(plan)).toBe(500);
+      }
+      let held = 1_000;
+      for (let took = 5_000; took > 0; held += took) {
+        const result = await outbox.claim({ ...CLAIM, limit: 5_000, leaseToken: randomUUID() });
+        expect([result.deliveries, result.parked]).toEqual([[], []]);
+        took = result.held;
+      }
+      expect(held).toBe(100_000);
+      const plan = await explain(sql().claim, claim(500));
+      expect(rowsRead(plan)).toBe(0);
+      expect(plan.find((node) => node['Index Name'] === 'outbox_delivery_due')?.['Index Cond']).toContain('next_at <=');
     });
   });
 

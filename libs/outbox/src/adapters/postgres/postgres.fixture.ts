@@ -77,8 +77,9 @@ export class PostgresFixture {
   }
 
   async empty(): Promise<void> {
-    const { message, delivery, history, inbox, followUp, handler, audit } = this.tables;
-    await this.owner.query(`truncate ${message}, ${delivery}, ${history}, ${inbox}, ${followUp}, ${handler}, ${audit}`);
+    const { message, delivery, history, inbox, followUp, handler, audit, pause } = this.tables;
+    const all = [message, delivery, history, inbox, followUp, handler, audit, pause];
+    await this.owner.query(`truncate ${all.join(', ')}`);
   }
 
   /** Time passes for rows when their timestamps move into the past. */
@@ -98,13 +99,14 @@ export class PostgresFixture {
 async function rowsOnlyRole(
   owner: DataSource,
   url: string,
-  { message, delivery, history, inbox, followUp, handler, audit, version }: Tables,
+  { message, delivery, history, inbox, followUp, handler, audit, pause, version }: Tables,
   { schema = 'public', settings = {} }: FixtureOptions,
 ): Promise<string> {
   const asRole = await urlOfRole(owner, url, settings);
   const { username: role } = new URL(asRole);
   await owner.query(`grant usage on schema "${schema}" to ${role}`);
-  await owner.query(`grant select, insert, update, delete on ${message}, ${delivery}, ${history}, ${inbox} to ${role}`);
+  const rows = [message, delivery, history, inbox, pause];
+  await owner.query(`grant select, insert, update, delete on ${rows.join(', ')} to ${role}`);
   await owner.query(`grant select, insert on ${followUp}, ${handler}, ${audit} to ${role}`);
   await owner.query(`grant select on ${version} to ${role}`);
   return asRole;

@@ -4,13 +4,16 @@ import type {
   DeliveryKey,
   DeliveryState,
   OpenState,
+  ParkCode,
   RecordedMessage,
   StoredAnswer,
 } from '../../message/delivery';
 import type { HistoryEntry } from '../../message/history';
+import type { Pause } from '../../message/pause';
 import type { Reason, Verdict } from '../../message/receipt';
 import type {
   AuditRecord,
+  ClaimResult,
   ClosedDelivery,
   ClosedRow,
   DeliveryHistoryEntry,
@@ -49,6 +52,42 @@ export function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
     answer: answerOf(row),
     cancelReason: row.cancel_reason ?? undefined,
     message: messageOf(row),
+  };
+}
+
+/** The rows taken, and one for each pause, if there are any: it says also how many rows the claim held. */
+export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimResult {
+  const of = (state: string): Row[] => rows.filter((row) => row.state === state);
+  const paused = of('paused');
+  return {
+    deliveries: rows
+      .filter(({ state }) => state !== 'parked' && state !== 'paused')
+      .map((row) => claimedOf(row, leaseToken)),
+    parked: of('parked').map((row) => ({
+      ...keyOf(row),
+      code: row.park_code as ParkCode,
+      error: row.last_error ?? undefined,
+    })),
+    held: Number(paused[0]?.attempts ?? 0),
+    pauses: paused.map((row) =>
+      pauseOf({
+        ...row,
+        receiver: row.consumer!,
+        since: row.recorded_at!,
+        actor: row.cancel_reason!,
+        reason: row.last_error!,
+      }),
+    ),
+  };
+}
+
+export function pauseOf({ receiver, type, since, actor, reason }: Row): Pause {
+  return {
+    ...(receiver && { to: receiver }),
+    ...(type && { type }),
+    since: since!,
+    by: actor!,
+    reason: reason!,
   };
 }
 

@@ -152,6 +152,16 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   reason text,
   constraint ${t.named('outbox_audit_pkey')} primary key (source, id)
 )`,
+    // What people have stopped sending: the empty text stands for every receiver, or every type. Nearly always empty.
+    `create table if not exists ${t.pause} (
+  source varchar(255) not null,
+  receiver varchar(255) collate "C" not null,
+  type varchar(255) not null,
+  since timestamptz not null default clock_timestamp(),
+  actor text not null,
+  reason text not null,
+  constraint ${t.named('outbox_pause_pkey')} primary key (source, receiver, type)
+)`,
     `create table if not exists ${t.version} (
   version int not null,
   installed_at timestamptz not null default clock_timestamp(),
@@ -164,6 +174,6 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  const droppedTables = [t.version, t.audit, t.handler, t.inbox, t.followUp, t.history, t.delivery, t.message];
+  const droppedTables = [t.version, t.pause, t.audit, t.handler, t.inbox, t.followUp, t.history, t.delivery, t.message];
   return [...droppedTables.map((table) => `drop table if exists ${table}`), `drop function if exists ${t.legal}`];
 }

@@ -18,6 +18,7 @@ export interface Tables {
   readonly handler: string;
   readonly followUp: string;
   readonly audit: string;
+  readonly pause: string;
   readonly version: string;
   /** The function that says which delivery rows may be. */
   readonly legal: string;
@@ -53,6 +54,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
     handler: table('inbox_handler'),
     followUp: table('outbox_follow_up'),
     audit: table('outbox_audit'),
+    pause: table('outbox_pause'),
     version: table('outbox_schema'),
     legal: table('outbox_delivery_is_legal'),
     named,

@@ -3,6 +3,7 @@ import { answerSql } from './answer';
 import { auditSql } from './audit';
 import { historySql } from './history';
 import { operateSql } from './operate';
+import { pauseSql } from './pause';
 import { recordSql } from './record';
 import { sendSql } from './send';
 
@@ -15,7 +16,15 @@ import { sendSql } from './send';
  * order, or (a claim) without ever waiting for one: two of them cannot deadlock, and a limit counts what was locked.
  */
 export function outboxSql(t: Tables) {
-  return { ...recordSql(t), ...sendSql(t), ...answerSql(t), ...operateSql(t), ...auditSql(t), ...historySql(t) };
+  return {
+    ...recordSql(t),
+    ...sendSql(t),
+    ...answerSql(t),
+    ...operateSql(t),
+    ...pauseSql(t),
+    ...auditSql(t),
+    ...historySql(t),
+  };
 }
 
 export type OutboxSql = ReturnType<typeof outboxSql>;

@@ -1,35 +1,46 @@
 import { type DeliveryState, EVERYBODY, FINAL_STATES, OPEN_STATES } from '../../../message/delivery';
 import { type Circumstance, JUDGEMENTS, STEPS, VERDICT_IN } from '../../../message/rules';
+import type { Tables } from '../tables';
 import { words } from './text';
 
 /** The lists of `message/rules.ts`, as SQL over the columns of a delivery. Nothing is decided here. */
 
-/** What becomes of the row that is due; `$3` is how often a follow-up may fail. */
-const HOLDS: Readonly<Record<Circumstance, string>> = {
+/**
+ * What becomes of the row that is due; `$3` is how often a follow-up may fail, `paused` are the pauses of its service. While
+ * there are none, nobody looks for its type.
+ */
+const holds = (t: Tables): Readonly<Record<Circumstance, string>> => ({
   'past-deadline': pastDeadline('deadline_at', 'consumer'),
+  paused: `exists (select from paused p where ${pauseHolds('p', 'consumer', `(select m.type from ${t.message} m where m.id = message_id)`)})`,
   'attempts-spent': 'attempts >= $3',
   'budget-spent': 'give_up_at <= clock_timestamp()',
   'budget-spent-unheard': `give_up_at <= clock_timestamp() and code = 'NOBODY_LISTENS'`,
-};
+});
+
+/** Whether a pause is about a receiver and a type; the empty text stands for all of them. */
+function pauseHolds(p: string, consumer: string, type: string): string {
+  return `${p}.receiver in ('', ${consumer}) and (${p}.type = '' or ${p}.type = ${type})`;
+}
 
 /** An announcement is never past its deadline. */
 export function pastDeadline(deadline: string, consumer: string): string {
   return `${deadline} <= clock_timestamp() and ${consumer} <> '${EVERYBODY}'`;
 }
 
-/** The state of a due row's next attempt, or `parked`. */
-export function judgedState(): string {
-  return firstOf(({ ends }) => `'${ends.in}'`, 'state');
+/** The state of a due row's next attempt, `parked`, or `held`. */
+export function judgedState(t: Tables): string {
+  return firstOf(t, ({ ends }) => `'${ends.in}'`, 'state');
 }
 
-/** The code that a due row is parked with; null if it is not parked. */
-export function judgedCode(): string {
-  return firstOf(({ ends }) => (ends.in === 'parked' ? `'${ends.code}'` : 'null'), 'null');
+/** The code that a due row is parked or held with; null if it is neither. */
+export function judgedCode(t: Tables): string {
+  return firstOf(t, ({ ends }) => (ends.in === 'cancelling' ? 'null' : `'${ends.code}'`), 'null');
 }
 
-function firstOf(then: (judgement: (typeof JUDGEMENTS)[number]) => string, otherwise: string): string {
+function firstOf(t: Tables, then: (judgement: (typeof JUDGEMENTS)[number]) => string, otherwise: string): string {
+  const held = holds(t);
   const whens = JUDGEMENTS.map(
-    (judgement) => `when state in (${words(judgement.of)}) and ${HOLDS[judgement.when]} then ${then(judgement)}`,
+    (judgement) => `when state in (${words(judgement.of)}) and ${held[judgement.when]} then ${then(judgement)}`,
   );
   return `case ${whens.join(' ')} else ${otherwise} end`;
 }

@@ -1,4 +1,5 @@
-import { ON_THE_WAY } from '../../../message/rules';
+import { EVERYBODY } from '../../../message/delivery';
+import { CODES, HELD_MS, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
 import { judgedCode, judgedState, mayLeave, stepState } from './rules';
@@ -12,12 +13,21 @@ export function sendSql(t: Tables) {
      * A new phase begins without a `give_up_at`; its first claim sets it.
      *
      * The order is the index's own, so that it stops at its limit however many are due.
+     *
+     * What is paused is not skipped but held: moved out of the index of what is due, once, so that no claim reads it again. The
+     * locks on the pauses let one end only when no claim is under way that obeys it; without pauses there is nothing to lock.
      */
     claim: statement(
       t,
       'outbox.claim',
       `
-with due as materialized (
+with paused as materialized (
+  select receiver, type, since, actor, reason
+  from ${t.pause}
+  where source = $7
+  for key share
+),
+due as materialized (
   select message_id, consumer, state, attempts, next_at, deadline_at, give_up_at, code, last_error
   from ${t.delivery}
   where next_at <= (select clock_timestamp())
@@ -29,20 +39,28 @@ with due as materialized (
 ),
 decided as materialized (
   select *,
-    ${judgedState()} as next_state,
-    ${judgedCode()} as park_code,
+    ${judgedState(t)} as next_state,
+    ${judgedCode(t)} as park_code,
     clock_timestamp() + ${ms('$5')} as leased_until,
-    clock_timestamp() + ${ms('$6')} as new_give_up_at
+    clock_timestamp() + ${ms('$6')} as new_give_up_at,
+    least(
+      clock_timestamp() + (1 + random()) * ${ms(String(HELD_MS))},
+      case when consumer <> '${EVERYBODY}' then deadline_at end
+    ) as held_until
   from due
 ),
 claimed as (
   update ${t.delivery} d
-  set state = next_state,
-      attempts = case next_state when d.state then d.attempts + 1 when 'parked' then d.attempts else 1 end,
-      lease_token = case when next_state <> 'parked' then $4::uuid end,
-      next_at = case when next_state <> 'parked' then leased_until end,
-      give_up_at = case next_state when d.state then coalesce(d.give_up_at, new_give_up_at) else new_give_up_at end,
-      code = coalesce(park_code, d.code),
+  set state = case next_state when 'held' then d.state else next_state end,
+      attempts = case when next_state = d.state then d.attempts + 1 when next_state in ('parked', 'held') then d.attempts else 1 end,
+      lease_token = case when next_state not in ('parked', 'held') then $4::uuid end,
+      next_at = case next_state when 'parked' then null when 'held' then held_until else leased_until end,
+      give_up_at = case
+        when next_state = 'held' then null
+        when next_state = d.state then coalesce(d.give_up_at, new_give_up_at)
+        else new_give_up_at
+      end,
+      code = coalesce(park_code, nullif(d.code, '${CODES.paused}')),
       last_error = case
         when next_state <> 'parked' or d.code = park_code then d.last_error
         else ${bounded(`concat_ws(': ', park_code, d.last_error)`)}
@@ -53,7 +71,7 @@ claimed as (
     and d.message_id = decided.message_id
     and d.consumer = decided.consumer
   returning d.message_id, d.consumer, d.state, d.attempts, d.deadline_at, d.verdict, d.reason, d.result, d.cancel_reason,
-    decided.next_at as due_at, decided.park_code, decided.last_error, decided.state as was, decided.attempts as tried, d.last_error as parked_text
+    decided.next_at as due_at, decided.next_state, decided.park_code, decided.last_error, decided.state as was, decided.attempts as tried, d.last_error as parked_text
 ),
 ${noted(
   t,
@@ -66,11 +84,16 @@ ${noted(
   },
   'state <> was',
 )}
-select c.message_id, c.consumer, c.state, c.attempts, ${iso('c.deadline_at')} as deadline_at,
+(select c.message_id, c.consumer, c.state, c.attempts, ${iso('c.deadline_at')} as deadline_at,
   c.verdict, c.reason::text as reason, c.result::text as result, c.cancel_reason, c.park_code, c.last_error, ${messageColumns('m')}
 from claimed c
 join ${t.message} m on m.id = c.message_id
-order by c.due_at, c.message_id, c.consumer`,
+where c.next_state <> 'held'
+order by c.due_at, c.message_id, c.consumer)
+union all
+select null, receiver, 'paused', (select count(*)::int from claimed where next_state = 'held'), null,
+  null, null, null, actor, null, reason, type, null, null, null, null, ${iso('since')}
+from paused`,
     ),
 
     /**
