@@ -36,7 +36,7 @@ describe('services whose database role may read and write rows, and nothing else
   async function asWriter(owner: string, side: 'user' | 'order'): Promise<string> {
     const url = new URL(owner);
     const role = `writer_of_${url.pathname.slice(1)}`.slice(0, 63);
-    const own = ['outbox_message', 'outbox_delivery', 'outbox_history', 'inbox_message', 'outbox_pause'];
+    const own = ['outbox_message', 'outbox_delivery', 'outbox_history', 'inbox_message', 'outbox_pause', 'outbox_job'];
     const rows = [...own, ...TABLES[side]].join(', ');
     await query(owner, `create role "${role}" login password 'writer'`);
     cleanup.defer(async () => {

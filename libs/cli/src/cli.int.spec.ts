@@ -25,7 +25,9 @@ describe('tallystick', () => {
     await connectTestPostgres().dropDatabase(url);
   });
   beforeEach(() =>
-    database.query('truncate outbox_message, outbox_delivery, outbox_follow_up, outbox_audit, outbox_pause'),
+    database.query(
+      'truncate outbox_message, outbox_delivery, outbox_follow_up, outbox_audit, outbox_pause, outbox_job',
+    ),
   );
 
   async function run(...args: string[]): Promise<Run> {

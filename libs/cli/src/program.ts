@@ -1,21 +1,12 @@
-import {
-  type DeliveryFilter,
-  filterText,
-  InvalidFilterError,
-  openOutbox,
-  outboxSchemaSql,
-  parseFilter,
-  type PassiveOutbox,
-} from '@tallystick/outbox';
+import { InvalidFilterError, openOutbox, outboxSchemaSql, type PassiveOutbox } from '@tallystick/outbox';
 import { Command, InvalidArgumentError } from 'commander';
 import { Client } from 'pg';
-import { actorOf } from './actor';
-import { type BulkResult, everyMatch } from './bulk';
 import { addAsyncApi } from './asyncapi';
 import { audited, listed } from './describe';
 import { addDoctor } from './doctor/command';
 import { addHalves } from './halves/command';
 import { addInbox } from './inbox/command';
+import { addJobs } from './jobs';
 import { addPause } from './pause';
 import { addPrune } from './prune';
 import { addQuarantine } from './quarantine/command';
@@ -23,22 +14,16 @@ import { addReconcile } from './reconcile/command';
 import { type CommonFlags, DONE, FAILED, MISUSED, positive, type Shell } from './shell';
 import { addShow } from './show';
 import { addStatus } from './status';
+import { addSteering } from './steer';
+import { COUNTED, countText, filterOf } from './filter';
 import { addTail } from './tail';
 import type { Terminal } from './terminal';
 
 interface Flags extends CommonFlags {
-  readonly yes?: boolean;
   readonly limit?: number;
-  readonly rate?: number;
-  readonly reason?: string;
-  readonly by?: string;
-  readonly deadline?: string;
-  readonly force?: boolean;
   readonly dryRun?: boolean;
 }
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
-const COUNTED = 100_000;
 const FILTERS = `
 Filters: state:parked type:order.* to:order-service key:42 id:… older:10m
          newer:2d reason:OUT_OF_STOCK code:NOBODY_LISTENS
@@ -47,7 +32,7 @@ All terms must be true of the same delivery.`;
 
 /** The commands. The result of the last one that ran is the exit code. */
 export function program(terminal: Terminal, end: (code: number) => void): Command {
-  const { env, out, say, confirm, stop } = terminal;
+  const { env, out, say } = terminal;
 
   const tallystick = new Command('tallystick')
     .description('Looks at the messages of a service and steers them. It sends and consumes nothing itself.')
@@ -147,83 +132,6 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
       }),
     );
 
-  const steering = (name: string, says: string): Command =>
-    tallystick
-      .command(name)
-      .argument('<filter...>', 'the id of a message, or which deliveries')
-      .description(says)
-      .option('--rate <n>', 'deliveries per second', positive, 200)
-      .option('--by <name>', 'who, for the audit; or TALLYSTICK_ACTOR; else user@host')
-      .option('--yes', 'do not ask');
-
-  /** Previews, asks, and does it to each. */
-  const steer = (
-    verb: string,
-    change: (outbox: PassiveOutbox, flags: Flags & { by: string }, id: string, to: string) => Promise<unknown>,
-  ): ((...given: unknown[]) => Promise<void>) =>
-    within(async (outbox, flags, terms) => {
-      const filter = filterOf(terms);
-      const count = await outbox.operations.count(filter, { cap: COUNTED });
-      if (count === 0) {
-        say('Nothing matches.');
-        return FAILED;
-      }
-      const asked = `${verb} ${countText(count)} of ${outbox.service} (${filterText(filter)})?`;
-      if (!flags.yes && !(await confirm(asked))) {
-        say(`${asked} Not done: nobody said yes. In a script, give --yes.`);
-        return FAILED;
-      }
-      const by = actorOf(terminal, flags.by);
-      const result = await everyMatch(
-        outbox.operations,
-        filter,
-        ({ messageId, consumer }) => change(outbox, { ...flags, by }, messageId, consumer),
-        {
-          rate: flags.rate!,
-          stop,
-          onProgress: (done) => {
-            if (done % 1_000 === 0) say(`${done} of ${count}`);
-          },
-        },
-      );
-      report(result, flags);
-      return result.refused.length === 0 && !result.stopped ? DONE : FAILED;
-    });
-
-  const report = ({ changed, refused, stopped }: BulkResult, { json }: Flags): void => {
-    if (json) out(JSON.stringify({ changed, refused, stopped }));
-    else out(`${changed} changed, ${refused.length} refused${stopped ? ', stopped: the same command goes on' : ''}`);
-    for (const { key, why } of refused.slice(0, 10)) say(`${key.messageId} to ${key.consumer}: ${why}`);
-    if (refused.length > 10) say(`… and ${refused.length - 10} more`);
-  };
-
-  steering('retry', 'open parked deliveries again, with a fresh budget')
-    .option('--deadline <duration>', 'a new deadline, e.g. 15m')
-    .option('--reason <text>', 'why: for the audit')
-    .action(
-      steer('Retry', ({ operations }, { deadline, reason, by }, id, to) =>
-        operations.retry(id, {
-          to,
-          by,
-          ...(deadline !== undefined && { deadline }),
-          ...(reason !== undefined && { reason }),
-        }),
-      ),
-    );
-  steering('cancel', 'ask the consumer to give messages up; a rejection compensates')
-    .requiredOption('--reason <text>', 'why: the consumer and the compensation read it')
-    .action(
-      steer('Cancel', ({ operations }, { reason, by }, id, to) => operations.cancel(id, { reason: reason!, to, by })),
-    );
-  steering('discard', 'end parked deliveries for good, without a verdict')
-    .requiredOption('--reason <text>', 'why: it stays with the delivery')
-    .option('--force', 'also while the consumer might still act on a copy')
-    .action(
-      steer('Discard', ({ operations }, { reason, force, by }, id, to) =>
-        operations.discard(id, reason!, { to, by, force: force ?? false }),
-      ),
-    );
-
   tallystick
     .command('migrate')
     .description('create the tables, or bring them up to date; may be run again')
@@ -243,6 +151,8 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
 
   const others = [
     addShow,
+    addSteering,
+    addJobs,
     addPause,
     addInbox,
     addQuarantine,
@@ -266,21 +176,4 @@ async function apply(url: string, sql: string): Promise<void> {
   } finally {
     await client.end();
   }
-}
-
-/** A message's id alone, or terms as they came from the shell, which has taken their quotes away. */
-function filterOf(terms: readonly string[]): DeliveryFilter {
-  const [only, another] = terms;
-  if (only !== undefined && another === undefined && UUID.test(only)) return { id: only };
-  return parseFilter(terms.map(quotedTerm).join(' '));
-}
-
-function quotedTerm(term: string): string {
-  const [, word, value] = /^([^\s:"]+):(.*\s.*)$/s.exec(term) ?? [];
-  return value === undefined || value.startsWith('"') ? term : `${word}:"${value.replaceAll(/["\\]/g, '\\$&')}"`;
-}
-
-function countText(count: number): string {
-  const many = count === COUNTED ? `${count} deliveries or more` : `${count} deliveries`;
-  return count === 1 ? '1 delivery' : many;
 }

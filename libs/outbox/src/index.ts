@@ -82,6 +82,8 @@ export type { Instrument, Label, Labels } from './message/instruments';
 export type { TraceContext } from './message/trace';
 export type { Meter, Reading } from './ports/meter';
 export type { Creation, Place, Tracing } from './ports/tracing';
+export type { BulkJob, BulkOrder, BulkVerb, Refusal } from './ports/jobs';
+export type { BulkWatch } from './operations/bulk';
 export { pauseText, type Pause, type PauseTarget } from './message/pause';
 export type { AuditRecord, DeliveryHistoryEntry, DeliveryRecord, OutboxStats } from './ports/store';
 export type { TransportFactory } from './ports/transport';

@@ -157,9 +157,8 @@ export class OutboxRuntime<Tx = EntityManager> {
       clock,
       monitor,
     );
-    this.operations = new OutboxOperations(options.service, store, buffer, (id, asked) =>
-      this.outbox.cancel(id, asked),
-    );
+    const cancel = (id: string, asked: { reason: string; to?: string; by: string }) => this.outbox.cancel(id, asked);
+    this.operations = new OutboxOperations(options.service, store, buffer, cancel, clock, random);
     const counted = () => ({
       claimOverdueMs: this.relay.claimOverdueMs,
       refused: this.malformed + this.receipts.refused,

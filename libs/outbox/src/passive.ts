@@ -1,6 +1,7 @@
 import { DataSource } from 'typeorm';
 import { endPool, poolFrom, PostgresStore, type TableOptions } from './adapters/postgres';
 import { SystemClock } from './adapters/system/system-clock';
+import { SystemRandom } from './adapters/system/system-random';
 import { InvalidOptionsError } from './errors';
 import { OutboxOperations } from './operations/operations';
 import { Pruner } from './operations/pruner';
@@ -39,7 +40,14 @@ export async function openOutbox({ url, service, tables = {} }: PassiveOptions):
     await store.checkSchema();
     const whose = service ?? theOnly(await store.services());
     const nobody = { reserve: () => undefined, wake: () => {} };
-    const operations = new OutboxOperations(whose, store, nobody, (id, asked) => store.cancel(undefined, id, asked));
+    const operations = new OutboxOperations(
+      whose,
+      store,
+      nobody,
+      (id, asked) => store.cancel(undefined, id, asked),
+      new SystemClock(),
+      new SystemRandom(),
+    );
     const prune: PassiveOutbox['prune'] = (olderThan) =>
       new Pruner({ service: whose, everyMs: 0, ...olderThan }, store, new SystemClock(), { record: () => {} }).prune();
     return { service: whose, operations, prune, close: () => endPool(pool) };

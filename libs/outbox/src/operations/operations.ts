@@ -3,6 +3,8 @@ import { type Duration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
 import { type Pause, type PauseTarget, pauseText } from '../message/pause';
 import { refuseUnknownOptions } from '../message/unknown-options';
+import type { Clock, Random } from '../ports/clock';
+import type { BulkJob, BulkVerb } from '../ports/jobs';
 import type { HandOff } from '../ports/hand-off';
 import {
   type AuditRecord,
@@ -12,7 +14,8 @@ import {
   type OutboxStore,
   SearchTookTooLongError,
 } from '../ports/store';
-import { criteriaOf, type DeliveryFilter } from './filter';
+import { BulkJobs, type BulkWatch } from './bulk';
+import { criteriaOf, type DeliveryFilter, filterText } from './filter';
 
 /** A claim compares every due row with them. */
 const MAX_PAUSES = 50;
@@ -24,6 +27,8 @@ const NOBODY = 'unknown';
  * retry sends the same message again, a verdict is never overwritten, and `discard` refuses while somebody may still act.
  */
 export class OutboxOperations {
+  private readonly bulkJobs: BulkJobs;
+
   /** @param service whose deliveries: several services may share the tables */
   constructor(
     readonly service: string,
@@ -33,7 +38,60 @@ export class OutboxOperations {
       id: string,
       options: { reason: string; to?: string; by: string },
     ) => Promise<unknown>,
-  ) {}
+    clock: Clock,
+    random: Random,
+  ) {
+    this.bulkJobs = new BulkJobs(service, store, clock, random);
+  }
+
+  /**
+   * Does one thing to everything that a filter means, as it was when this was called: from the newest delivery downward, each
+   * by the same guarded transition as a single one, `rate` of them per second (200). How far it is stands in the database,
+   * written with each change; if this process dies, `resumeJob` goes on with it, anywhere, and comes to no delivery twice.
+   *
+   * What was recorded later is not meant. What was recorded before and begins to match while it runs may be: that nobody can
+   * tell. Ids that you give yourself are not in the order of time.
+   * @returns what became of it, once it is done, or was stopped by the signal or by `stopJob`
+   * @throws InvalidFilterError, also of an empty one · FilterTooBroadError · RangeError · TypeError without a reason where one is needed
+   */
+  async bulk(
+    verb: BulkVerb,
+    filter: string | DeliveryFilter,
+    options: { by?: string; reason?: string; deadline?: Duration; force?: boolean; rate?: number } & BulkWatch = {},
+  ): Promise<BulkJob> {
+    const { by = NOBODY, reason, force = false } = options;
+    if (verb !== 'retry' && !reason) throw new TypeError(`A ${verb} needs a reason.`);
+    const rate = wholeNumber('rate', options.rate ?? 200, 10_000);
+    const deadlineMs = deadlineOf(options.deadline);
+    const text = typeof filter === 'string' ? filter : filterText(filter);
+    const matching = await this.count(text, { cap: 100_000 });
+    return this.worked(
+      narrowEnough(this.bulkJobs.start({ verb, filter: text, by, reason, deadlineMs, force, rate, matching }, options)),
+    );
+  }
+
+  /** Goes on with a job that was stopped, or whose process died (`abandoned`). @throws OperationRefusedError · FilterTooBroadError */
+  resumeJob(id: string, watch: BulkWatch = {}): Promise<BulkJob> {
+    return this.worked(narrowEnough(this.bulkJobs.resume(id, watch)));
+  }
+
+  /** Stops a job, wherever it runs. @throws OperationRefusedError if it does not */
+  stopJob(id: string): Promise<BulkJob> {
+    return this.bulkJobs.stop(id);
+  }
+
+  /** Bulk operations, the latest first. Nothing deletes them: that is for the owner of the table to do. */
+  jobs(page: { limit?: number } = {}): Promise<BulkJob[]> {
+    return this.store.jobs.list(this.service, { limit: wholeNumber('limit', page.limit ?? 50, 1_000) });
+  }
+
+  private async worked(job: Promise<BulkJob>): Promise<BulkJob> {
+    try {
+      return await job;
+    } finally {
+      this.handOff.wake();
+    }
+  }
 
   /**
    * The newest deliveries that match a filter, as `state:parked type:order.* older:10m` or as an object; at most `limit`
@@ -143,9 +201,7 @@ export class OutboxOperations {
     id: string,
     options: { to?: string; deadline?: Duration; by?: string; reason?: string } = {},
   ): Promise<DeliveryKey[]> {
-    const deadlineMs = options.deadline === undefined ? undefined : toMs(options.deadline);
-    if (options.deadline !== undefined && !deadlineMs)
-      throw new TypeError(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'.`);
+    const deadlineMs = deadlineOf(options.deadline);
     const changed = await this.store.retry(id, {
       ...(options.to !== undefined && { to: options.to }),
       ...(deadlineMs !== undefined && { deadlineMs }),
@@ -193,6 +249,13 @@ export class OutboxOperations {
       .join(', ');
     throw new OperationRefusedError(`${rule}. Message ${id} is at ${states}.`);
   }
+}
+
+function deadlineOf(deadline: Duration | undefined): number | undefined {
+  const deadlineMs = deadline === undefined ? undefined : toMs(deadline);
+  if (deadline !== undefined && !deadlineMs)
+    throw new TypeError(`deadline ${JSON.stringify(deadline)} is no duration: write milliseconds or '15m'.`);
+  return deadlineMs;
 }
 
 /** The target alone. @throws InvalidFilterError */

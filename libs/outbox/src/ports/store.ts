@@ -11,6 +11,7 @@ import type {
 } from '../message/delivery';
 import type { HistoryEntry } from '../message/history';
 import type { Pause, PauseTarget } from '../message/pause';
+import type { JobStore } from './jobs';
 import type { Reason, Verdict } from '../message/receipt';
 
 /**
@@ -33,6 +34,9 @@ import type { Reason, Verdict } from '../message/receipt';
  * Not promised: any order among deliveries.
  */
 export interface OutboxStore<Tx = unknown> {
+  /** What people do to many deliveries at once. */
+  readonly jobs: JobStore;
+
   /**
    * Inserts messages and their deliveries, in one statement. A message with `lease` is inserted as attempt 1, leased:
    * the caller will publish it from memory (R15). Others are attempt 0 and due after `delayMs`.

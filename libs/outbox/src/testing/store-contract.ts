@@ -2,6 +2,7 @@ import { answerCases } from './store-contract-answer';
 import { auditCases } from './store-contract-audit';
 import { historyCases } from './store-contract-history';
 import { inboxCases } from './store-contract-inbox';
+import { jobCases } from './store-contract-jobs';
 import { operateCases } from './store-contract-operate';
 import { pauseCases } from './store-contract-pause';
 import { recordCases } from './store-contract-record';
@@ -18,7 +19,16 @@ export type { ContractCase, StoreFixture } from './store-contract-scenario';
  * ```
  */
 export function outboxStoreContract(): ContractCase[] {
-  return [...recordCases, ...sendCases, ...answerCases, ...operateCases, ...pauseCases, ...auditCases, ...historyCases];
+  return [
+    ...recordCases,
+    ...sendCases,
+    ...answerCases,
+    ...operateCases,
+    ...pauseCases,
+    ...jobCases,
+    ...auditCases,
+    ...historyCases,
+  ];
 }
 
 /** What every {@link InboxStore} must do. */

@@ -28,6 +28,7 @@ import type {
   SettleRow,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
+import { MemoryJobStore } from './memory-job-store';
 import { OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import * as auditing from './statements-audit';
@@ -45,9 +46,11 @@ import * as sending from './statements-send';
  */
 export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<MemoryTransaction> {
   private readonly t: OutboxTables;
+  readonly jobs: MemoryJobStore;
 
   constructor(private readonly client: MemoryClient) {
     this.t = new OutboxTables(client.database);
+    this.jobs = new MemoryJobStore(client, this.t);
   }
 
   add(tx: MemoryTransaction, messages: readonly NewMessage[]): Promise<AddedMessage[]> {

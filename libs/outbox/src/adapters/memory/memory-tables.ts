@@ -6,6 +6,7 @@ import {
   followUpOf,
   type RecordedMessage,
 } from '../../message/delivery';
+import type { BulkJob } from '../../ports/jobs';
 import type { Pause } from '../../message/pause';
 import type { AuditRecord, InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
 import type { HistoryEntry } from '../../message/history';
@@ -60,6 +61,16 @@ export interface PauseRow extends Omit<Pause, 'since'> {
   readonly since: number;
 }
 
+/** `outbox_job` */
+export interface JobRow extends Omit<BulkJob, 'state' | 'startedAt' | 'endedAt'> {
+  readonly source: string;
+  readonly state: Exclude<BulkJob['state'], 'abandoned'>;
+  readonly token: string | undefined;
+  readonly leasedUntil: number;
+  readonly startedAt: number;
+  readonly endedAt: number | undefined;
+}
+
 /** `outbox_audit` */
 export interface AuditRow extends Omit<AuditRecord, 'id' | 'at'> {
   readonly id: number;
@@ -76,6 +87,7 @@ export class OutboxTables {
   readonly handler: MemoryTable<RegisteredHandler>;
   readonly audit: MemoryTable<AuditRow>;
   readonly pause: MemoryTable<PauseRow>;
+  readonly job: MemoryTable<JobRow>;
 
   constructor(private readonly database: MemoryDatabase) {
     this.message = database.table<MessageRow>('outbox_message');
@@ -84,6 +96,7 @@ export class OutboxTables {
     this.followUp = database.table<RegisteredFollowUp>('outbox_follow_up');
     this.handler = database.table<RegisteredHandler>('inbox_handler');
     this.audit = database.table<AuditRow>('outbox_audit');
+    this.job = database.table<JobRow>('outbox_job');
     this.pause = database.table<PauseRow>('outbox_pause');
   }
 

@@ -99,6 +99,19 @@ export class Database {
     });
   }
 
+  /** Statements that happen together, at READ COMMITTED, or not at all. */
+  together<T>(
+    name: string,
+    work: (run: (statement: Statement, values: readonly unknown[]) => Promise<Result>) => Promise<T>,
+  ): Promise<T> {
+    return this.own.use(name, async (client) => {
+      await client.query('begin isolation level read committed');
+      const result = await work((statement, values) => this.send(client, statement, values, false));
+      await client.query('commit');
+      return result;
+    });
+  }
+
   /** @throws TransactionRequiredError if `tx` is not the manager of an open transaction */
   async runIn(tx: EntityManager, statement: Statement, values: readonly unknown[]): Promise<Result> {
     const runner = tx.queryRunner;

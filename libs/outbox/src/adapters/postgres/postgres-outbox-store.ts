@@ -29,6 +29,7 @@ import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
 import { addManyValues, addOneValues, answerValues, closeManyValues, optionalText, settleValues } from './parameters';
+import { PostgresJobStore } from './postgres-job-store';
 import { auditOf, claimResultOf, closedOf, closedRowOf, historyOf, keyOf, pauseOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
@@ -45,6 +46,7 @@ const RELEASED = 5_000;
 /** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
 export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   private readonly sql: () => Promise<OutboxSql>;
+  readonly jobs: PostgresJobStore;
   /** The statement inserts into both tables; which one notices first is PostgreSQL's choice. */
   private readonly keys: readonly (string | undefined)[];
 
@@ -55,6 +57,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   ) {
     let sql: OutboxSql | undefined;
     this.sql = async () => (sql ??= outboxSql(await tables()));
+    this.jobs = new PostgresJobStore(database, this.sql);
     this.keys = [names.bare('outbox_message_pkey'), names.bare('outbox_delivery_pkey')];
   }
 

@@ -77,14 +77,14 @@ export class PostgresFixture {
   }
 
   async empty(): Promise<void> {
-    const { message, delivery, history, inbox, followUp, handler, audit, pause } = this.tables;
-    const all = [message, delivery, history, inbox, followUp, handler, audit, pause];
+    const { message, delivery, history, inbox, followUp, handler, audit, pause, job } = this.tables;
+    const all = [message, delivery, history, inbox, followUp, handler, audit, pause, job];
     await this.owner.query(`truncate ${all.join(', ')}`);
   }
 
   /** Time passes for rows when their timestamps move into the past. */
   async advance(ms: number): Promise<void> {
-    const { message, delivery, inbox } = this.tables;
+    const { message, delivery, inbox, job } = this.tables;
     const earlier = (...columns: string[]): string =>
       columns.map((column) => `${column} = ${column} - ${ms} * interval '1 ms'`).join(', ');
     await this.owner.query(`update ${message} set ${earlier('created_at')}`);
@@ -92,6 +92,7 @@ export class PostgresFixture {
       `update ${delivery} set ${earlier('next_at', 'deadline_at', 'give_up_at', 'sent_at', 'settled_at')}`,
     );
     await this.owner.query(`update ${inbox} set ${earlier('received_at')}`);
+    await this.owner.query(`update ${job} set ${earlier('leased_until', 'started_at')}`);
   }
 }
 
@@ -99,13 +100,13 @@ export class PostgresFixture {
 async function rowsOnlyRole(
   owner: DataSource,
   url: string,
-  { message, delivery, history, inbox, followUp, handler, audit, pause, version }: Tables,
+  { message, delivery, history, inbox, followUp, handler, audit, pause, job, version }: Tables,
   { schema = 'public', settings = {} }: FixtureOptions,
 ): Promise<string> {
   const asRole = await urlOfRole(owner, url, settings);
   const { username: role } = new URL(asRole);
   await owner.query(`grant usage on schema "${schema}" to ${role}`);
-  const rows = [message, delivery, history, inbox, pause];
+  const rows = [message, delivery, history, inbox, pause, job];
   await owner.query(`grant select, insert, update, delete on ${rows.join(', ')} to ${role}`);
   await owner.query(`grant select, insert on ${followUp}, ${handler}, ${audit} to ${role}`);
   await owner.query(`grant select on ${version} to ${role}`);

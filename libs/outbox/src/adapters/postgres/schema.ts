@@ -162,6 +162,30 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   reason text not null,
   constraint ${t.named('outbox_pause_pkey')} primary key (source, receiver, type)
 )`,
+    // What people do to many deliveries at once, and how far it is.
+    `create table if not exists ${t.job} (
+  source varchar(255) not null,
+  id uuid not null,
+  state varchar(16) not null,
+  verb varchar(16) not null,
+  filter text not null,
+  actor text not null,
+  reason text,
+  deadline_ms bigint,
+  force boolean not null,
+  rate int not null,
+  matching int not null,
+  last_id uuid not null,
+  last_consumer varchar(255) collate "C" not null,
+  changed int not null,
+  refused int not null,
+  refusals jsonb not null,
+  lease_token uuid,
+  leased_until timestamptz not null,
+  started_at timestamptz not null default clock_timestamp(),
+  ended_at timestamptz,
+  constraint ${t.named('outbox_job_pkey')} primary key (source, id)
+)`,
     `create table if not exists ${t.version} (
   version int not null,
   installed_at timestamptz not null default clock_timestamp(),
@@ -174,6 +198,17 @@ on conflict do nothing`,
 }
 
 export function dropStatements(t: Tables): string[] {
-  const droppedTables = [t.version, t.pause, t.audit, t.handler, t.inbox, t.followUp, t.history, t.delivery, t.message];
+  const droppedTables = [
+    t.version,
+    t.job,
+    t.pause,
+    t.audit,
+    t.handler,
+    t.inbox,
+    t.followUp,
+    t.history,
+    t.delivery,
+    t.message,
+  ];
   return [...droppedTables.map((table) => `drop table if exists ${table}`), `drop function if exists ${t.legal}`];
 }

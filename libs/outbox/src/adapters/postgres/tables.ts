@@ -19,6 +19,7 @@ export interface Tables {
   readonly followUp: string;
   readonly audit: string;
   readonly pause: string;
+  readonly job: string;
   readonly version: string;
   /** The function that says which delivery rows may be. */
   readonly legal: string;
@@ -55,6 +56,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
     followUp: table('outbox_follow_up'),
     audit: table('outbox_audit'),
     pause: table('outbox_pause'),
+    job: table('outbox_job'),
     version: table('outbox_schema'),
     legal: table('outbox_delivery_is_legal'),
     named,

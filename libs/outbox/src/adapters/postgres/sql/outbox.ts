@@ -2,6 +2,7 @@ import type { Tables } from '../tables';
 import { answerSql } from './answer';
 import { auditSql } from './audit';
 import { historySql } from './history';
+import { jobsSql } from './jobs';
 import { operateSql } from './operate';
 import { pauseSql } from './pause';
 import { recordSql } from './record';
@@ -22,6 +23,7 @@ export function outboxSql(t: Tables) {
     ...answerSql(t),
     ...operateSql(t),
     ...pauseSql(t),
+    ...jobsSql(t),
     ...auditSql(t),
     ...historySql(t),
   };
