@@ -41,7 +41,7 @@ function messageOf(row: Row): RecordedMessage {
   };
 }
 
-export function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
+function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
   return {
     messageId: row.message_id!,
     consumer: row.consumer!,
