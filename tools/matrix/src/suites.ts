@@ -24,6 +24,11 @@ const BROKER: Suite = {
   about: 'RabbitMQ itself, alone and as a cluster of three',
   jest: select('integration', 'services/src/rabbit'),
 };
+const SHELL: Suite = {
+  name: 'cli',
+  about: 'what `tallystick doctor` and `quarantine` make of a broker',
+  jest: select('integration', 'cli/src/doctor', 'cli/src/quarantine'),
+};
 const DATABASE: Suite = {
   name: 'database',
   about: 'stores, schema and transactions on PostgreSQL',
@@ -40,7 +45,7 @@ const SERVICES: Suite = { name: 'e2e', about: 'the services as processes', jest:
 
 /** What depends on a product, by its name in `product@version`. */
 export const SUITES: Readonly<Record<string, readonly Suite[]>> = {
-  rabbitmq: [BROKER, TRANSPORT, SERVICES],
+  rabbitmq: [BROKER, TRANSPORT, SHELL, SERVICES],
   pgbouncer: [POOLER, POOLED],
   postgresql: [DATABASE, SERVICES],
   node: [UNIT, TRANSPORT, SERVICES],

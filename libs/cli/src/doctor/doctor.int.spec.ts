@@ -285,6 +285,7 @@ describe('doctor, of a database', () => {
   async function running<T>(without: string[], work: (channel: Channel) => Promise<T>): Promise<T> {
     const connection = await connect(amqp);
     const channel = await connection.createChannel();
+    const limitsByDefault = Number.parseInt(connection.connection.serverProperties.version, 10) >= 4;
     const queues: [name: string, exchange: string, key: string][] = [
       ['user-service.receipts', 'outbox.receipts', 'user-service'],
       ['user-service.quarantine', 'outbox.quarantine', 'user-service'],
@@ -296,7 +297,9 @@ describe('doctor, of a database', () => {
     for (const name of ['requests', 'receipts', 'quarantine']) await channel.assertExchange(`outbox.${name}`, 'direct');
     await channel.assertExchange('outbox.announcements', 'topic');
     for (const [name, exchange, key] of queues.filter(([each]) => !without.includes(each))) {
-      await channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+      const irreplaceable = ['outbox.announcements', 'outbox.quarantine'].includes(exchange);
+      const unlimited = limitsByDefault && irreplaceable && { 'x-delivery-limit': -1 };
+      await channel.assertQueue(name, { durable: true, arguments: { 'x-queue-type': 'quorum', ...unlimited } });
       await channel.bindQueue(name, exchange, key);
       if (!name.endsWith('quarantine') && !without.includes(`consumer of ${name}`))
         await channel.consume(name, () => {});
