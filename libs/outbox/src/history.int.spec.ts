@@ -171,6 +171,35 @@ describe('What became of a message in trouble', () => {
     expect(told(await operations.history(id)).slice(2)).toEqual([['retried', 'ada']]);
   }, 120_000);
 
+  it('is one retry of all that failed alike, which completes them and nothing else, and the audit says who asked', async () => {
+    Shop.stock = () => {
+      throw new Error('the stock is locked');
+    };
+    const failing = [await shop.order(), await shop.order(), await shop.order()].map(({ id }) => id).sort();
+    const unheard = await shop.announce();
+    const alike = 'state:parked error:"the stock is locked"';
+    const parked = async (filter: string, count: number): Promise<unknown> =>
+      until(`${filter} finds ${count}`, async () => (await operations.count(filter)) === count, { timeoutMs: 60_000 });
+    await parked(alike, 3);
+    await parked('state:parked code:NOBODY_LISTENS', 1);
+
+    Shop.stock = () => {};
+    const job = await operations.bulk('retry', alike, { by: 'ada', reason: 'the stock is open again' });
+    expect(job).toMatchObject({ state: 'done', matching: 3, changed: 3, refused: 0 });
+    for (const id of failing) await ends(id, 'completed');
+    for (const id of failing) expect(told(await operations.history(id)).slice(2)).toEqual([['retried', 'ada']]);
+    expect(await operations.find(unheard)).toMatchObject([{ state: 'parked', code: 'NOBODY_LISTENS' }]);
+    const [whole, ...each] = await operations.audit();
+    expect(whole).toMatchObject({
+      actor: 'ada',
+      verb: 'retry',
+      target: alike,
+      changed: 3,
+      reason: 'the stock is open again',
+    });
+    expect(each.map(({ target }) => target.slice(3, 39)).sort()).toEqual(failing);
+  }, 120_000);
+
   it('is nothing, of a message that was in none', async () => {
     const { id } = await shop.order();
     await ends(id, 'completed');
