@@ -26,11 +26,11 @@ export function auditSql(t: Tables) {
       t,
       'outbox.audit',
       `
-select id::text as id, ${iso('at')} as at, actor, verb, target, changed, reason
-from ${t.audit}
-where source = $1
-  and ($2::bigint is null or id < $2)
-order by id desc
+select a.id::text as id, ${iso('a.at')} as at, a.actor, a.verb, a.target, a.changed, a.reason
+from ${t.audit} a
+where a.source = $1
+  and ($2::bigint is null or a.id < $2)
+order by a.id desc
 limit $3`,
     ),
   };

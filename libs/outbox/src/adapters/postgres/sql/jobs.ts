@@ -87,7 +87,7 @@ select ${returning}
 from ${t.job} j
 where source = $1
   and ($3::uuid is null or id = $3)
-order by started_at desc, id desc
+order by j.started_at desc, j.id desc
 limit $2`,
     ),
   };

@@ -37,9 +37,9 @@ with changed as (
       'outbox.pauses',
       `
 select ${columns}
-from ${t.pause}
+from ${t.pause} p
 where source = $1
-order by since, receiver, type`,
+order by p.since, p.receiver, p.type`,
     ),
 
     /**
