@@ -40,8 +40,8 @@ export function prometheusMetrics({ registry = register }: PrometheusOptions = {
         collect() {
           this.reset();
           const readings = read();
-          // Without labels, `reset` leaves a zero behind, which would be a lie.
-          if (readings.length === 0) this.remove();
+          // Of a gauge without labels `reset` leaves a zero behind, which would be a lie.
+          if (readings.length === 0 && instrument.labels.length === 0) this.remove();
           for (const { labels, value } of readings) this.set(labelled(labels), value);
         },
       });

@@ -90,6 +90,18 @@ describe('prometheusMetrics', () => {
     ]);
   });
 
+  it('says nothing of a gauge that has no reading, with labels or without', async () => {
+    const registry = new Registry();
+    const meter = prometheusMetrics({ registry });
+    for (const gauge of [INSTRUMENTS.oldestDue, INSTRUMENTS.open, INSTRUMENTS.paused]) {
+      let readings = [{ labels: Object.fromEntries(gauge.labels.map((label) => [label, 'x'])), value: 1 }];
+      meter.gauge(gauge, () => readings);
+      expect(await linesOf(registry, new RegExp(`^${prometheusName(gauge)}`))).toHaveLength(1);
+      readings = [];
+      expect(await linesOf(registry, new RegExp(`^${prometheusName(gauge)}`))).toEqual([]);
+    }
+  });
+
   it('takes gauges over from an application that was there before, and shares the rest', async () => {
     const registry = new Registry();
     for (let starts = 0; starts < 2; starts++) {
