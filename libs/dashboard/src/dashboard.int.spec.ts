@@ -1,9 +1,10 @@
 import { createServer, type IncomingHttpHeaders, request as httpRequest, type Server } from 'node:http';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
+import { OutboxOperations } from '@tallystick/outbox';
 import { memory } from '@tallystick/outbox/testing';
 import { connectTestPostgres, testDatabase, until } from '@tallystick/services';
-import type { Audited, Delivery, Me, Sample, Whole } from './page';
+import type { Audited, Delivery, Job, Me, Sample, Whole } from './page';
 import { LINES_TO_ADD } from './refusal';
 import { type RunningShop, type ShopSetting, startShop } from './shop.fixture';
 
@@ -207,6 +208,29 @@ describe('The dashboard', () => {
     expect((await ask(port, '/outbox/')).status).toBe(403);
     expect((await ask(port, '/outbox/', { headers: { 'X-Ops-Token': 'a secret of this test' } })).status).toBe(200);
     delete process.env.OPS_TOKEN;
+  });
+
+  it('shows what is paused, and how far a job is, with who asked for it', async () => {
+    const { port, app, shop } = await start();
+    const operations = app.get(OutboxOperations);
+    await operations.pause({ to: 'warehouse', by: 'ada', reason: 'their database moves' });
+    const paused = { to: 'warehouse', by: 'ada', reason: 'their database moves', since: expect.any(String) };
+    const stream = watch(port);
+    await until('somebody is told', () => Promise.resolve(stream.told.length > 0), { timeoutMs: 20_000 });
+    expect(stream.told[0]!.paused).toEqual([paused]);
+    const id = await shop.buy('nobody');
+    await operations.bulk('cancel', { id }, { by: 'grace', reason: 'not wanted' });
+    expect(await json<Job[]>('/outbox/api/jobs')).toContainEqual(
+      expect.objectContaining({
+        verb: 'cancel',
+        filter: `id:${id}`,
+        by: 'grace',
+        state: 'done',
+        matching: 1,
+        changed: 1,
+      }),
+    );
+    await operations.resume({ to: 'warehouse' });
   });
 
   it('hides fields of payloads, and lets nobody search for them', async () => {

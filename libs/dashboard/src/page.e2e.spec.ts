@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import type { INestApplication } from '@nestjs/common';
-import { rabbitMq } from '@tallystick/outbox';
+import { OutboxOperations, rabbitMq } from '@tallystick/outbox';
 import { connectTestPostgres, findChromium, testBroker, testDatabase, until } from '@tallystick/services';
 import type { Browser, Page } from 'playwright-core';
 import { DataSource } from 'typeorm';
@@ -242,6 +242,18 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
       await page.context().close();
     }
     await mend();
+  });
+
+  it('says on top what is paused, and who did it, as long as it is', async () => {
+    const operations = running.app.get(OutboxOperations);
+    await operations.pause({ to: 'warehouse', by: 'ada', reason: 'their database moves' });
+    const { page } = await openTab(browser);
+    await open(page, 'overview');
+    await page.getByText('by ada: their database moves').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await operations.resume({ to: 'warehouse' });
+    await page.getByText('Sending is paused').waitFor({ state: 'detached' });
+    await page.context().close();
   });
 
   it('follows what happens without being asked to', async () => {

@@ -37,8 +37,34 @@ export interface Sample {
   /** Per second, over the last two. */
   readonly recorded: number;
   readonly settled: readonly { readonly to: string; readonly state: string; readonly perSecond: number }[];
+  /** What people hold back, for the longest time first. */
+  readonly paused: readonly Paused[];
   /** True where one of the counts stopped at its bound: there are that many or more. */
   readonly capped: boolean;
+}
+
+/** Sending to a receiver, of a type, of both together, or, with neither, of everything. */
+export interface Paused {
+  readonly to?: string;
+  readonly type?: string;
+  readonly since: string;
+  readonly by: string;
+  readonly reason: string;
+}
+
+/** A bulk operation, and how far it is. */
+export interface Job {
+  readonly id: string;
+  readonly state: 'running' | 'abandoned' | 'stopped' | 'done';
+  readonly verb: Verb;
+  readonly filter: string;
+  readonly by: string;
+  readonly reason?: string;
+  /** How many matched when it began, at least. */
+  readonly matching: number;
+  readonly changed: number;
+  readonly refused: number;
+  readonly startedAt: string;
 }
 
 /** What one process did in each of the last 60 minutes, the oldest first. */

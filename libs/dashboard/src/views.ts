@@ -38,7 +38,7 @@ export class Views {
 
   async sample(): Promise<Sample> {
     const [sample] = await this.reader.rows<Sample>(this.sql.sample, [this.service]);
-    return sample!;
+    return { ...sample!, paused: await this.operations.pauses() };
   }
 
   /** @param after the id and receiver of the last one of the page before */

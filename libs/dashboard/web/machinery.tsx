@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
 import type { Machinery } from '../src/page';
 import { useAnswer, useLive } from './api';
-import { Receivers } from './overview';
+import { Pauses, Receivers } from './overview';
 import { Answer, duration, Empty, Problem, Table } from './parts';
 import { t } from './state';
 
@@ -17,6 +17,7 @@ export function MachineryPage(): JSX.Element {
     <>
       <h2>{t('machinery')}</h2>
       {away && <Problem text={t('away')} />}
+      {sample && <Pauses of={sample.paused} />}
       <Answer of={asked}>{(known) => <Parts known={known} again={asked.again} />}</Answer>
       <h3>{t('receivers')}</h3>
       {sample && <Receivers sample={sample} otherwise={<Empty says={t('noReceivers')} />} />}

@@ -1,7 +1,7 @@
 import type { JSX } from 'preact';
-import type { Sample } from '../src/page';
+import type { Paused, Sample } from '../src/page';
 import { useLive } from './api';
-import { duration, Empty, Figure, Problem, Spark, State, Table } from './parts';
+import { duration, Empty, Figure, Problem, Spark, State, Table, Time } from './parts';
 import { t, to } from './state';
 
 const RECORD = `@Transactional()
@@ -18,6 +18,7 @@ export function OverviewPage(): JSX.Element {
         {t('overview')} {sample && !away && <span class="live">{t('live')}</span>}
       </h2>
       {away && <Problem text={t('away')} />}
+      {sample && <Pauses of={sample.paused} />}
       {sample ? <Figures sample={sample} /> : !away && <p class="soft">{t('loading')}</p>}
       {hour && (
         <section aria-label={t('lastHour')}>
@@ -51,6 +52,25 @@ function Figures({ sample }: { sample: Sample }): JSX.Element {
       <h3>{t('receivers')}</h3>
       <Receivers sample={sample} otherwise={<Empty says={t('idle')} hint={t('idleHint')} code={RECORD} />} />
     </>
+  );
+}
+
+/** So that nobody forgets them. */
+export function Pauses({ of }: { of: readonly Paused[] }): JSX.Element | null {
+  if (of.length === 0) return null;
+  return (
+    <section class="paused" role="status">
+      <h3>{t('paused')}</h3>
+      <ul>
+        {of.map(({ to: receiver, type, since, by, reason }) => (
+          <li key={`${receiver} ${type}`}>
+            <b>{[receiver && `to:${receiver}`, type && `type:${type}`].filter(Boolean).join(' ') || t('everything')}</b>{' '}
+            {t('since')} <Time at={since} /> {t('byPerson')} {by}: {reason}
+          </li>
+        ))}
+      </ul>
+      <p class="soft">{t('pausedHint')}</p>
+    </section>
   );
 }
 
