@@ -1,9 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import { Injectable, NotFoundException, UnprocessableEntityException } from '@nestjs/common';
 import { InjectRepository } from '@nestjs/typeorm';
 import { OrderRequested } from '@tallystick/contracts';
 import { Compensate, type FollowUpContext, OnAccepted, Transactional, TransactionalMessage } from '@tallystick/outbox';
 import type { Repository } from 'typeorm';
+import { v7 } from 'uuid';
 import { UsersService } from '../users/users.service';
 import { Purchase } from './purchase.entity';
 import type { PurchaseRequest } from './purchases.dto';
@@ -31,7 +31,7 @@ export class PurchasesService {
   @Transactional()
   async purchase(request: PurchaseRequest, idempotencyKey?: string): Promise<Purchase> {
     const { id: userId } = await this.users.get(request.userId);
-    const id = randomUUID();
+    const id = v7(); // grows with time: the message has it too, and lists begin with the newest
     const purchase = this.purchases.create({
       ...request,
       userId,
