@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type AmqpConnectionManager, type ChannelWrapper, connect } from 'amqp-connection-manager';
 import type { ConfirmChannel, ConsumeMessage, GetMessage, Message } from 'amqplib';
 import type { ParkCode } from './decision';
+import { declare } from './declare';
 import { propertiesOf, readHalf, type StoredHalf } from './envelope';
 import type { Topology } from './topology';
 
@@ -28,6 +29,7 @@ export class Broker {
   private channel: ConfirmChannel | undefined;
   private readonly returned = new Map<string, () => void>();
   private readonly inHand = new Set<Promise<void>>();
+  private readonly limitsSaid = new Set<string>();
   private readonly stopping = new AbortController();
   /** Ends the consumer of the channel of now. */
   private leave: () => Promise<unknown> = () => Promise.resolve();
@@ -109,7 +111,7 @@ export class Broker {
     const wrapper = manager.createChannel({
       confirm: true,
       setup: async (channel: ConfirmChannel) => {
-        await this.declare(channel);
+        await declare(manager.connection!, this.topology, (queue) => this.limited(queue));
         await use(channel);
       },
     });
@@ -131,14 +133,15 @@ export class Broker {
     if (!routed) throw new Error(`no queue is bound to exchange '${exchange}' for '${key}'`);
   }
 
-  private async declare(channel: ConfirmChannel): Promise<void> {
-    const { topology } = this;
-    for (const exchange of [topology.half, topology.checks, topology.parked])
-      await channel.assertExchange(exchange, 'direct', { durable: true });
-    for (const { name, exchange, key, arguments: given } of topology.queues(majorOf(channel))) {
-      await channel.assertQueue(name, { durable: true, arguments: given });
-      await channel.bindQueue(name, exchange, key);
-    }
+  /** Said once. */
+  private limited(queue: string): void {
+    if (this.limitsSaid.has(queue)) return;
+    this.limitsSaid.add(queue);
+    this.options.onTrouble(
+      `the queue '${queue}' was declared with another delivery limit, or before the broker was 4.0: what comes back too often ` +
+        `(20 times by default) leaves it. Set a policy, unless you have: rabbitmqctl set_policy --apply-to quorum_queues keep ` +
+        `'^${queue.replaceAll('.', '\\.')}$' '{"delivery-limit": -1}'`,
+    );
   }
 
   private async consume(channel: ConfirmChannel, onCheck: OnCheck): Promise<void> {
@@ -167,12 +170,6 @@ export class Broker {
       quietly(() => channel.nack(message));
     }
   }
-}
-
-/** Of the broker's version. */
-function majorOf({ connection }: ConfirmChannel): number {
-  const { serverProperties } = connection as unknown as { serverProperties: { version: string } };
-  return Number.parseInt(serverProperties.version, 10);
 }
 
 /** The channel may be gone: then the broker has taken back what was not acknowledged. */

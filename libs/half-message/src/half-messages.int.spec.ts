@@ -176,6 +176,28 @@ describe('A half message', () => {
     }
   });
 
+  it('is kept in queues that were declared with another delivery limit, before the broker was upgraded perhaps', async () => {
+    const url = await testBroker('half-limited');
+    const connection = await connect(url);
+    const channel = await connection.createChannel();
+    const limited = { durable: true, arguments: { 'x-queue-type': 'quorum', 'x-delivery-limit': 50 } };
+    await channel.assertQueue('box-office.half-parked', limited);
+    await connection.close();
+    office.ways.check = () => Promise.resolve('not known yet');
+    const parked = new Promise<{ code: string }>((resolve) => (office.ways.onParked = resolve));
+    const other = await Service.start(office, { databaseUrl: urls[1]!, amqpUrl: url });
+    try {
+      await other.halfMessages.ready();
+      const dies = other.halfMessages.run(SeatSold, { seat: 9 }, () =>
+        Promise.reject(new Error('the process died here')),
+      );
+      await expect(dies).rejects.toThrow('died');
+      expect(await parked).toMatchObject({ code: 'NOT_KNOWN' });
+    } finally {
+      await other.stop();
+    }
+  });
+
   it('that is garbage is parked, and disturbs nobody', async () => {
     const connection = await connect(amqpUrl);
     const channel = await connection.createChannel();
