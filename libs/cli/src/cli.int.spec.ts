@@ -196,7 +196,7 @@ describe('tallystick', () => {
     const paused = await run('pause', '--to', 'order-service', ...why);
     expect(paused).toMatchObject({ code: 0, said: '' });
     expect(paused.out).toMatch(
-      /^Paused: to:order-service since \S+ by ada: their database moves\nIt holds back 1 now\.$/,
+      /^Paused: to:order-service since \S+ by ada: their database moves\nIt holds back 1 delivery now\.$/,
     );
     expect((await run('status')).out).toContain('\nPaused: to:order-service since ');
     expect(JSON.parse((await run('status', '--json')).out)).toMatchObject({

@@ -1,6 +1,7 @@
 import { type OutboxOperations, type Pause, type PauseTarget, pauseText } from '@tallystick/outbox';
 import { type Command } from 'commander';
 import { actorOf } from './actor';
+import { COUNTED, countText } from './filter';
 import { type CommonFlags, DONE, type Shell } from './shell';
 
 interface Flags extends CommonFlags {
@@ -9,8 +10,6 @@ interface Flags extends CommonFlags {
   readonly reason?: string;
   readonly by?: string;
 }
-
-const COUNTED = 100_000;
 
 export function addPause(program: Command, { terminal, within }: Shell): void {
   const { out } = terminal;
@@ -30,10 +29,7 @@ export function addPause(program: Command, { terminal, within }: Shell): void {
         const pause = await operations.pause({ ...target, reason: reason!, by: actorOf(terminal, by) });
         const waiting = await waitingFor(operations, target);
         if (json) out(JSON.stringify({ ...pause, waiting }));
-        else
-          out(
-            `Paused: ${pauseLine(pause)}\nIt holds back ${waiting === COUNTED ? `${waiting} or more` : waiting} now.`,
-          );
+        else out(`Paused: ${pauseLine(pause)}\nIt holds back ${countText(waiting)} now.`);
         return DONE;
       }),
     );

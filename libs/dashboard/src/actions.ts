@@ -48,7 +48,8 @@ async function one(
 }
 
 const VERBS: readonly Verb[] = ['retry', 'cancel', 'discard'];
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+/** Of a message. */
+export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** What was sent, if it can be meant. @throws InvalidActionError */
 export function readAction(sent: unknown): ActionRequest {

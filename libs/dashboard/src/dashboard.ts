@@ -2,7 +2,7 @@ import { Logger } from '@nestjs/common';
 import type { OutboxOperations } from '@tallystick/outbox';
 import { FilterTooBroadError, InvalidFilterError } from '@tallystick/outbox';
 import { foreignWrite, isLocal, type Visitor, visitorOf } from './access';
-import { act, InvalidActionError, readAction } from './actions';
+import { act, InvalidActionError, readAction, UUID } from './actions';
 import { ASSETS, Assets } from './assets';
 import { bodyOf, type Exchange, send, sendJson } from './http';
 import type { Settings } from './options';
@@ -12,8 +12,6 @@ import type { Streams } from './stream';
 import { HiddenFieldError, type Views } from './views';
 
 type Answer = (exchange: Exchange, visitor: Visitor) => Promise<unknown>;
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** A look-up that cannot be meant as it was asked, or that found nothing. */
 class NotFoundError extends Error {}

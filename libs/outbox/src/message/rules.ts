@@ -137,6 +137,13 @@ export function dueAfter(
  */
 export const HELD_MS = 3_600_000;
 
+/** Nobody works on a bulk job whose last step is longer ago. */
+export const JOB_LEASE_MS = 30_000;
+/** So many of a job's refusals keep their reason. */
+export const REFUSALS_KEPT = 100;
+/** Comes after the name of every receiver: where a job begins at its first message. */
+export const AFTER_EVERYBODY = '\u{10ffff}';
+
 /** Which verdict a row may hold: none, any, one of both, or this one. */
 type Holds = 'none' | 'any' | 'one' | Verdict;
 

@@ -1,13 +1,11 @@
 import type { DeliveryKey } from '../../message/delivery';
+import { AFTER_EVERYBODY, JOB_LEASE_MS, REFUSALS_KEPT } from '../../message/rules';
 import type { BulkJob, BulkOrder, JobLease, JobStep, JobStore } from '../../ports/jobs';
 import type { DeliveryRecord } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
 import { iso, type JobRow, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import * as operating from './statements-operate';
-
-const LEASE_MS = 30_000;
-const LAST = '\u{10ffff}';
 
 /** Bulk operations in memory. */
 export class MemoryJobStore implements JobStore {
@@ -22,8 +20,16 @@ export class MemoryJobStore implements JobStore {
       const startedAt = this.t.now();
       const row: JobRow = {
         ...order,
-        ...{ source, id, token, state: 'running', leasedUntil: startedAt + LEASE_MS, startedAt, endedAt: undefined },
-        ...{ at: { messageId: ids.at(-1) ?? id, consumer: LAST }, changed: 0, refused: 0, refusals: [] },
+        ...{
+          source,
+          id,
+          token,
+          state: 'running',
+          leasedUntil: startedAt + JOB_LEASE_MS,
+          startedAt,
+          endedAt: undefined,
+        },
+        ...{ at: { messageId: ids.at(-1) ?? id, consumer: AFTER_EVERYBODY }, changed: 0, refused: 0, refusals: [] },
       };
       await this.t.job.insert(tx, `${source} ${id}`, () => row);
       return this.jobOf(row);
@@ -34,7 +40,7 @@ export class MemoryJobStore implements JobStore {
     return this.alone(async (tx) => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (!row || !['stopped', 'abandoned'].includes(this.jobOf(row).state)) return undefined;
-      const leasedUntil = this.t.now() + LEASE_MS;
+      const leasedUntil = this.t.now() + JOB_LEASE_MS;
       const taken = { state: 'running', token, leasedUntil, endedAt: undefined } as const;
       return this.jobOf(this.t.job.update(tx, `${source} ${id}`, taken));
     });
@@ -50,7 +56,7 @@ export class MemoryJobStore implements JobStore {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (row?.state !== 'running' || row.token !== token) return { kind: 'lost' };
       const note = (change: Partial<JobRow>): JobRow =>
-        this.t.job.update(tx, `${source} ${id}`, { at: key, leasedUntil: this.t.now() + LEASE_MS, ...change });
+        this.t.job.update(tx, `${source} ${id}`, { at: key, leasedUntil: this.t.now() + JOB_LEASE_MS, ...change });
       const changed = (await this.change(tx, order, key)).length;
       if (changed > 0) {
         note({ changed: row.changed + changed });
@@ -63,7 +69,7 @@ export class MemoryJobStore implements JobStore {
         return { kind: 'nothing' };
       }
       const refusal = { messageId: key.messageId, consumer: key.consumer, why: text };
-      note({ refused: row.refused + 1, refusals: [...row.refusals, refusal].slice(0, 100) });
+      note({ refused: row.refused + 1, refusals: [...row.refusals, refusal].slice(0, REFUSALS_KEPT) });
       return { kind: 'refused', ...refusal };
     });
   }

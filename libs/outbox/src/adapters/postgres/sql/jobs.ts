@@ -1,9 +1,8 @@
+import { AFTER_EVERYBODY, JOB_LEASE_MS, REFUSALS_KEPT } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { iso, statement } from './text';
+import { iso, ms, statement } from './text';
 
-/** Nobody works on a job whose last step is longer ago. */
-const LEASE = "interval '30 seconds'";
-const LAST = '\u{10ffff}';
+const LEASE = ms(String(JOB_LEASE_MS));
 
 /** Bulk operations. In each that acts on a lease, `$1` is the service, `$2` the job and `$3` the token. */
 export function jobsSql(t: Tables) {
@@ -16,7 +15,7 @@ export function jobsSql(t: Tables) {
 insert into ${t.job} as j (source, id, lease_token, leased_until, state, verb, filter, actor, reason, deadline_ms, force, rate, matching,
   last_id, last_consumer, changed, refused, refusals)
 values ($1, $2, $3, clock_timestamp() + ${LEASE}, 'running', $4, $5, $6, $7, $8, $9, $10, $11,
-  coalesce((select m.id from ${t.message} m order by m.id desc limit 1), $2), '${LAST}', 0, 0, '[]')
+  coalesce((select m.id from ${t.message} m order by m.id desc limit 1), $2), '${AFTER_EVERYBODY}', 0, 0, '[]')
 returning ${returning}`,
     ),
 
@@ -52,7 +51,7 @@ where source = $1
 update ${t.job}
 set changed = changed + $3,
     refused = refused + case when $4::jsonb is null then 0 else 1 end,
-    refusals = case when $4::jsonb is null or jsonb_array_length(refusals) >= 100 then refusals else refusals || $4::jsonb end
+    refusals = case when $4::jsonb is null or jsonb_array_length(refusals) >= ${REFUSALS_KEPT} then refusals else refusals || $4::jsonb end
 where source = $1
   and id = $2`,
     ),
