@@ -1,5 +1,5 @@
 import { OutboxError, type OutboxOperations } from '@tallystick/outbox';
-import type { ActionRequest, ActionResult, Target, Verb } from './page';
+import type { ActionRequest, ActionResult, Target, BulkVerb } from './page';
 
 /** As many as the table shows. */
 const MOST = 50;
@@ -47,14 +47,14 @@ async function one(
   }
 }
 
-const VERBS: readonly Verb[] = ['retry', 'cancel', 'discard'];
+const VERBS: readonly BulkVerb[] = ['retry', 'cancel', 'discard'];
 /** Of a message. */
 export const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** What was sent, if it can be meant. @throws InvalidActionError */
 export function readAction(sent: unknown): ActionRequest {
   const { verb, targets, reason, deadline, force } = (sent ?? {}) as Partial<Record<keyof ActionRequest, unknown>>;
-  if (!VERBS.includes(verb as Verb)) throw new InvalidActionError(`verb must be one of ${VERBS.join(', ')}.`);
+  if (!VERBS.includes(verb as BulkVerb)) throw new InvalidActionError(`verb must be one of ${VERBS.join(', ')}.`);
   if (!Array.isArray(targets) || targets.length === 0 || targets.length > MOST || !targets.every(isTarget))
     throw new InvalidActionError(`targets must be 1 to ${MOST} of { id, to }.`);
   if (typeof reason !== 'string' || reason.trim() === '' || reason.length > 500)

@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { OutboxOperations } from '@tallystick/outbox';
 import { memory } from '@tallystick/outbox/testing';
 import { connectTestPostgres, testDatabase, until } from '@tallystick/services';
-import type { Audited, Delivery, Job, Me, Sample, Whole } from './page';
+import type { AuditRecord, Delivery, BulkJob, Me, Sample, Whole } from './page';
 import { LINES_TO_ADD } from './refusal';
 import { type RunningShop, type ShopSetting, startShop } from './shop.fixture';
 
@@ -113,7 +113,7 @@ describe('The dashboard', () => {
         changed: 0,
         refused: [{ why: expect.stringContaining('discarded') }],
       });
-      const [entry] = await json<Audited[]>('/outbox/api/audit');
+      const [entry] = await json<AuditRecord[]>('/outbox/api/audit');
       expect(entry).toMatchObject({ actor: 'ada@example.com', verb: 'discard', changed: 1, reason: 'no such shelf' });
       const { history } = await json<Whole>(`/outbox/api/message?id=${messageId}`);
       expect(history.at(-1)).toMatchObject({ what: 'discarded', by: 'ada@example.com', why: 'no such shelf' });
@@ -220,7 +220,7 @@ describe('The dashboard', () => {
     expect(stream.told[0]!.paused).toEqual([paused]);
     const id = await shop.buy('nobody');
     await operations.bulk('cancel', { id }, { by: 'grace', reason: 'not wanted' });
-    expect(await json<Job[]>('/outbox/api/jobs')).toContainEqual(
+    expect(await json<BulkJob[]>('/outbox/api/jobs')).toContainEqual(
       expect.objectContaining({
         verb: 'cancel',
         filter: `id:${id}`,

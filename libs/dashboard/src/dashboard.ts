@@ -6,7 +6,7 @@ import { act, InvalidActionError, readAction, UUID } from './actions';
 import { ASSETS, Assets } from './assets';
 import { bodyOf, type Exchange, send, sendJson } from './http';
 import type { Settings } from './options';
-import type { Job, Me } from './page';
+import type { BulkJob, Me } from './page';
 import { refuse } from './refusal';
 import type { Streams } from './stream';
 import { HiddenFieldError, type Views } from './views';
@@ -99,7 +99,7 @@ export class Dashboard {
     '/api/inbox': async ({ query }) =>
       this.views.inbox(query.get('of') ?? '', query.get('verdict') || null, query.get('before') || null),
     '/api/machinery': async () => this.views.machinery(),
-    '/api/jobs': async (): Promise<Job[]> => this.operations.jobs({ limit: 20 }),
+    '/api/jobs': async (): Promise<BulkJob[]> => this.operations.jobs({ limit: 20 }),
     '/api/audit': async ({ query }) => {
       const after = query.get('after');
       return this.operations.audit({ limit: 50, ...(after !== null && { after }) });

@@ -1,6 +1,8 @@
 /** What the server and the page tell each other: types only, so that both are compiled against the same. */
 
-export type Verb = 'retry' | 'cancel' | 'discard';
+import type { AuditRecord, BulkJob, BulkVerb, DeliveryHistoryEntry, Pause } from '@tallystick/outbox';
+
+export type { AuditRecord, BulkJob, BulkVerb, DeliveryHistoryEntry, Pause };
 
 export interface Target {
   readonly id: string;
@@ -38,33 +40,9 @@ export interface Sample {
   readonly recorded: number;
   readonly settled: readonly { readonly to: string; readonly state: string; readonly perSecond: number }[];
   /** What people hold back, for the longest time first. */
-  readonly paused: readonly Paused[];
+  readonly paused: readonly Pause[];
   /** True where one of the counts stopped at its bound: there are that many or more. */
   readonly capped: boolean;
-}
-
-/** Sending to a receiver, of a type, of both together, or, with neither, of everything. */
-export interface Paused {
-  readonly to?: string;
-  readonly type?: string;
-  readonly since: string;
-  readonly by: string;
-  readonly reason: string;
-}
-
-/** A bulk operation, and how far it is. */
-export interface Job {
-  readonly id: string;
-  readonly state: 'running' | 'abandoned' | 'stopped' | 'done';
-  readonly verb: Verb;
-  readonly filter: string;
-  readonly by: string;
-  readonly reason?: string;
-  /** How many matched when it began, at least. */
-  readonly matching: number;
-  readonly changed: number;
-  readonly refused: number;
-  readonly startedAt: string;
 }
 
 /** What one process did in each of the last 60 minutes, the oldest first. */
@@ -111,34 +89,8 @@ export interface Whole {
   readonly caused: readonly { readonly id: string; readonly type: string }[];
   readonly halves: readonly Half[];
   /** What does not happen to most, receiver by receiver. */
-  readonly history: readonly Happened[];
+  readonly history: readonly DeliveryHistoryEntry[];
 }
-
-/** Every attempt that failed, every deferral, and what people did. */
-export interface Happened {
-  readonly consumer: string;
-  readonly what: Occurrence;
-  readonly attempt?: number;
-  readonly code?: string;
-  readonly why?: string;
-  readonly by?: string;
-  readonly number: number;
-  /** When it happened last, of `times`, and first. */
-  readonly at: string;
-  readonly since: string;
-  readonly times: number;
-}
-
-export type Occurrence =
-  | 'send-failed'
-  | 'deferred'
-  | 'follow-up-failed'
-  | 'deadline-passed'
-  | 'parked'
-  | 'retried'
-  | 'cancel-requested'
-  | 'discarded'
-  | 'late-verdict';
 
 /** What a consumer's inbox says of a message: its rows, or why it could not be asked. */
 export interface Half {
@@ -157,16 +109,6 @@ export interface InboxRow {
   readonly receivedAt: string;
 }
 
-export interface Audited {
-  readonly id: string;
-  readonly at: string;
-  readonly actor: string;
-  readonly verb: string;
-  readonly target: string;
-  readonly changed: number;
-  readonly reason?: string;
-}
-
 /** What the service has, and how its transport and relay are. */
 export interface Machinery {
   readonly status: 'up' | 'degraded';
@@ -181,7 +123,7 @@ export interface Machinery {
 }
 
 export interface ActionRequest {
-  readonly verb: Verb;
+  readonly verb: BulkVerb;
   readonly targets: readonly Target[];
   readonly reason: string;
   /** Of `retry`: a new deadline, `15m`. */

@@ -1,14 +1,14 @@
 import type { JSX } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { ActionResult, Delivery, Me, Verb } from '../src/page';
+import type { ActionResult, Delivery, Me, BulkVerb } from '../src/page';
 import { act } from './api';
 import { Problem, State } from './parts';
 import { t } from './state';
 
-const VERBS: readonly Verb[] = ['retry', 'cancel', 'discard'];
+const VERBS: readonly BulkVerb[] = ['retry', 'cancel', 'discard'];
 
 /** Which states an action may leave. The database decides; this is what is said before. */
-const LEAVES: Record<Verb, readonly string[]> = {
+const LEAVES: Record<BulkVerb, readonly string[]> = {
   retry: ['parked'],
   cancel: ['pending', 'sent', 'parked'],
   discard: ['parked'],
@@ -24,7 +24,7 @@ export function Actions({
   deliveries: readonly Delivery[];
   onDone(): void;
 }): JSX.Element {
-  const [verb, setVerb] = useState<Verb>();
+  const [verb, setVerb] = useState<BulkVerb>();
   const [result, setResult] = useState<ActionResult>();
   if (me.may === 'read') return <p class="soft">{t('readOnly')}</p>;
   return (
@@ -74,7 +74,7 @@ function Preview({
   deliveries,
   onClose,
 }: {
-  verb: Verb;
+  verb: BulkVerb;
   deliveries: readonly Delivery[];
   onClose(result?: ActionResult): void;
 }): JSX.Element {

@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { Audited, Job } from '../src/page';
+import type { AuditRecord, BulkJob } from '../src/page';
 import { useAnswer } from './api';
 import { Answer, Empty, Table, Time } from './parts';
 import { t, to } from './state';
@@ -8,8 +8,8 @@ const PAGE = 50;
 const RETRY = `await operations.retry(id, { by: 'ada@example.com', reason: 'the receiver is fixed' });`;
 
 export function OperationsPage({ params: { after } }: { params: Readonly<Record<string, string>> }): JSX.Element {
-  const asked = useAnswer<Audited[]>('audit', { after });
-  const jobs = useAnswer<Job[]>('jobs');
+  const asked = useAnswer<AuditRecord[]>('audit', { after });
+  const jobs = useAnswer<BulkJob[]>('jobs');
   const again = (): void => {
     asked.again();
     jobs.again();
@@ -61,7 +61,7 @@ export function OperationsPage({ params: { after } }: { params: Readonly<Record<
 }
 
 /** What somebody does to everything that a filter means, and how far it is. */
-function Jobs({ of }: { of: readonly Job[] }): JSX.Element {
+function Jobs({ of }: { of: readonly BulkJob[] }): JSX.Element {
   return (
     <>
       <h3>{t('jobs')}</h3>

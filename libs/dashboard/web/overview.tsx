@@ -1,5 +1,5 @@
 import type { JSX } from 'preact';
-import type { Paused, Sample } from '../src/page';
+import type { Pause, Sample } from '../src/page';
 import { useLive } from './api';
 import { duration, Empty, Figure, Problem, Spark, State, Table, Time } from './parts';
 import { t, to } from './state';
@@ -56,7 +56,7 @@ function Figures({ sample }: { sample: Sample }): JSX.Element {
 }
 
 /** So that nobody forgets them. */
-export function Pauses({ of }: { of: readonly Paused[] }): JSX.Element | null {
+export function Pauses({ of }: { of: readonly Pause[] }): JSX.Element | null {
   if (of.length === 0) return null;
   return (
     <section class="paused" role="status">

@@ -1,5 +1,5 @@
 import type { ComponentChildren, JSX } from 'preact';
-import type { Delivery, Happened, InboxRow, Whole } from '../src/page';
+import type { Delivery, DeliveryHistoryEntry, InboxRow, Whole } from '../src/page';
 import { duration, State, Time } from './parts';
 import { t } from './state';
 
@@ -52,7 +52,7 @@ function stepsOf(whole: Whole, delivery: Delivery): Step[] {
 }
 
 /** What failed, was put off, or was done by somebody; what happened many times in a row is one step. */
-function unusual({ what, at, since, times, attempt, code, why, by }: Happened): Step {
+function unusual({ what, at, since, times, attempt, code, why, by }: DeliveryHistoryEntry): Step {
   return {
     at,
     text: (
