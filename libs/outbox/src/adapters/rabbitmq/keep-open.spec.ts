@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { SeededRandom } from '../memory/seeded-random';
 import { VirtualClock } from '../memory/virtual-clock';
-import { KeepOpen, type Session } from './keep-open';
+import { KeepOpen, type KeepOpenOptions, type Session } from './keep-open';
 
 describe('KeepOpen', () => {
   let clock: VirtualClock;
@@ -15,8 +15,12 @@ describe('KeepOpen', () => {
     sessions = [];
   });
 
-  function keepOpen(open: (signal: AbortSignal) => Promise<Session>): KeepOpen {
+  function keepOpen(
+    open: (signal: AbortSignal) => Promise<Session>,
+    exceptions?: Pick<KeepOpenOptions, 'passes'>,
+  ): KeepOpen {
     return new KeepOpen(open, {
+      ...exceptions,
       clock,
       random: new SeededRandom(1),
       pauseMs: 50,
@@ -48,6 +52,20 @@ describe('KeepOpen', () => {
 
     expect(sessions.map(({ closed }) => closed)).toEqual([1, 1]);
     expect(troubles).toEqual(['gone']);
+  });
+
+  it('keeps to itself what is known to pass, until it has not', async () => {
+    const passes = (problem: unknown, failures: number): boolean => String(problem) === 'soon' && failures <= 3;
+    const loop = keepOpen(open, { passes });
+    await loop.start();
+    for (let session = 0; session < 4; session++) {
+      expect(troubles).toEqual([]);
+      sessions[session]!.end('soon');
+      await clock.runUntil(() => sessions.length === session + 2, 10_000);
+    }
+    await loop.stop();
+
+    expect(troubles).toEqual(['soon']);
   });
 
   it('says what the first attempt failed with, and goes on trying', async () => {

@@ -16,6 +16,8 @@ export interface KeepOpenOptions {
   readonly pauseMs: number;
   /** Told why a session could not be opened or is gone; not twice in a row the same. */
   onTrouble(problem: unknown): void;
+  /** Is this known to pass by itself, after so many failures in a row? Then nobody is told. Default: nothing is. */
+  passes?(problem: unknown, failures: number): boolean;
 }
 
 /** A series of failures pauses up to this long between two attempts. */
@@ -83,6 +85,7 @@ export class KeepOpen {
 
   private failed(problem: unknown): void {
     this.failures++;
+    if (this.options.passes?.(problem, this.failures)) return;
     if (String(problem) === this.reported) return;
     this.reported = String(problem);
     this.options.onTrouble(problem);

@@ -9,16 +9,18 @@ import { MAX_MEMBERS, TAKES_BUNDLES_HEADER } from './bundle';
 import { Bundler } from './bundler';
 import { type BrokerAccess, closeConnection, connect, gone } from './connection';
 import { Consumer } from './consumer';
-import { KeepOpen, type Session } from './keep-open';
+import { KeepOpen, type KeepOpenOptions, type Session } from './keep-open';
 import { Publisher } from './publisher';
 import type { RabbitMqSettings } from './rabbitmq.options';
 import { Receiver } from './receiver';
-import { needsPerson, type Queue, Topology } from './topology';
+import { isBeingMade, needsPerson, type Queue, Topology } from './topology';
 import { Takers } from './takers';
 import { type Outgoing, toProperties } from './wire';
 
 /** Between two connections; a broker that restarts is back at once for whoever asks. */
 const RECONNECT_PAUSE_MS = 50;
+/** So often in a row a queue that another replica is making may refuse us, in about six seconds, before it is called trouble. */
+const MAKING_ATTEMPTS = 7;
 /** Cancels are small and rare. */
 const CANCEL_CONCURRENCY = 8;
 /** Receipts are applied in batches: many must be in hand for a batch to fill. */
@@ -55,6 +57,8 @@ export class RabbitMqTransport implements Transport {
   private consumingConnected = false;
   /** The first attempts of all consumers on the present connection. */
   private subscribing: Promise<unknown[]> = Promise.resolve([]);
+  /** Has every queue been consumed over the present connection? */
+  private subscribed = false;
   private endpoint: Endpoint | undefined;
 
   constructor(
@@ -94,7 +98,9 @@ export class RabbitMqTransport implements Transport {
     this.endpoint = endpoint;
     this.consumers = this.consumersFor(endpoint);
     this.publishing = this.keepOpen('publishing', () => this.publisher.open(access));
-    this.consuming = this.keepOpen('consuming', () => this.openConsuming(access));
+    this.consuming = this.keepOpen('consuming', () => this.openConsuming(access), {
+      passes: (problem, failures) => !this.subscribed && failures <= MAKING_ATTEMPTS && isBeingMade(problem),
+    });
 
     // publishing first: handlers want to answer
     const problems = [await this.publishing.start(), await this.consuming.start(), ...(await this.subscribing)];
@@ -198,7 +204,9 @@ export class RabbitMqTransport implements Transport {
     const connection = await connect(access, `${service} consume`);
     const over = gone(connection);
     this.consumingConnected = true;
+    this.subscribed = false;
     this.subscribing = Promise.all(this.consumers.map((consumer) => consumer.serve(connection)));
+    void this.subscribing.then((problems) => (this.subscribed = problems.every((problem) => problem === undefined)));
     return {
       over,
       close: async () => {
@@ -209,9 +217,14 @@ export class RabbitMqTransport implements Transport {
     };
   }
 
-  private keepOpen(what: string, open: () => Promise<Session>): KeepOpen {
+  private keepOpen(
+    what: string,
+    open: () => Promise<Session>,
+    exceptions: Pick<KeepOpenOptions, 'passes'> = {},
+  ): KeepOpen {
     const { clock, random } = this.deps;
     return new KeepOpen(open, {
+      ...exceptions,
       clock,
       random,
       pauseMs: RECONNECT_PAUSE_MS,

@@ -41,6 +41,17 @@ describe('what is declared at the broker', () => {
     });
   });
 
+  it('may be declared by many replicas at the same moment: all of them consume it, and nobody is alarmed', async () => {
+    for (let time = 0; time < 5; time++) {
+      const starting = Array.from({ length: 4 }, () => fixture.connect('order-service', orders()));
+      for (const replica of await Promise.all(starting))
+        await until('every queue is consumed', () => replica.describe().consumers.actual === 4);
+      await fixture.end();
+    }
+
+    expect(fixture.troubles()).toEqual([]);
+  });
+
   it('survives a restart: everything is durable, and queues are quorum queues', async () => {
     await fixture.connect('order-service', orders());
 

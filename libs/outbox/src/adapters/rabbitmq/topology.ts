@@ -193,3 +193,11 @@ export function needsPerson(problem: unknown): boolean {
   if (problem instanceof TopologyMismatchError) return true;
   return /\b(ACCESS_REFUSED|PRECONDITION_FAILED|NOT_ALLOWED)\b/.test(String(problem));
 }
+
+/**
+ * Replicas that start together on an empty broker declare the same queues. To all but one of them it says that a quorum
+ * queue is there before anybody can consume it, and ends the connection of who tries (RabbitMQ 3.10.8).
+ */
+export function isBeingMade(problem: unknown): boolean {
+  return /\b541\b.*\bINTERNAL_ERROR\b/.test(String(problem));
+}
