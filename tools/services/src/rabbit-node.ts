@@ -95,8 +95,12 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
     super(`amqp://guest:guest@127.0.0.1:${ports.amqp}`, {
       file: join(dirname(script), 'rabbitmqctl'),
       args: [],
-      env: environment,
+      env: environment, // its HOME holds the cookie
       folder: directory,
+      call: {
+        file: besideOrOnPath('erl_call', script),
+        args: ['-address', `127.0.0.1:${ports.distribution}`, '-r', '-timeout', '60', '-e'],
+      },
     });
     this.environment = environment;
     this.origin = `a private node of ${script} in ${directory}`;
@@ -149,17 +153,6 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
     await server.becomesReady(() => rabbitAnswers(this.url), 100);
     this.machine = Number(await readFile(this.environment.RABBITMQ_PID_FILE!, 'utf8'));
     this.progress(`RabbitMQ: ready on port ${this.port} (process ${this.pid})`);
-  }
-
-  /** By `erl_call`, a small C program that comes with Erlang: `rabbitmqctl eval` boots an Erlang machine to ask the same. */
-  override async evaluate(expression: string): Promise<void> {
-    const args = ['-address', `127.0.0.1:${this.ports.distribution}`, '-r', '-timeout', '60', '-e'];
-    const env = { ...process.env, ...this.environment }; // its HOME holds the cookie
-    const call = execFile(besideOrOnPath('erl_call', this.script), args, { env });
-    call.child.stdin!.on('error', () => {}).end(`${expression}.\n`);
-    const answer = await call.catch(() => undefined);
-    if (!answer) return super.evaluate(expression); // not installed, or of a time before it knew these arguments
-    if (!answer.stdout.startsWith('{ok,')) throw new Error(`The broker answered ${answer.stdout} to: ${expression}`);
   }
 
   async kill(): Promise<void> {
