@@ -11,6 +11,7 @@ import { findProtocol, PROTOCOLS } from './protocols';
 import { dies, type Outage, type OutageTrial, type Protocol, type Trial } from './protocols/protocol';
 import { simulate, simulations } from './protocols/three-phase-commit';
 import { answerTo, QUESTIONS } from './questions';
+import { charts } from './report/charts';
 import { page } from './report/page';
 import { problemsOf } from './report/tables';
 import type { Terminal } from './report/terminal';
@@ -96,7 +97,8 @@ async function everything(asked: Asked, lab: Lab, terminal: Terminal): Promise<b
   if (asked.json) process.stdout.write(`${JSON.stringify({ ...results, simulated, problems })}\n`);
   if (!asked.small) {
     await mkdir(join(RESULTS, '..'), { recursive: true });
-    await writeFile(RESULTS, `${HEADER}\n${text}\n`);
+    const drawn = asked.timings ? `\n${charts(results.happy)}\n` : '';
+    await writeFile(RESULTS, `${HEADER}\n${text}\n${drawn}`);
     lab.onProgress(`wrote ${RESULTS}`);
   }
   return problems.length === 0;

@@ -1,6 +1,7 @@
 import type { Results } from '../experiments/all';
 import { findProtocol } from '../protocols';
 import type { Row } from './table';
+import { whatIsTold } from './tables';
 
 /** E: which one? Every reason is a figure of tables A to D. */
 export function choiceTable({ happy, crashes, outages }: Results): Row[] {
@@ -14,7 +15,7 @@ export function choiceTable({ happy, crashes, outages }: Results): Row[] {
   };
   const told = (protocol: string, away: string): string => {
     const row = outages.find((each) => each.protocol === protocol && each.away === away && !each.without);
-    return row ? `C: ${away} away, ${row.told}` : `C: ${away} away, not tried`;
+    return row ? `C: ${away} away, ${whatIsTold(row.told)}` : `C: ${away} away, not tried`;
   };
   const cost = (protocol: string): string => {
     const row = happy.find((each) => each.protocol === protocol);

@@ -64,10 +64,15 @@ export function outageTable(rows: readonly OutageRow[], timings: Timings): Row[]
   }));
 }
 
+/** A shopper who is told nothing gets an error. */
+export function whatIsTold(told: OutageRow['told']): string {
+  return told === 'nothing' ? 'an error' : told;
+}
+
 function describeOutage(row: OutageRow, timings: Timings): string {
   const { told, ending, bystander, lateMs, asExpected } = row;
   const parts = [
-    told === 'nothing' ? 'an error' : told,
+    whatIsTold(told),
     ...(ending === 'consistent' ? [] : [ending]),
     ...(timings === 'timings' && lateMs !== undefined ? [`at rest ${lateMs} ms after`] : []),
     ...(bystander === 'waits' ? ['a bystander waits'] : []),
