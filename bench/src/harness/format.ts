@@ -1,5 +1,6 @@
 import type { ProcessorMs } from './processor-time';
 import { type Cost, describeTarget, type Figure, type ScenarioResult } from './result';
+import { nodeLine } from './results-folder';
 
 /** A number as a person reads it. */
 export function short(value: number): string {
@@ -27,6 +28,15 @@ export function columns(figure: Figure): Record<string, string> {
     target: target ? describeTarget(target) : '–',
     reached: reached === undefined ? '–' : reached ? 'yes' : 'no',
   };
+}
+
+/** The same with other release lines of Node: a column each, of the ratio, or of the median where there is none. */
+export function otherNodes(name: string, others: readonly ScenarioResult[]): Record<string, string> {
+  const columns = others.map((result) => {
+    const found = result.figures.find((figure) => figure.name === name);
+    return [`Node ${nodeLine(result)}`, found ? short((found.ratio ?? found).median) : '–'] as const;
+  });
+  return Object.fromEntries(columns);
 }
 
 /** Processor time per message, ours and the baseline's; figures of one measurement share a row. Empty if nobody told. */

@@ -15,7 +15,7 @@ const result: ScenarioResult = {
     cpu: 'a processor',
     memoryGiB: 8,
     os: 'Debian',
-    node: 'v20',
+    node: 'v20.20.2',
     postgres: '18.4, fsync on',
     rabbitmq: '3.10.8',
     loadBefore: 0.25,
@@ -57,28 +57,41 @@ const result: ScenarioResult = {
 describe('the round trip in a README', () => {
   it('stands between its markers, and replaces what stood there', () => {
     const page = 'before\n<!-- roundtrip:start -->\nold\n<!-- roundtrip:end -->\nafter\n';
-    const once = withRoundTrip(page, result)!;
+    const once = withRoundTrip(page, [result])!;
     expect(once).toContain(
       '| 2026-11-22, 2 cores | unit | Tallystick | hand-written | ratio |\n| --- | --- | ---: | ---: | ---: |\n' +
         '| against the loop | messages/s | 9,200 [9,000–9,500] | 10,000 [10,000–10,000] | 0.92 [0.90–0.95] |',
     );
     expect(once).not.toContain('old');
     expect(once.startsWith('before\n') && once.endsWith('after\n')).toBe(true);
-    expect(withRoundTrip(once, result)).toBe(once);
+    expect(withRoundTrip(once, [result])).toBe(once);
   });
 
   it('needs the markers', () => {
-    expect(withRoundTrip('no markers', result)).toBeUndefined();
+    expect(withRoundTrip('no markers', [result])).toBeUndefined();
   });
 });
 
 describe('the report', () => {
-  const text = reportText([result]);
+  const text = reportText([[result]]);
 
   it('shows median, extremes, baseline, ratio, statements, target and whether it is reached', () => {
     expect(text).toContain(
       '| against the loop | messages/s | 9,200 [9,000–9,500] | 10,000 [10,000–10,000] | 0.92 [0.90–0.95] | 0.01 / – | ≥ 0.95 × | no |',
     );
+  });
+
+  it('sets what another Node made of it beside that', () => {
+    const { machine, figures } = result;
+    const [faster] = figures.map(({ baseline, name, unit }) =>
+      figure({ name, unit, baseline, ours: summarise([20_000]) }),
+    );
+    const other = { ...result, machine: { ...machine, node: 'v24.1.0' }, figures: [faster!] };
+    expect(reportText([[result, other]])).toMatch(
+      /\| target \| reached \| Node 24 \|\n.*\n\| against the loop .* \| no \| 2\.00 \|/,
+    );
+    const page = '<!-- roundtrip:start -->\n<!-- roundtrip:end -->';
+    expect(withRoundTrip(page, [result, other])).toMatch(/\| ratio \| Node 24 \|\n/);
   });
 
   it('shows what a message cost every process, and the baseline', () => {
@@ -106,7 +119,7 @@ describe('the report', () => {
 
   it('says on what it was measured, with what and why a target is missed', () => {
     expect(text).toContain(
-      '2 cores (a processor), 8 GiB, Debian, Node v20, PostgreSQL 18.4, fsync on, RabbitMQ 3.10.8',
+      '2 cores (a processor), 8 GiB, Debian, Node v20.20.2, PostgreSQL 18.4, fsync on, RabbitMQ 3.10.8',
     );
     expect(text).toContain('parameters: messages 50,000, small false');
     expect(text).toContain('*against the loop*: see the profile');

@@ -1,8 +1,8 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { columns, costRows, short, statementRows } from '../harness/format';
+import { columns, costRows, otherNodes, short, statementRows } from '../harness/format';
 import type { ScenarioResult } from '../harness/result';
-import { readResult } from '../harness/results-folder';
+import { type Kept, readResults } from '../harness/results-folder';
 import { drawChart } from './chart';
 import { updateReadme } from './readme';
 import { table } from './table';
@@ -23,26 +23,26 @@ const READMES = ['README.md', 'README.zh-CN.md'];
 
 /** Writes `latest.md` and its charts from the kept results, and the round trip into the READMEs. @returns its path */
 export async function writeReport(folder: string, scenarios: readonly string[], root: string): Promise<string> {
-  const results = await Promise.all(scenarios.map((scenario) => readResult(folder, scenario)));
-  const found = results.filter((result) => result !== undefined);
+  const results = await Promise.all(scenarios.map((scenario) => readResults(folder, scenario)));
+  const found = results.filter((kept) => kept !== undefined);
   if (found.length === 0) throw new Error(`There are no results in ${folder} yet: run a scenario first.`);
   await mkdir(folder, { recursive: true });
-  for (const chart of found.flatMap(({ charts }) => charts)) {
+  for (const chart of found.flatMap(([{ charts }]) => charts)) {
     await writeFile(join(folder, `${chart.name}.svg`), `${drawChart(chart)}\n`);
   }
   const path = join(folder, 'latest.md');
   await writeFile(path, reportText(found));
-  const roundTrip = found.find(({ scenario }) => scenario === 'roundtrip');
+  const roundTrip = found.find(([{ scenario }]) => scenario === 'roundtrip');
   if (roundTrip) await Promise.all(READMES.map((name) => updateReadme(join(root, name), roundTrip)));
   return path;
 }
 
 /** The report as Markdown. */
-export function reportText(results: readonly ScenarioResult[]): string {
+export function reportText(results: readonly Kept[]): string {
   return [HEADER, ...results.map(section)].join('\n');
 }
 
-function section(result: ScenarioResult): string {
+function section([result, ...others]: Kept): string {
   const { scenario, measures, parameters, startedAt, tookSeconds, figures, charts } = result;
   const [costs, statements] = [costRows(result), statementRows(result)];
   const baselines = new Set(figures.flatMap(({ baseline }) => baseline?.name ?? []));
@@ -57,9 +57,10 @@ function section(result: ScenarioResult): string {
       .map(([name, value]) => `${name} ${typeof value === 'number' ? short(value) : String(value)}`)
       .join(', ')}`,
     `- ${machineOf(result)}`,
+    ...others.map((other) => `- the last columns: ${machineOf(other)}`),
     `- ${startedAt.slice(0, 16).replace('T', ' ')} UTC, took ${tookSeconds} s`,
     '',
-    table(figures.map(columns)),
+    table(figures.map((each) => ({ ...columns(each), ...otherNodes(each.name, others) }))),
     '',
     ...(costs.length > 0 ? [table(costs), ''] : []),
     ...(statements.length > 0 ? folded('Statements, by their time per message', table(statements)) : []),

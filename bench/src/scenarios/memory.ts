@@ -30,12 +30,12 @@ export const memory: Scenario = {
   async run(context: Context): Promise<Findings> {
     const rows = size(context, 1_000_000, 5_000);
     const rounds = Math.min(context.rounds, MOST_ROUNDS);
-    const figures = [await atBoot(context, rounds), await withFullWindow(context, rounds, rows)];
+    const figures = [...(await atBoot(context, rounds)), await withFullWindow(context, rounds, rows)];
     return { parameters: { rounds, waiting: rows }, figures };
   },
 };
 
-async function atBoot(context: Context, rounds: number): Promise<Figure> {
+async function atBoot(context: Context, rounds: number): Promise<Figure[]> {
   const { stage, cleanup, progress } = context;
   const options = { databaseUrl: await database(context, 'library-users'), amqpUrl: await stage.broker(cleanup) };
   const [library, plain] = ['with the library', 'the same Nest application without it'];
@@ -47,12 +47,21 @@ async function atBoot(context: Context, rounds: number): Promise<Figure> {
     ],
     (name, round, mib) => progress.line(`  round ${round}: ${mib.toFixed(0)} MiB at boot · ${name}`),
   );
-  return figure({
-    name: `at boot, ${library}`,
-    unit: 'MiB',
-    ours: summarise(measured.get(library)!),
-    baseline: { name: plain, ...summarise(measured.get(plain)!) },
-  });
+  const [ours, baseline] = [measured.get(library)!, measured.get(plain)!];
+  return [
+    figure({
+      name: `at boot, ${library}`,
+      unit: 'MiB',
+      ours: summarise(ours),
+      baseline: { name: plain, ...summarise(baseline) },
+    }),
+    figure({
+      name: 'what the library adds at boot',
+      unit: 'MiB',
+      ours: summarise(ours.map((mib, round) => mib - baseline[round]!)),
+      target: { of: 'value', atMost: 20 },
+    }),
+  ];
 }
 
 /** @returns MiB, after a collection of garbage */
@@ -93,6 +102,7 @@ async function withFullWindow(context: Context, rounds: number, rows: number): P
     unit: 'MiB',
     ours: summarise(full),
     baseline: { name: 'the same process, idle before', ...summarise(idle) },
+    target: { of: 'ratio', atMost: 1.2 },
   });
 }
 

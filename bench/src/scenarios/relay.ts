@@ -84,6 +84,6 @@ export const relay: Scenario = {
         },
         target: { of: 'ratio', atLeast },
       });
-    return { parameters: { messages: count }, figures: [against(LOOP, 0.9), against(BARE, 0.5)] };
+    return { parameters: { messages: count }, figures: [against(LOOP, 1.1), against(BARE, 0.6)] };
   },
 };
