@@ -18,7 +18,7 @@ export const consume: Scenario = {
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, rounds, progress } = context;
-    const count = size(context, 20_000, 500);
+    const count = size(context, 20_000, 200);
     // Rates are compared, so what is slow need not drain as much.
     const [alone, rejected] = [Math.ceil(count / 5), Math.ceil(count / 25)];
     const amqpUrl = await stage.broker(cleanup);

@@ -21,7 +21,7 @@ export const latency: Scenario = {
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress, small } = context;
-    const count = size(context, 4_000, 200);
+    const count = size(context, 4_000, 60);
     const seconds = small ? 0.5 : 3;
     const ours = await libraryPair(context, await stage.broker(cleanup));
     const raw = await rawPair(context, await stage.broker(cleanup), RAW_COALESCED);

@@ -23,7 +23,7 @@ export const scale: Scenario = {
   measures: 'messages/s of 1, 2 and 4 relays on one outbox, and of 1, 2 and 4 consumers of one queue',
 
   async run(context: Context): Promise<Findings> {
-    const [relayed, consumed] = [size(context, 10_000, 400), size(context, 3_000, 400)];
+    const [relayed, consumed] = [size(context, 10_000, 400), size(context, 3_000, 100)];
     return {
       parameters: { relayed, consumed },
       figures: [...(await relays(context, relayed)), ...(await consumers(context, consumed))],
