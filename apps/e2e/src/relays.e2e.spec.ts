@@ -2,7 +2,7 @@ import { auditRig, type Rig, startRig } from '@tallystick/proof/rig';
 import { Cleanup, connectTestPostgres, testBroker } from '@tallystick/services';
 
 /** Enough that two relays claim from the same due rows hundreds of times. */
-const MESSAGES = 20_000;
+const MESSAGES = 8_000;
 const AMOUNT = 7;
 
 describe('two relays on one database', () => {

@@ -5,8 +5,9 @@ export interface Variant<Measurement> {
 }
 
 /**
- * Measures the variants in turn, `rounds` times, forwards and backwards by turns: whatever else the machine does in the
- * meantime, warms up or slows down, meets all of them alike. Figures of one machine mean nothing alone; these are compared.
+ * Measures the variants in turn, `rounds` times, each round beginning with the next one: whatever else the machine does in
+ * the meantime, warms up or slows down, meets all of them alike, and of several none is measured twice in a row, which
+ * would find its caches warm. Figures of one machine mean nothing alone; these are compared.
  */
 export async function alternate<Measurement>(
   rounds: number,
@@ -15,7 +16,8 @@ export async function alternate<Measurement>(
 ): Promise<Map<string, Measurement[]>> {
   const measured = new Map<string, Measurement[]>(variants.map(({ name }) => [name, []]));
   for (let round = 1; round <= rounds; round++) {
-    for (const variant of round % 2 === 1 ? variants : variants.toReversed()) {
+    for (let turn = 0; turn < variants.length; turn++) {
+      const variant = variants[(round - 1 + turn) % variants.length]!;
       const measurement = await variant.measure();
       measured.get(variant.name)!.push(measurement);
       onMeasured(variant.name, round, measurement);

@@ -34,7 +34,7 @@ describe('figure', () => {
 });
 
 describe('alternate', () => {
-  it('measures in turns, forwards and backwards', async () => {
+  it('measures in turns, each round beginning with the next one', async () => {
     const order: string[] = [];
     const variant = (name: string) => ({ name, measure: async () => order.push(name) });
     const measured = await alternate(3, [variant('a'), variant('b')]);

@@ -75,8 +75,8 @@ export interface OutboxStore<Tx = unknown> {
    *   leased, and not due until `resume` or the deadline
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
-  /** Records outcomes of attempts; each fenced by its token and states. @returns the keys of the rows that were written */
-  settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]>;
+  /** Records outcomes of attempts; each fenced by its token and states. Waits for nobody: what others hold is told. */
+  settle(settlements: readonly SettleRow[]): Promise<Settled>;
 
   /**
    * Closes the rows that expect **no** follow-up for this verdict, neither by themselves nor because the service has
@@ -242,6 +242,13 @@ export interface ClaimResult {
 export interface SettleRow extends DeliveryKey {
   readonly leaseToken: string;
   readonly settlement: Settlement;
+}
+
+/** What is in neither list was not ours to write any more. */
+export interface Settled {
+  readonly written: readonly DeliveryKey[];
+  /** Still ours, but somebody else had a lock on the row: it can be tried again. */
+  readonly held: readonly DeliveryKey[];
 }
 
 export interface AnsweredDelivery extends DeliveryKey {

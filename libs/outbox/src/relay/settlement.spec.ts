@@ -1,16 +1,16 @@
 import { VirtualClock } from '../adapters/memory/virtual-clock';
 import type { ClaimedDelivery, DeliveryKey } from '../message/delivery';
-import type { OutboxStore, SettleRow } from '../ports/store';
+import type { OutboxStore, Settled, SettleRow } from '../ports/store';
 import { Settlements } from './settlement';
 
 describe('Settlements', () => {
-  /** A store that says which rows it has written. */
-  function open(written: (rows: readonly SettleRow[], call: number) => DeliveryKey[]) {
+  /** A store that says which rows somebody else holds. */
+  function open(held: (rows: readonly SettleRow[], call: number) => readonly DeliveryKey[]) {
     const calls: string[][] = [];
     const clock = new VirtualClock();
-    const settle = async (rows: readonly SettleRow[]): Promise<DeliveryKey[]> => {
+    const settle = async (rows: readonly SettleRow[]): Promise<Settled> => {
       calls.push(rows.map(({ messageId }) => messageId));
-      return written(rows, calls.length);
+      return { written: [], held: held(rows, calls.length) };
     };
     const settlements = new Settlements({ settle } as unknown as OutboxStore, clock, {
       record: () => {},
@@ -25,7 +25,7 @@ describe('Settlements', () => {
 
   it('tries again what somebody else held for a moment, and is done when that has landed', async () => {
     const { calls, clock, record } = open((rows, call) =>
-      call === 1 ? rows.filter(({ messageId }) => messageId !== 'held') : [...rows],
+      call === 1 ? rows.filter(({ messageId }) => messageId === 'held') : [],
     );
     const landed: string[] = [];
     void record('free').then(() => landed.push('free'));
@@ -37,19 +37,33 @@ describe('Settlements', () => {
     ]);
   });
 
+  it('goes on for seconds while it is held, ever more slowly, and then leaves it to its lease', async () => {
+    const { calls, clock, record } = open((rows) => rows);
+    const recorded = record('held');
+    await clock.advance(1_000);
+    const within = calls.length;
+    await clock.advance(10_000);
+    await recorded;
+    expect([within, calls.length]).toEqual([7, 9]);
+  });
+
   it('leaves a row alone that is not ours any more', async () => {
     const { calls, clock, record } = open(() => []);
     const recorded = record('closed by its receipt');
     await clock.advance(1_000);
     await recorded;
-    expect(calls).toHaveLength(3);
+    expect(calls).toHaveLength(1);
   });
 
   it('drains what is tried again, too', async () => {
-    const { calls, settlements, record } = open((rows, call) => (call === 1 ? [] : [...rows]));
+    const { calls, clock, settlements, record } = open((rows, call) => (call <= 3 ? rows : []));
     const recorded = record('held');
-    await settlements.drain();
-    await recorded;
-    expect(calls).toHaveLength(2);
+    let drained = false;
+    const draining = settlements.drain().then(() => (drained = true));
+    await clock.advance(70);
+    expect(drained).toBe(false);
+    await clock.advance(1_000);
+    await Promise.all([draining, recorded]);
+    expect(calls).toHaveLength(4);
   });
 });

@@ -18,8 +18,11 @@ const LINGER_MS = 25;
  */
 const MAX_BATCH = 200;
 
-/** A batch skips rows that others hold. They hold them for milliseconds, about as long as a batch takes. */
-const TRIES = 3;
+/**
+ * A batch skips rows that others hold: a claim of another relay that finds they are ours, for as long as it takes to commit. Tried
+ * again after so long; then its lease has to run out. An application's own transaction may hold one longer than that.
+ */
+const PAUSES_MS = [0, 25, 50, 100, 200, 400, 800, 1_600];
 
 type Mark = SettleRow & { readonly tries: number };
 
@@ -29,18 +32,18 @@ type Mark = SettleRow & { readonly tries: number };
  */
 export class Settlements implements PendingMarks {
   private readonly coalescer: Coalescer<Mark, void>;
+  /** Ends of the pauses after which what was skipped is tried again. */
+  private readonly pausing = new Set<Promise<void>>();
 
-  constructor(store: OutboxStore, clock: Clock, monitor: Monitor) {
+  constructor(
+    store: OutboxStore,
+    private readonly clock: Clock,
+    monitor: Monitor,
+  ) {
     const flush = async (marks: Mark[]): Promise<(void | Promise<void>)[]> => {
       monitor.record({ event: 'relay.batch', step: 'settle', rows: marks.length });
-      const written = new Set((await store.settle(marks)).map(keyText));
-      return marks.map((mark) => {
-        const key = keyText(mark);
-        // A claim of another relay may have held it, only to find that it is ours. Unmarked it would wait for its lease to
-        // run out and be sent again. If it is no longer ours, trying again matches nothing either (R1).
-        if (!written.has(key) && mark.tries < TRIES) return this.coalescer.add(key, { ...mark, tries: mark.tries + 1 });
-        return undefined;
-      });
+      const held = new Set((await store.settle(marks)).held.map(keyText));
+      return marks.map((mark) => (held.has(keyText(mark)) ? this.again(mark) : undefined));
     };
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: LINGER_MS });
   }
@@ -59,7 +62,26 @@ export class Settlements implements PendingMarks {
     if (waiting?.settlement.kind === 'sent') this.coalescer.withdraw(keyText(key), undefined);
   }
 
-  drain(): Promise<void> {
-    return this.coalescer.drain();
+  async drain(): Promise<void> {
+    for (;;) {
+      await this.coalescer.drain();
+      if (this.pausing.size === 0) return;
+      await Promise.all(this.pausing);
+    }
+  }
+
+  /** Unmarked it would wait for its lease to run out, and be sent again. */
+  private again({ tries, ...mark }: Mark): Promise<void> | undefined {
+    const pauseMs = PAUSES_MS[tries - 1];
+    if (pauseMs === undefined) return undefined;
+    const add = (): Promise<void> => this.coalescer.add(keyText(mark), { ...mark, tries: tries + 1 });
+    if (pauseMs === 0) return add();
+    let landed: Promise<void> | undefined;
+    const added = new Promise<void>((resolve) => this.clock.schedule(pauseMs, resolve)).then(() => {
+      this.pausing.delete(added);
+      landed = add();
+    });
+    this.pausing.add(added);
+    return added.then(() => landed);
   }
 }

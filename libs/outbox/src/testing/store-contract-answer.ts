@@ -237,7 +237,9 @@ export const answerCases = [
         leaseToken: delivery.leaseToken,
         settlement,
       }));
-      assert.deepEqual(await s.outbox.settle(rows), [keyOf(free)]);
+      const notOurs = { ...rows[0]!, leaseToken: randomUUID() };
+      assert.deepEqual(await s.outbox.settle([notOurs]), { written: [], held: [] });
+      assert.deepEqual(await s.outbox.settle(rows), { written: [keyOf(free)], held: [keyOf(held)] });
       assert.deepEqual((await s.claim()).deliveries.map(keyOf), [keyOf(free)]);
       const answers = [held, free].map((delivery) => ({ ...keyOf(delivery), answer: ACCEPTED }));
       assert.deepEqual((await s.outbox.closeMany(answers)).map(keyOf), [keyOf(free)]);

@@ -148,7 +148,8 @@ export class Scenario {
   /** @returns whether it was written */
   async settle(delivery: ClaimedDelivery, settlement: Settlement): Promise<boolean> {
     const { leaseToken } = delivery;
-    const written = await this.outbox.settle([{ ...keyOf(delivery), leaseToken, settlement }]);
+    const { written, held } = await this.outbox.settle([{ ...keyOf(delivery), leaseToken, settlement }]);
+    assert.deepEqual(held, []);
     if (written.length > 0) assert.deepEqual(written, [keyOf(delivery)]);
     return written.length > 0;
   }

@@ -25,6 +25,7 @@ import type {
   OutboxStore,
   RegisteredFollowUp,
   RegisteredHandler,
+  Settled,
   SettleRow,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
@@ -73,7 +74,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => sending.claim(this.t, tx, request));
   }
 
-  settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]> {
+  settle(settlements: readonly SettleRow[]): Promise<Settled> {
     return this.alone((tx) => sending.settle(this.t, tx, settlements));
   }
 

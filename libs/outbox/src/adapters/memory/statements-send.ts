@@ -1,15 +1,9 @@
-import {
-  type DeliveryKey,
-  type DeliveryState,
-  EVERYBODY,
-  type OpenState,
-  type Settlement,
-} from '../../message/delivery';
+import { type DeliveryKey, type DeliveryState, EVERYBODY, type OpenState, type Settlement } from '../../message/delivery';
 import { withHappening } from '../../message/history';
 import { isPaused } from '../../message/pause';
 import { errorText } from '../../message/receipt';
 import { CODES, dueAfter, HELD_MS, judge, parkedText, STEPS } from '../../message/rules';
-import type { ClaimRequest, ClaimResult, SettleRow } from '../../ports/store';
+import type { ClaimRequest, ClaimResult, Settled, SettleRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { lockedPauses } from './statements-pause';
@@ -93,23 +87,27 @@ function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): Clai
   };
 }
 
-export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: readonly SettleRow[]): DeliveryKey[] {
+export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: readonly SettleRow[]): Settled {
   const wanted = new Map(settlements.map((each) => [keyOf(each), each]));
   const now = t.now();
   const written: DeliveryKey[] = [];
-  for (const row of t.lockFree(tx, settlements)) {
+  const isOurs = (row: DeliveryRow): boolean => {
     const { leaseToken, settlement } = wanted.get(keyOf(row))!;
-    if (
-      row.leaseToken !== leaseToken ||
-      !(STEPS[settlement.kind].leaves as readonly DeliveryState[]).includes(row.state)
-    )
-      continue;
+    return row.leaseToken === leaseToken && STEPS[settlement.kind].leaves.some((state) => state === row.state);
+  };
+  for (const row of t.lockFree(tx, settlements).filter(isOurs)) {
+    const { settlement } = wanted.get(keyOf(row))!;
     const state = STEPS[settlement.kind].becomes ?? row.state;
     const history = historyAfter(row, settlement, now);
     t.update(tx, row, { leaseToken: undefined, state, ...settled(row, settlement, now), history });
     written.push({ messageId: row.messageId, consumer: row.consumer });
   }
-  return written;
+  // What was written has no lease any more.
+  const held = settlements.filter((key) => {
+    const row = t.delivery.get(tx, keyOf(key));
+    return row !== undefined && isOurs(row);
+  });
+  return { written, held: held.map(({ messageId, consumer }) => ({ messageId, consumer })) };
 }
 
 /** What went as it should is not in it. */

@@ -63,7 +63,7 @@ class Contender {
     return done;
   }
 
-  /** Takes what is due and gives it back at once, as often as a batch of a relay would try. */
+  /** Takes what is due and gives it back at once, several times: what others held is tried again, the rest is not ours any more. */
   private async relay(source: string, done: Done): Promise<void> {
     const claim = { limit: 100, leaseMs: 30_000, except: [], maxFollowUpAttempts: 20, giveUpAfterMs: 1e9, source };
     const { deliveries } = await this.store.claim({ ...claim, leaseToken: randomUUID() });

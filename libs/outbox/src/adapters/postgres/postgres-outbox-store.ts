@@ -23,6 +23,7 @@ import type {
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
+  Settled,
   SettleRow,
 } from '../../ports/store';
 import { SearchTookTooLongError } from '../../ports/store';
@@ -114,10 +115,11 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return { deliveries, parked, held, pauses };
   }
 
-  async settle(settlements: readonly SettleRow[]): Promise<DeliveryKey[]> {
-    if (settlements.length === 0) return [];
+  async settle(settlements: readonly SettleRow[]): Promise<Settled> {
+    if (settlements.length === 0) return { written: [], held: [] };
     const { rows } = await this.database.run((await this.sql()).settle, settleValues(settlements));
-    return rows.map(keyOf);
+    const those = (kind: keyof Settled): DeliveryKey[] => rows.filter(({ what }) => what === kind).map(keyOf);
+    return { written: those('written'), held: those('held') };
   }
 
   async closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]> {

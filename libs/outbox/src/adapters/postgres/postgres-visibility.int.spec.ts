@@ -67,7 +67,7 @@ describe('A claim', () => {
         const claimed = await claim();
         expect(claimed).toHaveLength(20);
         const outcomes = claimed.map((delivery) => ({ ...delivery, settlement: { kind: 'delivered' } as const }));
-        settled.push(...(await fixture.outbox.settle(outcomes)).map(({ messageId }) => messageId));
+        settled.push(...(await fixture.outbox.settle(outcomes)).written.map(({ messageId }) => messageId));
       }
       expect(new Set(settled).size).toBe(400);
       expect(await visible()).toEqual([{ count: 0 }]);

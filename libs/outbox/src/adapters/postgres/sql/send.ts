@@ -147,8 +147,17 @@ ${noted(
   },
   'error is not null',
 )}
-select message_id, consumer
-from moved`,
+select message_id, consumer, 'written' as what
+from moved
+union all
+-- Skipped, and still ours: they are only looked for when one was not written.
+select o.message_id, o.consumer, 'held'
+from outcome o
+join ${t.delivery} d on d.message_id = o.message_id and d.consumer = o.consumer
+where (select count(*) from moved) < (select count(*) from outcome)
+  and d.lease_token = o.lease_token
+  and (o.kind, d.state) in (${mayLeave()})
+  and not exists (select from moved m where m.message_id = o.message_id and m.consumer = o.consumer)`,
       'own',
     ),
   };
