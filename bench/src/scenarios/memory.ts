@@ -18,6 +18,8 @@ import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const MIB = 2 ** 20;
 const SAMPLES = 10;
+/** Rows per transaction: while one is open, every claim has to pass by its rows. */
+const AT_ONCE = 20_000;
 /** A process that has run longer tells no more. */
 const MOST_ROUNDS = 2;
 const BOOT = join(__dirname, '..', 'processes', 'boot.js');
@@ -122,7 +124,10 @@ async function fill(databaseUrl: string, amqpUrl: string, rows: number) {
     });
     const idle = await residentMiB(service);
     proxy.freeze();
-    await withClient(databaseUrl, (client) => client.query(FILL_LIBRARY_OUTBOX, [rows, JSON.stringify(newOrder(1))]));
+    await withClient(databaseUrl, async (client) => {
+      for (let left = rows; left > 0; left -= AT_ONCE)
+        await client.query(FILL_LIBRARY_OUTBOX, [Math.min(left, AT_ONCE), JSON.stringify(newOrder(1))]);
+    });
     const inHand = await steady(databaseUrl);
     return { idle, full: await residentMiB(service), inHand };
   } finally {
