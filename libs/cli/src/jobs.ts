@@ -1,5 +1,6 @@
 import type { BulkJob } from '@tallystick/outbox';
 import type { Command } from 'commander';
+import { actorOf } from './actor';
 import { columns } from './columns';
 import { type CommonFlags, DONE, positive, type Shell } from './shell';
 import { report } from './steer';
@@ -30,7 +31,7 @@ export function addJobs(program: Command, shell: Shell): void {
     .description('stop a job before its next delivery')
     .action(
       within<Flags>(async ({ operations }, { json }, [id]) => {
-        const job = await operations.stopJob(id!);
+        const job = await operations.stopJob(id!, { by: actorOf(terminal, undefined) });
         out(json ? JSON.stringify(job) : `Stopped after ${job.changed} changed and ${job.refused} refused.`);
         return DONE;
       }),
@@ -44,7 +45,8 @@ export function addJobs(program: Command, shell: Shell): void {
         const onProgress = (done: number): void => {
           if (done % 1_000 === 0) say(`${done} more`);
         };
-        return report(shell, await operations.resumeJob(id!, { stop, onProgress }), flags);
+        const by = actorOf(terminal, undefined);
+        return report(shell, await operations.resumeJob(id!, { by, stop, onProgress }), flags);
       }),
     );
 }

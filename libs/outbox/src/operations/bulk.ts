@@ -8,6 +8,8 @@ import { criteriaOf } from './filter';
 export interface BulkWatch {
   /** Stops it between two deliveries; `resume` goes on with it. */
   readonly stop?: AbortSignal;
+  /** Told once it is this process that works on it: from then on it can be stopped by its id. */
+  readonly onStart?: (job: BulkJob) => void;
   /** Told after each delivery how many were come to, so far and by this process. */
   readonly onProgress?: (done: number) => void;
 }
@@ -46,16 +48,17 @@ export class BulkJobs {
   }
 
   /** @throws OperationRefusedError if there is nothing to go on with */
-  async resume(id: string, watch: BulkWatch): Promise<BulkJob> {
+  async resume(id: string, by: string | undefined, watch: BulkWatch): Promise<BulkJob> {
     const lease = { source: this.service, id, token: this.random.token() };
     const job = await this.store.jobs.take(lease);
     if (!job) throw await this.refusal(id, 'Only a job that was stopped or abandoned can be resumed');
-    return this.work(lease, job, watch);
+    return this.work(lease, job, watch, by === undefined ? undefined : `resumed by ${by}`);
   }
 
   /** Whoever works on it notices at his next delivery. @throws OperationRefusedError if it does not run */
-  async stop(id: string): Promise<BulkJob> {
-    const job = await this.store.jobs.end({ source: this.service, id }, 'stopped');
+  async stop(id: string, by: string | undefined): Promise<BulkJob> {
+    const note = by === undefined ? undefined : `stopped by ${by}`;
+    const job = await this.store.jobs.end({ source: this.service, id }, 'stopped', note);
     if (!job) throw await this.refusal(id, 'Only a job that runs can be stopped');
     return job;
   }
@@ -65,14 +68,19 @@ export class BulkJobs {
     return new OperationRefusedError(job ? `${rule}. Job ${id} is ${job.state}.` : `There is no job ${id}.`);
   }
 
-  private async work(lease: JobLease, job: BulkJob, { stop, onProgress }: BulkWatch): Promise<BulkJob> {
+  /** @param note for the audit, when it ends */
+  private async work(lease: JobLease, job: BulkJob, watch: BulkWatch, note?: string): Promise<BulkJob> {
+    const { stop, onProgress } = watch;
+    const ended = async (state: 'stopped' | 'done'): Promise<BulkJob> =>
+      (await this.store.jobs.end(lease, state, note)) ?? this.asItIs(lease.id);
+    watch.onStart?.(job);
     const limit = Math.min(PAGE, job.rate);
     let done = 0;
     for (let after = job.at; ;) {
       const page = await this.store.search(this.service, await this.criteria(job), { limit, after });
-      if (page.length === 0) return this.ended(lease, 'done');
+      if (page.length === 0) return ended('done');
       for (const key of page) {
-        if (stop?.aborted) return this.ended(lease, 'stopped');
+        if (stop?.aborted) return ended('stopped');
         const began = this.clock.monotonic();
         const { kind } = await this.step(lease, job, key);
         if (kind === 'lost') return this.asItIs(lease.id);
@@ -98,10 +106,6 @@ export class BulkJobs {
       ...(olderMs !== undefined && { olderMs: olderMs + since }),
       ...(newerMs !== undefined && { newerMs: newerMs + since }),
     };
-  }
-
-  private async ended(lease: JobLease, state: 'stopped' | 'done'): Promise<BulkJob> {
-    return (await this.store.jobs.end(lease, state)) ?? this.asItIs(lease.id);
   }
 
   private async asItIs(id: string): Promise<BulkJob> {

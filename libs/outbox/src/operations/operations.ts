@@ -70,14 +70,18 @@ export class OutboxOperations {
     );
   }
 
-  /** Goes on with a job that was stopped, or whose process died (`abandoned`). @throws OperationRefusedError · FilterTooBroadError */
-  resumeJob(id: string, watch: BulkWatch = {}): Promise<BulkJob> {
-    return this.worked(narrowEnough(this.bulkJobs.resume(id, watch)));
+  /**
+   * Goes on with a job that was stopped, or whose process died (`abandoned`). What it changes is the doing of whoever began it;
+   * that it went on is that of `by`, which the audit says beside the reason.
+   * @throws OperationRefusedError · FilterTooBroadError
+   */
+  resumeJob(id: string, { by, ...watch }: { by?: string } & BulkWatch = {}): Promise<BulkJob> {
+    return this.worked(narrowEnough(this.bulkJobs.resume(id, by, watch)));
   }
 
-  /** Stops a job, wherever it runs. @throws OperationRefusedError if it does not */
-  stopJob(id: string): Promise<BulkJob> {
-    return this.bulkJobs.stop(id);
+  /** Stops a job, wherever it runs; the audit says beside its reason that `by` did. @throws OperationRefusedError if it does not run */
+  stopJob(id: string, { by }: { by?: string } = {}): Promise<BulkJob> {
+    return this.bulkJobs.stop(id, by);
   }
 
   /** Bulk operations, the latest first. Nothing deletes them: that is for the owner of the table to do. */

@@ -71,8 +71,16 @@ export interface JobStore {
     key: DeliveryKey,
     why: (found: readonly DeliveryRecord[]) => string | undefined,
   ): Promise<JobStep>;
-  /** Ends it and writes it into the audit. Without a token: whoever works on it. @returns undefined if it is not running (any more) */
-  end(job: Omit<JobLease, 'token'> & { token?: string }, state: 'stopped' | 'done'): Promise<BulkJob | undefined>;
+  /**
+   * Ends it and writes it into the audit. Without a token: whoever works on it.
+   * @param note what the audit says beside the reason: who stopped it, or went on with it
+   * @returns undefined if it is not running (any more)
+   */
+  end(
+    job: Omit<JobLease, 'token'> & { token?: string },
+    state: 'stopped' | 'done',
+    note?: string,
+  ): Promise<BulkJob | undefined>;
   /** At most `limit`, the latest first; or the one with this `id`. */
   list(source: string, which: { limit: number; id?: string }): Promise<BulkJob[]>;
 }

@@ -75,7 +75,10 @@ export const jobCases = [
       await s.outbox.jobs.start(first, ORDER);
       const second = { ...first, token: randomUUID() };
       assert.equal(await s.outbox.jobs.take(second), undefined);
-      assert.equal((await s.outbox.jobs.end({ source: SOURCE, id: first.id }, 'stopped'))?.state, 'stopped');
+      const stopped = await s.outbox.jobs.end({ source: SOURCE, id: first.id }, 'stopped', 'stopped by grace');
+      assert.deepEqual([stopped?.state, stopped?.reason], ['stopped', 'repaired']);
+      const [entry] = await s.outbox.audit(SOURCE, { limit: 1 });
+      assert.deepEqual([entry?.actor, entry?.reason], [ORDER.by, 'repaired · stopped by grace']);
       const why = (): string => 'may not be';
       assert.deepEqual(await s.outbox.jobs.step(first, ORDER, key, why), { kind: 'lost' });
       assert.equal((await s.record(key)).state, 'parked');

@@ -77,12 +77,14 @@ export class MemoryJobStore implements JobStore {
   end(
     { source, id, token }: Omit<JobLease, 'token'> & { token?: string },
     state: 'stopped' | 'done',
+    note?: string,
   ): Promise<BulkJob | undefined> {
     return this.alone(async (tx) => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (row?.state !== 'running' || (token !== undefined && row.token !== token)) return undefined;
       const auditId = this.t.nextAuditId();
-      const { by: actor, verb, filter: target, changed, reason } = row;
+      const { by: actor, verb, filter: target, changed } = row;
+      const reason = [row.reason, note].filter((part) => part !== undefined).join(' · ') || undefined;
       const entry = { id: auditId, at: this.t.now(), source, actor, verb, target, changed, reason };
       await this.t.audit.insert(tx, String(auditId), () => entry);
       const ended = { state, token: undefined, endedAt: this.t.now() };

@@ -55,8 +55,10 @@ export class PostgresJobStore implements JobStore {
   async end(
     { source, id, token }: Omit<JobLease, 'token'> & { token?: string },
     state: 'stopped' | 'done',
+    note?: string,
   ): Promise<BulkJob | undefined> {
-    const { rows } = await this.database.run((await this.sql()).endJob, [source, id, token, state]);
+    const said = [state, optionalText(note)];
+    const { rows } = await this.database.run((await this.sql()).endJob, [source, id, token, ...said]);
     return rows[0] && jobOf(rows[0]);
   }
 

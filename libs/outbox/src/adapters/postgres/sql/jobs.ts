@@ -71,7 +71,7 @@ with ended as (
 ),
 audited as (
   insert into ${t.audit} (source, actor, verb, target, changed, reason)
-  select source, actor, verb, filter, changed, reason
+  select source, actor, verb, filter, changed, nullif(concat_ws(' · ', reason, $5::text), '')
   from ended
 )
 select ${returning}
