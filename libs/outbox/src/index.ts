@@ -58,7 +58,12 @@ export type { OutboxEvent, OutboxEventName } from './message/events';
 export type { HistoryEntry, Occurrence } from './message/history';
 export type { Reason, Verdict } from './message/receipt';
 export { type DeliveryFilter, filterText, parseFilter } from './operations/filter';
-export { OutboxHealth, type OutboxHealthIndication, type OutboxHealthReport } from './operations/health';
+export {
+  OutboxHealth,
+  type OutboxHealthIndication,
+  type OutboxHealthReport,
+  type OutboxWindow,
+} from './operations/health';
 export { LoggingMonitor as OutboxMonitor, type OnAlarm, type OnError } from './operations/monitor';
 export { OutboxOperations } from './operations/operations';
 export { OutboxPressure, type TooMuchPressure } from './operations/pressure';

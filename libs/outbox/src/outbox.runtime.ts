@@ -164,7 +164,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       refused: this.malformed + this.receipts.refused,
       returned: this.receipts.returned,
     });
-    this.health = new OutboxHealth(options.service, store, transport, counted, clock);
+    this.health = new OutboxHealth(options.service, store, transport, counted, () => this.relay.windowUse, clock);
     this.pressure = new OutboxPressure(options, store, clock, random, monitor);
     this.pruner = new Pruner(
       { service: options.service, ...options.retention, everyMs: PRUNE_EVERY_MS },

@@ -43,6 +43,10 @@ export class TracedTransport implements Transport {
     return this.tracing.publish(envelope, place, () => this.transport.publish(envelope, to, before));
   }
 
+  async quarantined(services: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    return (await this.transport.quarantined?.(services)) ?? new Map();
+  }
+
   stopConsuming(timeoutMs: number): Promise<void> {
     return this.transport.stopConsuming(timeoutMs);
   }

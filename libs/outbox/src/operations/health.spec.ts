@@ -13,6 +13,7 @@ describe('OutboxHealth', () => {
       { oldestDueMs, pauses: async () => paused } as never,
       transport,
       () => ({ ...counts, claimOverdueMs }),
+      () => ({ size: 2, share: 1, inUse: {} }),
       clock,
     );
   const at = (claimOverdueMs: number) => health(async () => 0, claimOverdueMs).check();

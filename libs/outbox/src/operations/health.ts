@@ -22,6 +22,16 @@ export interface OutboxHealthReport {
   readonly paused: readonly (PauseTarget & { readonly since: string })[];
 }
 
+/** What the relay of this process has in hand: claimed or handed over, and not yet settled. */
+export interface OutboxWindow {
+  /** Most deliveries in flight at once: the option `window`. */
+  readonly size: number;
+  /** Most of one receiver: half of it, so that a dead one never starves the others. */
+  readonly share: number;
+  /** By receiver; `*` for announcements. Who is not named has none. */
+  readonly inUse: Readonly<Record<string, number>>;
+}
+
 /** A claim takes milliseconds. */
 const CLAIM_OVERDUE_MS = 10_000;
 
@@ -37,8 +47,22 @@ export class OutboxHealth {
     private readonly store: OutboxStore,
     private readonly transport: Transport,
     private readonly counted: () => Pick<OutboxHealthReport, 'claimOverdueMs' | 'refused' | 'returned'>,
+    private readonly inHand: () => OutboxWindow,
     private readonly clock: Clock,
   ) {}
+
+  /** Asks nobody: it may be called as often as one likes. */
+  get window(): OutboxWindow {
+    return this.inHand();
+  }
+
+  /**
+   * How many messages these services have put aside at the broker, for a person, in their quarantines. Who is not named has none
+   * there that can be seen: it has never consumed there, or the transport is not ready, or is one that keeps none.
+   */
+  async quarantined(services: readonly string[]): Promise<Readonly<Record<string, number>>> {
+    return Object.fromEntries((await this.transport.quarantined?.(services)) ?? []);
+  }
 
   /**
    * For Terminus: `health.check([outboxHealth.indicator()])`. *Down* if the database does not answer in time, and nothing else:

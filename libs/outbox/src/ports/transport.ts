@@ -42,6 +42,11 @@ export interface Transport {
    * `unavailable` instead (R16)
    */
   publish(envelope: MessageEnvelope | CancelEnvelope, to: string | undefined, before?: number): Promise<PublishOutcome>;
+  /**
+   * How many messages these services have put aside for a person, where they are kept with others; without those that have no
+   * such place. For whoever looks: it is no part of carrying. Never rejects.
+   */
+  quarantined?(services: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /** Takes no more envelopes; resolves when those in hand are answered, or when the time is over. */
   stopConsuming(timeoutMs: number): Promise<void>;
   /** Ends every connection. What is in flight resolves as `unknown`. */

@@ -72,6 +72,10 @@ export class Relay {
     return this.window.inFlight;
   }
 
+  get windowUse(): ReturnType<Window['use']> {
+    return this.window.use();
+  }
+
   /** Whether anything of the service was paused when it last claimed. */
   get pausing(): boolean {
     return this.pauses.length > 0;

@@ -6,6 +6,8 @@ describe('Window', () => {
     expect([window.enter('dead'), window.enter('dead'), window.enter('dead')]).toEqual([true, true, false]);
     expect(window.full()).toEqual(['dead']);
     expect([window.enter('alive'), window.enter('alive'), window.enter('alive')]).toEqual([true, true, false]);
+    window.leave('alive');
+    expect(window.use()).toEqual({ size: 4, share: 2, inUse: { dead: 2, alive: 1 } });
   });
 
   it('says how many rows fit even if all are for one destination', () => {

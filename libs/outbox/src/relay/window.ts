@@ -16,6 +16,11 @@ export class Window {
     return this.total;
   }
 
+  /** How much of it each destination holds; the others hold nothing. */
+  use(): { readonly size: number; readonly share: number; readonly inUse: Readonly<Record<string, number>> } {
+    return { size: this.size, share: this.share, inUse: Object.fromEntries(this.held) };
+  }
+
   /** Destinations that hold their whole share. */
   full(): string[] {
     return [...this.held].filter(([, count]) => count >= this.share).map(([destination]) => destination);

@@ -95,6 +95,11 @@ export class Publisher {
     await this.session?.declare(queue);
   }
 
+  /** How many messages are ready in a queue; undefined if it is not there, or nobody can tell now. Never rejects. */
+  async waitingIn(queue: string): Promise<number | undefined> {
+    return this.session?.waitingIn(queue);
+  }
+
   /** Resolves when a publish has a chance again, or when the time is over. */
   async untilReady(timeoutMs: number): Promise<void> {
     if (this.ready) return;

@@ -2,7 +2,7 @@ import type { ChannelModel, ConfirmChannel, Message } from 'amqplib';
 import type { PublishOutcome } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
-import { closeConnection } from './connection';
+import { closeConnection, gone } from './connection';
 import type { Session } from './keep-open';
 import { declare, type Queue } from './topology';
 import { quietly, wait } from './waiting';
@@ -32,6 +32,8 @@ const REFUSED_MS = 30_000;
 
 /** How long a planned end waits for confirms that are on their way. */
 const LANDING_MS = 2_000;
+/** How long somebody who looks into a queue waits: a broker that has an alarm may answer nothing. */
+const LOOKING_MS = 2_000;
 
 /**
  * One connection and one channel in confirm mode, for as long as both live. Whatever happens to either ends the session,
@@ -130,6 +132,20 @@ export class PublishingSession implements Session {
   /** Creates what is missing. */
   async declare(queue: Queue): Promise<void> {
     await quietly(() => declare(this.connection, [], [queue], this.options.clock));
+  }
+
+  /** How many are ready in a queue; undefined if it is not there, or nobody answers. A channel of its own: it may end with it. */
+  async waitingIn(queue: string): Promise<number | undefined> {
+    if (!this.ready) return undefined;
+    let count: number | undefined;
+    const looking = quietly(async () => {
+      const channel = await this.connection.createChannel();
+      void gone(channel);
+      count = (await channel.checkQueue(queue)).messageCount;
+      await channel.close();
+    });
+    await wait(this.options.clock, LOOKING_MS, looking);
+    return count;
   }
 
   async close(): Promise<void> {

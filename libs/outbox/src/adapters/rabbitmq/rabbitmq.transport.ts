@@ -13,7 +13,7 @@ import { KeepOpen, type KeepOpenOptions, type Session } from './keep-open';
 import { Publisher } from './publisher';
 import type { RabbitMqSettings } from './rabbitmq.options';
 import { Receiver } from './receiver';
-import { isBeingMade, needsPerson, type Queue, Topology } from './topology';
+import { isBeingMade, needsPerson, quarantineOf, type Queue, Topology } from './topology';
 import { Takers } from './takers';
 import { type Outgoing, toProperties } from './wire';
 
@@ -122,6 +122,15 @@ export class RabbitMqTransport implements Transport {
       return Promise.resolve({ kind: 'refused', error: errorText(error) });
     }
     return this.bundler.publish(outgoing, this.mostAtOnce(envelope, to), before);
+  }
+
+  async quarantined(services: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const counted = new Map<string, number>();
+    for (const service of services) {
+      const count = await this.publisher.waitingIn(quarantineOf(service));
+      if (count !== undefined) counted.set(service, count);
+    }
+    return counted;
   }
 
   async stopConsuming(timeoutMs: number): Promise<void> {

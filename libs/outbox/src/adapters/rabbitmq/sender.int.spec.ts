@@ -155,6 +155,15 @@ describe('a transport that is told its broker user', () => {
     for (const { problem } of orders.malformed) expect(problem).toMatch(/^UNTRUSTED: .*'mallory-of-sender-spec'/);
     expect(await fixture.waiting('order-service.quarantine')).toBe(2);
     expect(orders.received).toEqual([]);
+    // Who sends sees it too; one that is not there ends nothing else.
+    const services = ['nobody', 'order-service', 'user-service'];
+    expect(await users.transport!.quarantined!(services)).toEqual(
+      new Map([
+        ['order-service', 2],
+        ['user-service', 0],
+      ]),
+    );
+    expect(users.transport!.ready).toBe(true);
   });
 
   it('puts a receipt aside that was for another service, and that a queue of somebody else has passed on', async () => {

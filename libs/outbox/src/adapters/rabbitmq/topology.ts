@@ -75,11 +75,16 @@ export class Topology {
    */
   quarantine(): Queue {
     return {
-      name: `${this.service}.quarantine`,
+      name: quarantineOf(this.service),
       binding: { exchange: this.quarantines, key: this.service },
       irreplaceable: true,
     };
   }
+}
+
+/** Of any service at this broker. */
+export function quarantineOf(service: string): string {
+  return `${service}.quarantine`;
 }
 
 export interface Exchange {
