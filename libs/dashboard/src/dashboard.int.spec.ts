@@ -1,10 +1,12 @@
-import { createServer, type IncomingHttpHeaders, request as httpRequest, type Server } from 'node:http';
+import { type IncomingHttpHeaders, request as httpRequest } from 'node:http';
 import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { OutboxOperations } from '@tallystick/outbox';
 import { memory } from '@tallystick/outbox/testing';
 import { connectTestPostgres, testDatabase, until } from '@tallystick/services';
-import type { AuditRecord, Delivery, BulkJob, Me, Sample, Whole } from './page';
+import { DataSource } from 'typeorm';
+import type { AuditRecord, Delivery, BulkJob, Me, Pause, Sample, Whole } from './page';
+import { startProxy } from './proxy.fixture';
 import { LINES_TO_ADD } from './refusal';
 import { type RunningShop, type ShopSetting, startShop } from './shop.fixture';
 
@@ -34,6 +36,7 @@ function ask(
 }
 
 const JSON_TYPE = { 'Content-Type': 'application/json' };
+const WRITES = ['actions', 'bulk', 'jobs/stop', 'jobs/resume', 'pause', 'resume'];
 
 describe('The dashboard', () => {
   let databaseUrl: string;
@@ -53,6 +56,14 @@ describe('The dashboard', () => {
     (running = await startShop({ databaseUrl, transport: memory(), ...more }));
   const json = async <T>(path: string, headers = {}): Promise<T> =>
     JSON.parse((await ask(running!.port, path, { headers })).text) as T;
+  const post = async <T>(path: string, body: object): Promise<{ status: number; body: T }> => {
+    const { status, text } = await ask(running!.port, `/outbox/api/${path}`, {
+      method: 'POST',
+      headers: JSON_TYPE,
+      body,
+    });
+    return { status, body: JSON.parse(text) as T };
+  };
   const parked = async (): Promise<Delivery> => {
     const id = await running!.shop.buy('nobody');
     let found: Delivery[] = [];
@@ -131,6 +142,11 @@ describe('The dashboard', () => {
       expect([403, 415]).toContain(await write({ 'Content-Type': 'text/plain' }));
       expect(await json(`/outbox/api/deliveries?filter=id:${messageId}+state:parked`)).toHaveLength(1);
       expect(await write({ ...JSON_TYPE, 'Sec-Fetch-Site': 'same-origin' })).toBe(200);
+      for (const path of WRITES) {
+        const headers = { ...JSON_TYPE, 'Sec-Fetch-Site': 'cross-site' };
+        const { status, text } = await ask(port, `/outbox/api/${path}`, { method: 'POST', headers, body: {} });
+        expect([path, status, text]).toEqual([path, 403, expect.stringContaining('another site')]);
+      }
     });
 
     it('asks authorize for everything, and lets somebody who may only look change nothing', async () => {
@@ -142,13 +158,11 @@ describe('The dashboard', () => {
         expect((await ask(port, `/outbox${path}`)).status).toBe(403);
       const headers = { 'X-Token': 'let me see' };
       expect(await json<Me>('/outbox/api/me', headers)).toMatchObject({ may: 'read' });
-      const body = { verb: 'retry', targets: [{ id: '018f0000-0000-7000-8000-000000000001', to: 'x' }], reason: 'y' };
-      const answer = await ask(port, '/outbox/api/actions', {
-        method: 'POST',
-        headers: { ...JSON_TYPE, ...headers },
-        body,
-      });
-      expect([answer.status, answer.text]).toEqual([403, expect.stringContaining('may look')]);
+      for (const path of WRITES) {
+        const asked = { method: 'POST', headers: { ...JSON_TYPE, ...headers }, body: {} };
+        const { status, text } = await ask(port, `/outbox/api/${path}`, asked);
+        expect([path, status, text]).toEqual([path, 403, expect.stringContaining('may look')]);
+      }
     });
 
     it('streams what is open once a second, and lets the service stop while somebody watches', async () => {
@@ -233,6 +247,102 @@ describe('The dashboard', () => {
     await operations.resume({ to: 'warehouse' });
   });
 
+  describe('for everything that a filter means', () => {
+    const begin = (): Promise<RunningShop> =>
+      start({ dashboard: { authorize: () => ({ may: 'operate', name: 'ada@example.com' }) } });
+    const job = async (id: string): Promise<BulkJob> =>
+      (await json<BulkJob[]>('/outbox/api/jobs')).find((each) => each.id === id)!;
+
+    it('says what it would come to, does it in the background, and keeps who asked', async () => {
+      const { shop } = await begin();
+      for (let count = 0; count < 3; count++) await shop.buy('by-the-dozen');
+      const preview = (verb: string, more = ''): Promise<unknown> =>
+        json(`/outbox/api/preview?verb=${verb}&filter=key:by-the-dozen${more}`);
+      expect(await preview('cancel')).toEqual({ matching: 3, changes: 3 });
+      expect(await preview('cancel', '+state:final')).toEqual({ matching: 0, changes: 0 });
+
+      const asked = { verb: 'cancel', filter: 'key:by-the-dozen', reason: 'nobody wants them' };
+      const { status, body } = await post<BulkJob>('bulk', asked);
+      expect([status, body]).toEqual([
+        200,
+        expect.objectContaining({ state: 'running', by: 'ada@example.com', matching: 3 }),
+      ]);
+      await until('it is done', async () => (await job(body.id)).state === 'done');
+      expect(await job(body.id)).toMatchObject({ changed: 3, refused: 0, reason: 'nobody wants them' });
+      expect(await preview('cancel')).toEqual({ matching: 3, changes: 0 });
+      const [entry] = await json<AuditRecord[]>('/outbox/api/audit');
+      expect(entry).toMatchObject({ actor: 'ada@example.com', verb: 'cancel', target: asked.filter, changed: 3 });
+    });
+
+    it('stops a job and goes on with it, says who did, and stops it with the service', async () => {
+      const { app, shop } = await begin();
+      for (let count = 0; count < 10; count++) await shop.buy('one-by-one');
+      const slow = { by: 'grace', reason: 'wrong price', rate: 1 };
+      const id = await new Promise<string>((resolve, reject) => {
+        const onStart = (began: BulkJob): void => resolve(began.id);
+        app
+          .get(OutboxOperations)
+          .bulk('cancel', 'key:one-by-one', { ...slow, onStart })
+          .catch(reject);
+      });
+      expect(await post('jobs/stop', { id })).toMatchObject({ status: 200, body: { id, state: 'stopped' } });
+      const [entry] = await json<AuditRecord[]>('/outbox/api/audit');
+      expect(entry).toMatchObject({ actor: 'grace', reason: 'wrong price · stopped by ada@example.com' });
+      expect(await post('jobs/stop', { id })).toMatchObject({
+        status: 409,
+        body: { problem: expect.stringContaining('is stopped') },
+      });
+
+      expect(await post('jobs/resume', { id })).toMatchObject({ status: 200, body: { id, state: 'running' } });
+      await app.close();
+      await begin();
+      expect((await job(id)).state).toBe('stopped');
+      const [last] = await json<AuditRecord[]>('/outbox/api/audit');
+      expect(last).toMatchObject({ actor: 'grace', reason: 'wrong price · resumed by ada@example.com' });
+    });
+
+    it.each([
+      [{ verb: 'retry', filter: ' ', reason: 'x' }, /filter must say which/],
+      [{ verb: 'retry', filter: 'stat:parked', reason: 'x' }, /Did you mean state/],
+      [{ verb: 'retry', filter: 'state:parked' }, /reason must say/],
+    ])('begins nothing with %j', async (asked, says) => {
+      await begin();
+      expect(await post('bulk', asked)).toEqual({ status: 400, body: { problem: expect.stringMatching(says) } });
+    });
+  });
+
+  it('pauses a receiver and resumes it, and keeps who asked', async () => {
+    await start({ dashboard: { authorize: () => ({ may: 'operate', name: 'ada@example.com' }) } });
+    const held = { to: 'warehouse', type: 'parcel.requested' };
+    const { status, body } = await post<Pause>('pause', { ...held, reason: 'their database moves' });
+    expect([status, body]).toEqual([200, expect.objectContaining({ ...held, by: 'ada@example.com' })]);
+    expect(await post('resume', { to: 'warehouse' })).toMatchObject({
+      status: 409,
+      body: { problem: expect.stringContaining('Paused is: to:warehouse type:parcel.requested') },
+    });
+    expect(await post('resume', held)).toEqual({ status: 200, body: { released: expect.any(Number) } });
+    const [resumed, paused] = await json<AuditRecord[]>('/outbox/api/audit');
+    expect(resumed).toMatchObject({ verb: 'resume', actor: 'ada@example.com', target: paused!.target });
+    expect(paused).toMatchObject({ verb: 'pause', actor: 'ada@example.com', reason: 'their database moves' });
+    expect(await post('pause', { to: 7, reason: 'x' })).toMatchObject({ status: 400 });
+    expect(await post('pause', { to: 'warehouse' })).toMatchObject({ status: 400 });
+  });
+
+  it('asks the database once a second, however many look', async () => {
+    const { port, app } = await start();
+    const asked = jest.spyOn(app.get(DataSource), 'createQueryRunner');
+    const [first, ...others] = Array.from({ length: 20 }, () => watch(port));
+    await until(
+      'everybody is told three times',
+      () => Promise.resolve([first!, ...others].every(({ told }) => told.length >= 3)),
+      { timeoutMs: 20_000 },
+    );
+    // One more may be under way.
+    expect(asked.mock.calls.length).toBeLessThanOrEqual(first!.told.length + 1);
+    const looks = first!.told.map(({ at }) => at);
+    for (const { told } of others) expect(looks).toEqual(expect.arrayContaining(told.map(({ at }) => at)));
+  });
+
   it('hides fields of payloads, and lets nobody search for them', async () => {
     const { shop } = await start({ dashboard: { redact: ['customer.email'] } });
     const id = await shop.buy('nobody');
@@ -243,6 +353,11 @@ describe('The dashboard', () => {
         problem: expect.stringContaining('hidden'),
       });
     expect(await json<Delivery[]>(`/outbox/api/deliveries?filter=data.sku:nobody+id:${id}`)).toHaveLength(1);
+    const guess = { verb: 'retry', filter: 'data.customer.email:ada@example.com', reason: 'a guess' };
+    expect(await post('bulk', guess)).toMatchObject({
+      status: 400,
+      body: { problem: expect.stringContaining('hidden') },
+    });
   });
 
   it('hides payloads altogether', async () => {
@@ -284,8 +399,8 @@ describe('The dashboard', () => {
   it('works behind a proxy that takes something off the path', async () => {
     const { port } = await start({ dashboard: { authorize: () => 'read' } });
     const proxy = await startProxy(port, '/tools/shop');
+    const { port: at } = proxy;
     try {
-      const { port: at } = proxy.address() as { port: number };
       const first = await ask(at, '/tools/shop/outbox');
       const there = new URL(first.headers.location!, `http://127.0.0.1:${at}/tools/shop/outbox`).pathname;
       expect(there).toBe('/tools/shop/outbox/');
@@ -293,25 +408,7 @@ describe('The dashboard', () => {
       for (const [, relative] of page.text.matchAll(/(?:src|href)="([^"]+)"/g))
         expect((await ask(at, new URL(relative!, `http://127.0.0.1${there}`).pathname)).status).toBe(200);
     } finally {
-      proxy.closeAllConnections();
-      await new Promise((resolve) => proxy.close(resolve));
+      await proxy.close();
     }
   });
 });
-
-/** Hands everything below a path on, without the path. */
-async function startProxy(port: number, below: string): Promise<Server> {
-  const proxy = createServer((incoming, outgoing) => {
-    const path = incoming.url!.slice(below.length);
-    const onward = httpRequest(
-      { host: '127.0.0.1', port, path, method: incoming.method, headers: incoming.headers },
-      (answer) => {
-        outgoing.writeHead(answer.statusCode!, answer.headers);
-        answer.pipe(outgoing);
-      },
-    );
-    incoming.pipe(onward);
-  });
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
-  return proxy;
-}

@@ -75,30 +75,32 @@ function describe(
 class DashboardLifecycle implements OnModuleInit, OnModuleDestroy {
   private readonly hour: LastHour;
   private readonly streams: Streams;
+  private dashboard: Dashboard | undefined;
 
   constructor(
     private readonly host: HttpAdapterHost,
     private readonly operations: OutboxOperations,
     private readonly views: Views,
     monitor: OutboxMonitor,
+    health: OutboxHealth,
     @Inject(SETTINGS) private readonly settings: Settings,
   ) {
     this.hour = new LastHour(() => monitor.counters());
     const sampler = new Sampler(() => this.views.sample());
-    this.streams = new Streams(sampler, () => this.hour.hour);
+    this.streams = new Streams(sampler, () => ({ hour: this.hour.hour, window: health.window }));
   }
 
   /** Before Nest says 404 to everything that it does not know. A program without HTTP has nothing to mount it on. */
   onModuleInit(): void {
     const adapter = this.host.httpAdapter as HttpAdapterHost['httpAdapter'] | undefined;
     if (!adapter) return;
-    const dashboard = new Dashboard(this.settings, this.operations, this.views, this.streams);
+    const dashboard = (this.dashboard = new Dashboard(this.settings, this.operations, this.views, this.streams));
     mount(adapter, this.settings.path, dashboard.paths, (exchange) => dashboard.serve(exchange));
     this.hour.start();
   }
 
-  onModuleDestroy(): void {
+  async onModuleDestroy(): Promise<void> {
     this.hour.stop();
-    this.streams.close();
+    await this.dashboard?.close();
   }
 }

@@ -1,10 +1,21 @@
 import { Logger } from '@nestjs/common';
 import type { OutboxOperations } from '@tallystick/outbox';
-import { FilterTooBroadError, InvalidFilterError } from '@tallystick/outbox';
+import { FilterTooBroadError, InvalidFilterError, OperationRefusedError } from '@tallystick/outbox';
 import { foreignWrite, isLocal, type Visitor, visitorOf } from './access';
-import { act, InvalidActionError, readAction, UUID } from './actions';
+import {
+  act,
+  InvalidActionError,
+  readAction,
+  readBulk,
+  readJob,
+  readPause,
+  readResume,
+  readVerb,
+  UUID,
+} from './actions';
 import { ASSETS, Assets } from './assets';
 import { bodyOf, type Exchange, send, sendJson } from './http';
+import { Jobs } from './jobs';
 import type { Settings } from './options';
 import type { BulkJob, Me } from './page';
 import { refuse } from './refusal';
@@ -12,6 +23,7 @@ import type { Streams } from './stream';
 import { HiddenFieldError, type Views } from './views';
 
 type Answer = (exchange: Exchange, visitor: Visitor) => Promise<unknown>;
+type Write = (sent: unknown, by: string) => Promise<unknown>;
 
 /** A look-up that cannot be meant as it was asked, or that found nothing. */
 class NotFoundError extends Error {}
@@ -20,19 +32,28 @@ class NotFoundError extends Error {}
 export class Dashboard {
   private readonly logger = new Logger('OutboxDashboard');
   private readonly assets = new Assets();
+  private readonly bulk: Jobs;
 
   constructor(
     private readonly settings: Settings,
     private readonly operations: OutboxOperations,
     private readonly views: Views,
     private readonly streams: Streams,
-  ) {}
+  ) {
+    this.bulk = new Jobs(operations, (error) => this.logger.error(`A bulk operation failed: ${String(error)}`));
+  }
 
   get paths(): { get: string[]; post: string[] } {
     return {
       get: ['', ...Object.keys(ASSETS), '/api/stream', ...Object.keys(this.reads)],
-      post: ['/api/actions'],
+      post: Object.keys(this.writes),
     };
+  }
+
+  /** Lets a service that stops end what was begun here. */
+  close(): Promise<void> {
+    this.streams.close();
+    return this.bulk.close();
   }
 
   /** Never rejects: whoever asked gets an answer. */
@@ -72,9 +93,21 @@ export class Dashboard {
     if (foreign !== undefined) return sendJson(response, 403, { problem: `This write is refused. ${foreign}` });
     if (visitor.may !== 'operate')
       return sendJson(response, 403, { problem: `${visitor.name} may look here, and change nothing.` });
-    const action = readAction(await bodyOf(exchange));
-    sendJson(response, 200, await act(this.operations, action, visitor.name));
+    sendJson(response, 200, await this.writes[exchange.path]!(await bodyOf(exchange), visitor.name));
   }
+
+  /** Every one of them is in the audit, with the name of who did it. */
+  private readonly writes: Readonly<Record<string, Write>> = {
+    '/api/actions': (sent, by) => act(this.operations, readAction(sent), by),
+    '/api/bulk': (sent, by) => {
+      const asked = readBulk(sent);
+      return this.bulk.begin({ ...asked, filter: this.views.allowed(asked.filter) }, by);
+    },
+    '/api/jobs/stop': (sent, by) => this.bulk.stop(readJob(sent), by),
+    '/api/jobs/resume': (sent, by) => this.bulk.resume(readJob(sent), by),
+    '/api/pause': (sent, by) => this.operations.pause({ ...readPause(sent), by }),
+    '/api/resume': (sent, by) => this.operations.resume({ ...readResume(sent), by }),
+  };
 
   private readonly reads: Readonly<Record<string, Answer>> = {
     '/api/me': async (_, visitor): Promise<Me> => ({
@@ -89,6 +122,7 @@ export class Dashboard {
       const [id, to] = [query.get('after'), query.get('to')];
       return this.views.deliveries(query.get('filter') ?? '', id !== null && to !== null ? { id, to } : undefined);
     },
+    '/api/preview': async ({ query }) => this.views.preview(readVerb(query.get('verb')), query.get('filter') ?? ''),
     '/api/count': async ({ query }) => this.views.count(query.get('filter') ?? ''),
     '/api/message': async ({ query }) => {
       const id = query.get('id') ?? '';
@@ -111,6 +145,7 @@ function problemOf(error: unknown): [status: number, problem: string] {
   if (error instanceof NotFoundError) return [404, error.message];
   if (error instanceof InvalidActionError || error instanceof InvalidFilterError || error instanceof HiddenFieldError)
     return [400, error.message];
+  if (error instanceof OperationRefusedError) return [409, error.message];
   if (error instanceof FilterTooBroadError) return [422, error.message];
   if (error instanceof SyntaxError) return [400, 'The body is no JSON.'];
   return [500, 'It could not be answered; the log of the service says why.'];

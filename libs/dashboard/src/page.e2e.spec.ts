@@ -8,6 +8,7 @@ import { connectTestPostgres, findChromium, testBroker, testDatabase, until } fr
 import type { Browser, Page } from 'playwright-core';
 import { DataSource } from 'typeorm';
 import { openBrowser, openTab, seriousFindings, tooWide } from './browser.fixture';
+import { startProxy } from './proxy.fixture';
 import { type RunningShop, startShop, startWarehouse } from './shop.fixture';
 
 const root = join(__dirname, '..');
@@ -37,6 +38,7 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
 
 (missing ? describe.skip : describe)(`In a browser${missing && ` (skipped: ${missing})`}`, () => {
   let urls: string[];
+  let brokerUrl: string;
   let browser: Browser;
   let running: RunningShop;
   let warehouse: INestApplication;
@@ -48,7 +50,8 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
 
   beforeAll(async () => {
     urls = await Promise.all([testDatabase('shop'), testDatabase('warehouse')]);
-    const transport = rabbitMq({ url: await testBroker('dashboard') });
+    brokerUrl = await testBroker('dashboard');
+    const transport = rabbitMq({ url: brokerUrl });
     warehouse = await startWarehouse({ databaseUrl: urls[1]!, transport });
     running = await startShop({ databaseUrl: urls[0]!, transport, dashboard: { inboxes: { warehouse: urls[1]! } } });
     address = `http://127.0.0.1:${running.port}/outbox/`;
@@ -130,6 +133,13 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
       await page.getByRole('heading', { level: 2, name: where }).waitFor();
       expect(await seriousFindings(page)).toEqual([]);
     }
+    await open(page, 'messages?filter=newer:1h');
+    await page.getByRole('button', { name: '全部重试 …' }).click();
+    await page.getByRole('dialog').getByText('这会成为一个任务').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await page.getByRole('button', { name: '返回' }).click();
+    await open(page, 'operations');
+    await page.getByRole('heading', { level: 2, name: '操作记录' }).waitFor();
     await page.getByRole('link', { name: 'English' }).click();
     await page.getByRole('heading', { level: 2, name: 'Operations' }).waitFor();
     expect(page.url()).toContain('lang=en');
@@ -220,6 +230,45 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await page.context().close();
   });
 
+  it('does to everything that a filter means what somebody asks for, after it has said how much that is, with the keyboard alone', async () => {
+    const ids = [await fault(), await running.shop.buy('tally-stick'), await running.shop.buy('tally-stick')];
+    for (const id of ids) await settled(id, 'parked');
+    await mend();
+    const { page } = await openTab(browser);
+    await open(page, 'messages?filter=newer:1h');
+    await tabToButton(page, 'Retry all …');
+    await page.keyboard.press('Enter');
+    const dialog = page.getByRole('dialog');
+    await dialog.getByText('It changes: 3').waitFor();
+    await dialog.getByText('Left as they are').waitFor();
+    await page.keyboard.type('the shelves are back');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { level: 2, name: 'Operations' }).waitFor();
+    const row = page.getByRole('region', { name: 'Bulk jobs' }).getByRole('row', { name: 'the shelves are back' });
+    await row.getByText('done').waitFor();
+    expect(await row.innerText()).toMatch(/loopback\s+retry\s+done\s+of \d+\s+3\s/);
+    expect(await seriousFindings(page)).toEqual([]);
+    for (const id of ids) await settled(id, 'completed');
+    await page.context().close();
+  });
+
+  it('shows how far a job is, stops it, and goes on with it', async () => {
+    for (let count = 0; count < 40; count++) await running.shop.buy('foil');
+    const operations = running.app.get(OutboxOperations);
+    const working = operations.bulk('retry', 'key:foil', { by: 'grace', reason: 'one by one', rate: 1 });
+    const { page } = await openTab(browser);
+    await open(page, 'operations');
+    const row = page.getByRole('region', { name: 'Bulk jobs' }).getByRole('row', { name: 'one by one' });
+    await row.getByRole('button', { name: 'Stop: Retry' }).press('Enter');
+    await row.getByText('stopped').waitFor();
+    expect((await working).state).toBe('stopped');
+    await row.getByRole('button', { name: 'Go on: Retry' }).press('Enter');
+    await row.getByText('running').waitFor();
+    await row.getByRole('button', { name: 'Stop: Retry' }).press('Enter');
+    await page.getByRole('cell', { name: 'one by one · stopped by loopback' }).first().waitFor();
+    await page.context().close();
+  });
+
   /** `npm run screenshots` makes the pictures that the documents show. */
   (process.env.SCREENSHOTS ? it : it.skip)('can be shown in documents', async () => {
     const id = await fault();
@@ -244,16 +293,61 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await mend();
   });
 
-  it('says on top what is paused, and who did it, as long as it is', async () => {
-    const operations = running.app.get(OutboxOperations);
-    await operations.pause({ to: 'warehouse', by: 'ada', reason: 'their database moves' });
+  it('holds a receiver back when somebody asks for it, and says so on top, and who did it, as long as it is', async () => {
     const { page } = await openTab(browser);
-    await open(page, 'overview');
-    await page.getByText('by ada: their database moves').waitFor();
+    await open(page, 'machinery');
+    await page.getByText('Shop.refund').waitFor();
+    await page.getByRole('button', { name: 'Pause warehouse …' }).press('Enter');
+    await page.getByRole('dialog').getByText('Nothing of it is sent until').waitFor();
+    await page.keyboard.type('their database moves');
+    await page.keyboard.press('Enter');
+    await page.getByText('by loopback: their database moves').waitFor();
+    const receiver = page.getByRole('row', { name: 'warehouse' });
+    await receiver.getByText('Paused').waitFor();
+    // In flight, open, parked, lag, and what its quarantine at the broker holds.
+    expect(await receiver.innerText()).toMatch(/warehouse\s+Paused\s+0 \/ \d+\s+0\s+0\s+0 ms\s+0/);
     expect(await seriousFindings(page)).toEqual([]);
-    await operations.resume({ to: 'warehouse' });
+
+    const id = await running.shop.buy('tally-stick');
+    await open(page, 'overview');
+    await page.getByText('by loopback: their database moves').waitFor();
+    expect(await seriousFindings(page)).toEqual([]);
+    await settled(id, 'pending');
+
+    await open(page, 'machinery');
+    await page.getByRole('button', { name: 'Resume to:warehouse …' }).press('Enter');
+    await page.getByRole('dialog').getByRole('button', { name: 'Resume' }).press('Enter');
+    await page.getByText('Resumed; held back until now').waitFor();
+    await settled(id, 'completed');
+    await open(page, 'overview');
+    await page.getByText('Recorded').first().waitFor();
     await page.getByText('Sending is paused').waitFor({ state: 'detached' });
     await page.context().close();
+  });
+
+  it('is the same in Fastify, under a global prefix, and behind a proxy that takes something off the path', async () => {
+    const transport = rabbitMq({ url: brokerUrl });
+    const authorize = () => ({ may: 'operate', name: 'ada' }) as const;
+    const another = await startShop({
+      databaseUrl: urls[0]!,
+      ...{ transport, framework: 'fastify', prefix: 'v1', dashboard: { authorize } },
+    });
+    const proxy = await startProxy(another.port, '/tools/shop');
+    const { page, requested, troubles } = await openTab(browser);
+    const below = `http://127.0.0.1:${proxy.port}/tools/shop/outbox/`;
+    await page.goto(below);
+    await page.getByText('live').waitFor();
+    await page.getByRole('link', { name: 'Receivers & relays' }).click();
+    await page.getByRole('button', { name: 'Pause warehouse …' }).click();
+    await page.keyboard.type('through the gateway');
+    await page.keyboard.press('Enter');
+    await page.getByText('by ada: through the gateway').waitFor();
+    await another.app.get(OutboxOperations).resume({ to: 'warehouse' });
+    expect(troubles).toEqual([]);
+    expect(requested.filter((url) => !url.startsWith(below))).toEqual([]);
+    await page.context().close();
+    await proxy.close();
+    await another.app.close();
   });
 
   it('follows what happens without being asked to', async () => {
@@ -267,10 +361,18 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
 });
 
 /** As somebody without a mouse gets to a link. */
-async function tabTo(page: Page, address: string): Promise<void> {
+function tabTo(page: Page, address: string): Promise<void> {
+  return tabUntil(page, 'document.activeElement?.getAttribute("href")', address);
+}
+
+function tabToButton(page: Page, text: string): Promise<void> {
+  return tabUntil(page, 'document.activeElement?.textContent', text);
+}
+
+async function tabUntil(page: Page, asked: string, wanted: string): Promise<void> {
   for (let press = 0; press < 60; press++) {
     await page.keyboard.press('Tab');
-    if ((await page.evaluate('document.activeElement?.getAttribute("href")')) === address) return;
+    if ((await page.evaluate(asked)) === wanted) return;
   }
-  throw new Error(`${address} cannot be reached with Tab`);
+  throw new Error(`${wanted} cannot be reached with Tab`);
 }

@@ -1,8 +1,23 @@
-/** What the server and the page tell each other: types only, so that both are compiled against the same. */
+/** What the server and the page tell each other: types, so that both are compiled against the same, and what both go by. */
 
-import type { AuditRecord, BulkJob, BulkVerb, DeliveryHistoryEntry, Pause } from '@tallystick/outbox';
+import type {
+  AuditRecord,
+  BulkJob,
+  BulkVerb,
+  DeliveryHistoryEntry,
+  OutboxWindow,
+  Pause,
+  PauseTarget,
+} from '@tallystick/outbox';
 
-export type { AuditRecord, BulkJob, BulkVerb, DeliveryHistoryEntry, Pause };
+export type { AuditRecord, BulkJob, BulkVerb, DeliveryHistoryEntry, OutboxWindow, Pause, PauseTarget };
+
+/** Which states an action may leave. The database decides; this is what is said before. */
+export const LEAVES: Readonly<Record<BulkVerb, readonly string[]>> = {
+  retry: ['parked'],
+  cancel: ['pending', 'sent', 'parked'],
+  discard: ['parked'],
+};
 
 export interface Target {
   readonly id: string;
@@ -41,8 +56,20 @@ export interface Sample {
   readonly settled: readonly { readonly to: string; readonly state: string; readonly perSecond: number }[];
   /** What people hold back, for the longest time first. */
   readonly paused: readonly Pause[];
+  /** Bulk operations that are under way, and how far they are. */
+  readonly running: readonly Pick<BulkJob, 'id' | 'changed' | 'refused'>[];
+  /** From recorded to settled, a follow-up included: of those of the last minute that have a verdict, the newest 2,000. */
+  readonly took: { readonly p50Ms: number; readonly p95Ms: number; readonly of: number } | null;
   /** True where one of the counts stopped at its bound: there are that many or more. */
   readonly capped: boolean;
+}
+
+/** What comes with every look at the tables, and what this process knows by itself. */
+export interface Told {
+  /** Undefined where the database does not answer. */
+  readonly sample?: Sample;
+  readonly hour: Hour;
+  readonly window: OutboxWindow;
 }
 
 /** What one process did in each of the last 60 minutes, the oldest first. */
@@ -114,6 +141,8 @@ export interface Machinery {
   readonly status: 'up' | 'degraded';
   readonly transport: { readonly name: string; readonly ready: boolean };
   readonly claimOverdueMs: number;
+  /** What waits for a person at the broker, by service: of this one, and of its receivers. */
+  readonly quarantined: Readonly<Record<string, number>>;
   readonly oldestDueMs: number;
   readonly refused: number;
   readonly returned: number;
@@ -122,14 +151,30 @@ export interface Machinery {
   readonly handlers: readonly { readonly consumer: string; readonly type: string; readonly handler: string }[];
 }
 
-export interface ActionRequest {
+interface Change {
   readonly verb: BulkVerb;
-  readonly targets: readonly Target[];
   readonly reason: string;
   /** Of `retry`: a new deadline, `15m`. */
   readonly deadline?: string;
   /** Of `discard`: though the consumer may still act on a copy. */
   readonly force?: boolean;
+}
+
+/** Of what somebody chose. */
+export interface ActionRequest extends Change {
+  readonly targets: readonly Target[];
+}
+
+/** Of everything that a filter means. */
+export interface BulkRequest extends Change {
+  readonly filter: string;
+}
+
+/** What a bulk operation would come to. Both are counted up to 10,000, which stands for more. */
+export interface Preview {
+  readonly matching: number;
+  /** Those whose state allows it. */
+  readonly changes: number;
 }
 
 /** Per target, in order. */

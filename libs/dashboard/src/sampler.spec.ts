@@ -1,7 +1,16 @@
 import type { Sample } from './page';
 import { type Look, Sampler } from './sampler';
 
-const SAMPLE = { at: '', open: [], recorded: 0, settled: [], paused: [], capped: false } satisfies Sample;
+const SAMPLE = {
+  at: '',
+  open: [],
+  recorded: 0,
+  settled: [],
+  paused: [],
+  running: [],
+  took: null,
+  capped: false,
+} satisfies Sample;
 
 describe('The sampler', () => {
   beforeEach(() => jest.useFakeTimers());

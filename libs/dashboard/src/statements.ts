@@ -2,20 +2,25 @@ import type { OutboxTables } from '@tallystick/outbox';
 
 /** Rows that a look counts of each kind: some milliseconds, whatever the backlog. */
 const CAP = 5_000;
+/** How long it took is of so long, and of at most as many. */
+const TOOK_MS = 60_000;
 /** Rates are of so long; more rows than `RATE_ROWS` in it are not read, and their times tell the rate. */
 const RATE_MS = 2_000;
 const RATE_ROWS = 2_000;
 
 /** What the page asks the tables beside what `OutboxOperations` tells. All of it reads, and all of it is bounded. */
 export function dashboardSql(t: OutboxTables) {
-  const since = `(select clock_timestamp() - interval '${RATE_MS} ms')`;
+  const since = (ms: number): string => `(select clock_timestamp() - interval '${ms} ms')`;
   // Not a join: of some hundred thousand messages the planner would rather read all than look a few thousand up.
   const mine = `(select m.aggregatetype from ${t.message} m where m.id = d.message_id) = $1`;
   /** Rows per second: in the window, or in the time that as many rows as are read took. */
   const perSecond = (time: string): string =>
     `count(*) / extract(epoch from greatest(case when sum(count(*)) over () >= ${RATE_ROWS} then clock_timestamp() - min(min(${time})) over () else interval '${RATE_MS} ms' end, interval '1 ms'))`;
   return {
-    /** $1 source. Along the partial indexes of what is due and what is parked, that of times, and that of ids. */
+    /**
+     * $1 source. Along the partial indexes of what is due and what is parked, that of times, and that of ids. One statement,
+     * with what is paused and what runs: somebody who looks costs no more than that.
+     */
     sample: `
 with due as (
   select d.consumer, d.state, d.next_at
@@ -43,17 +48,42 @@ with due as (
   select created_at
   from (select id, created_at, aggregatetype from ${t.message} order by id desc limit ${RATE_ROWS}) newest
   where aggregatetype = $1
-    and created_at > ${since}
+    and created_at > ${since(RATE_MS)}
+), latest as materialized (
+  select d.consumer, d.state, d.verdict, d.settled_at,
+    (select m.created_at from ${t.message} m where m.id = d.message_id and m.aggregatetype = $1) as created_at
+  from (select message_id, consumer, state, verdict, settled_at from ${t.delivery} where settled_at > ${since(TOOK_MS)} order by settled_at desc limit ${RATE_ROWS}) d
 ), settled as (
-  select d.consumer, d.state, d.settled_at
-  from (select message_id, consumer, state, settled_at from ${t.delivery} where settled_at > ${since} order by settled_at desc limit ${RATE_ROWS}) d
-  where ${mine}
+  select consumer, state, settled_at
+  from latest
+  where created_at is not null
+    and settled_at > ${since(RATE_MS)}
+), took as (
+  select extract(epoch from settled_at - created_at) * 1000 as ms
+  from latest
+  where created_at is not null
+    and verdict is not null
+), paused as (
+  select json_strip_nulls(json_build_object('to', nullif(receiver, ''), 'type', nullif(type, ''),
+    'since', to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'by', actor, 'reason', reason)) as pause, since, receiver, type
+  from ${t.pause}
+  where source = $1
+), running as (
+  select id, changed, refused
+  from (select * from ${t.job} where source = $1 order by id desc limit 20) latest
+  where state = 'running'
+    and leased_until > clock_timestamp()
 )
 select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') as at,
   (select coalesce(json_agg(open order by "to", state), '[]') from open) as open,
   (select coalesce(${perSecond('created_at')}, 0)::float8 from recorded) as recorded,
   (select coalesce(json_agg(rates order by "to", state), '[]')
    from (select consumer as "to", state, ${perSecond('settled_at')}::float8 as "perSecond" from settled group by consumer, state) rates) as settled,
+  (select case when count(*) > 0 then json_build_object('p50Ms', percentile_cont(0.5) within group (order by ms),
+     'p95Ms', percentile_cont(0.95) within group (order by ms), 'of', count(*)) end
+   from took) as took,
+  (select coalesce(json_agg(pause order by since, receiver, type), '[]') from paused) as paused,
+  (select coalesce(json_agg(running order by id), '[]') from running) as running,
   ((select count(*) from due) = ${CAP} or (select count(*) from parked) = ${CAP}) as capped -- dashboard.sample`,
     /** $1 source. Of the newest messages only. */
     words: `

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import { PROTECTED } from './http';
-import type { Hour } from './page';
+import type { Told } from './page';
 import type { Look, Sampler } from './sampler';
 
 /** Then the browser asks again, and whoever may not look any more is refused. */
@@ -13,7 +13,7 @@ export class Streams {
 
   constructor(
     private readonly sampler: Sampler,
-    private readonly hour: () => Hour,
+    private readonly own: () => Omit<Told, 'sample'>,
   ) {}
 
   serve(response: ServerResponse): void {
@@ -50,6 +50,6 @@ export class Streams {
 
   private tell(response: ServerResponse, look: Look): void {
     if (response.writableNeedDrain) return; // somebody slow sees the next one
-    response.write(`data: ${JSON.stringify({ ...look, hour: this.hour() })}\n\n`);
+    response.write(`data: ${JSON.stringify({ ...look, ...this.own() })}\n\n`);
   }
 }

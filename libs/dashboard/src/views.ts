@@ -1,13 +1,28 @@
 import type { DeliveryRecord, OutboxHealth, OutboxOperations, OutboxTables, Reason } from '@tallystick/outbox';
-import { parseFilter } from '@tallystick/outbox';
+import { type BulkVerb, filterText, parseFilter } from '@tallystick/outbox';
 import type { Settings } from './options';
-import type { Delivery, Half, InboxRow, Machinery, Sample, Whole } from './page';
+import {
+  type Delivery,
+  type Half,
+  type InboxRow,
+  LEAVES,
+  type Machinery,
+  type Preview,
+  type Sample,
+  type Whole,
+} from './page';
 import { askElsewhere, type Reader } from './reader';
 import { HIDDEN, isHidden, redacted } from './redaction';
 import { dashboardSql } from './statements';
 
 /** As many as a page of the table shows. */
 const PAGE = 50;
+
+/** What an action may leave of a filter's words for more than one state; every other word is its own. */
+const STATES_OF: Readonly<Record<string, readonly string[]>> = { open: ['pending', 'sent'], final: [] };
+
+/** The receiver of announcements, which is nobody in particular. */
+const EVERYBODY = '*';
 
 /** A filter asks for a field that nobody sees here. */
 export class HiddenFieldError extends Error {}
@@ -38,7 +53,7 @@ export class Views {
 
   async sample(): Promise<Sample> {
     const [sample] = await this.reader.rows<Sample>(this.sql.sample, [this.service]);
-    return { ...sample!, paused: await this.operations.pauses() };
+    return sample!;
   }
 
   /** @param after the id and receiver of the last one of the page before */
@@ -53,6 +68,18 @@ export class Views {
   /** Up to 10,000, which stands for more. */
   count(filter: string): Promise<number> {
     return this.operations.count(this.allowed(filter));
+  }
+
+  /** What an action would do to everything that a filter means. Each state is counted along its own index. */
+  async preview(verb: BulkVerb, filter: string): Promise<Preview> {
+    const asked = parseFilter(this.allowed(filter));
+    const { state } = asked;
+    const leaves = LEAVES[verb].filter((each) => state === undefined || (STATES_OF[state] ?? [state]).includes(each));
+    let changes = 0;
+    for (const each of leaves)
+      changes += await this.operations.count(filterText({ ...asked, state: each as NonNullable<typeof state> }));
+    const matching = leaves.length === 1 && leaves[0] === state ? changes : await this.operations.count(filter);
+    return { matching, changes };
   }
 
   /** Undefined if the service has no such message, or has forgotten it. */
@@ -87,10 +114,10 @@ export class Views {
   }
 
   async machinery(): Promise<Machinery> {
-    const { oldestDueMs, ...report } = await this.health.check();
+    const { receivers } = await this.words();
     return {
-      ...report,
-      oldestDueMs,
+      ...(await this.health.check()),
+      quarantined: await this.health.quarantined([this.service, ...receivers.filter((name) => name !== EVERYBODY)]),
       followUps: await this.reader.rows(this.sql.followUps, [this.service]),
       handlers: await this.reader.rows(this.sql.handlers, [this.service]),
     };
@@ -122,8 +149,8 @@ export class Views {
     }
   }
 
-  /** @throws HiddenFieldError · InvalidFilterError */
-  private allowed(filter: string): string {
+  /** The filter, if whoever looks here may use it. @throws HiddenFieldError · InvalidFilterError */
+  allowed(filter: string): string {
     const { data = {} } = parseFilter(filter);
     const { redact } = this.settings;
     const hidden = Object.keys(data).find((field) => isHidden(field, redact));

@@ -1,5 +1,5 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
-import type { ActionRequest, ActionResult, Hour, Sample } from '../src/page';
+import type { ActionRequest, ActionResult, BulkJob, BulkRequest, Pause, PauseTarget, Told } from '../src/page';
 
 /** Relative to the page, wherever a proxy has put it. */
 async function answered<T>(asking: Promise<Response>): Promise<T> {
@@ -14,10 +14,18 @@ function get<T>(path: string, query: Readonly<Record<string, string | undefined>
   return answered<T>(fetch(`api/${path}?${new URLSearchParams(given)}`));
 }
 
-export function act(request: ActionRequest): Promise<ActionResult> {
+function post<T>(path: string, request: object): Promise<T> {
   const body = JSON.stringify(request);
-  return answered(fetch('api/actions', { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }));
+  return answered(fetch(`api/${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }));
 }
+
+export const act = (request: ActionRequest): Promise<ActionResult> => post('actions', request);
+/** Answered when it has begun. */
+export const begin = (request: BulkRequest): Promise<BulkJob> => post('bulk', request);
+export const stopJob = (id: string): Promise<BulkJob> => post('jobs/stop', { id });
+export const resumeJob = (id: string): Promise<BulkJob> => post('jobs/resume', { id });
+export const pause = (asked: PauseTarget & { reason: string }): Promise<Pause> => post('pause', asked);
+export const resume = (asked: PauseTarget & { reason: string }): Promise<{ released: number }> => post('resume', asked);
 
 export interface Asked<T> {
   readonly value?: T;
@@ -44,9 +52,7 @@ export function useAnswer<T>(path: string, query: Readonly<Record<string, string
   return { ...state, again };
 }
 
-export interface Live {
-  readonly sample?: Sample;
-  readonly hour?: Hour;
+export interface Live extends Partial<Told> {
   readonly away: boolean;
 }
 
@@ -61,8 +67,8 @@ export function useLive(): Live {
       if (document.hidden) return;
       source = new EventSource('api/stream');
       source.onmessage = ({ data }) => {
-        const { sample, hour } = JSON.parse(data as string) as { sample?: Sample; hour: Hour };
-        setLive((last) => ({ sample: sample ?? last.sample, hour, away: sample === undefined }));
+        const told = JSON.parse(data as string) as Told;
+        setLive(({ sample }) => ({ sample, ...told, away: told.sample === undefined }));
       };
       source.onerror = () => setLive((last) => ({ ...last, away: true }));
     };

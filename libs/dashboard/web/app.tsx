@@ -80,9 +80,9 @@ function Content({ me, here: { page, params } }: { me: Me; here: Route }): JSX.E
     case 'inbox':
       return <InboxPage me={me} params={params} />;
     case 'machinery':
-      return <MachineryPage />;
+      return <MachineryPage me={me} />;
     case 'operations':
-      return <OperationsPage params={params} />;
+      return <OperationsPage me={me} params={params} />;
     default:
       return page satisfies never;
   }

@@ -1,31 +1,106 @@
 import type { JSX } from 'preact';
-import type { Machinery } from '../src/page';
+import type { Machinery, Me, OutboxWindow, Sample } from '../src/page';
 import { useAnswer, useLive } from './api';
-import { Pauses, Receivers } from './overview';
 import { Answer, duration, Empty, Problem, Table } from './parts';
-import { t } from './state';
+import { PauseButton, Pauses } from './pauses';
+import { t, to } from './state';
 
 const HANDLER = `@MessageHandler(OrderRequested)
 async order(message: OrderRequested): Promise<void> {}`;
 const FOLLOW_UP = `@Compensate(OrderRequested)
 async refund(message: OrderRequested): Promise<void> {}`;
 
-export function MachineryPage(): JSX.Element {
+export function MachineryPage({ me }: { me: Me }): JSX.Element {
   const asked = useAnswer<Machinery>('machinery');
-  const { sample, away } = useLive();
+  const { sample, window, away } = useLive();
+  const quarantined = asked.value?.quarantined ?? {};
   return (
     <>
       <h2>{t('machinery')}</h2>
       {away && <Problem text={t('away')} />}
-      {sample && <Pauses of={sample.paused} />}
-      <Answer of={asked}>{(known) => <Parts known={known} again={asked.again} />}</Answer>
+      {sample && <Pauses of={sample.paused} me={me} />}
       <h3>{t('receivers')}</h3>
-      {sample && <Receivers sample={sample} otherwise={<Empty says={t('noReceivers')} />} />}
+      {me.may === 'operate' && (
+        <div class="actions">
+          <PauseButton me={me} />
+        </div>
+      )}
+      {sample && window ? (
+        <Receivers me={me} sample={sample} window={window} quarantined={quarantined} />
+      ) : (
+        !away && <p class="soft">{t('loading')}</p>
+      )}
+      <h3>{t('relay')}</h3>
+      <Answer of={asked}>
+        {(known) => <Parts known={known} own={quarantined[me.service]} window={window} again={asked.again} />}
+      </Answer>
     </>
   );
 }
 
-function Parts({ known, again }: { known: Machinery; again(): void }): JSX.Element {
+/** Whom something was for lately, is on its way, or is held back. */
+function receiversOf(me: Me, { open, settled, paused }: Sample, { inUse }: OutboxWindow): string[] {
+  const names = [...open, ...settled, ...paused].flatMap(({ to: receiver }) => receiver ?? []);
+  return [...new Set([...me.receivers, ...names, ...Object.keys(inUse)])].sort();
+}
+
+function Receivers({
+  me,
+  sample,
+  window,
+  quarantined,
+}: {
+  me: Me;
+  sample: Sample;
+  window: OutboxWindow;
+  quarantined: Machinery['quarantined'];
+}): JSX.Element {
+  const names = receiversOf(me, sample, window);
+  if (names.length === 0) return <Empty says={t('noReceivers')} />;
+  return (
+    <Table
+      label={t('receivers')}
+      head={[t('receiver'), t('sending'), t('inFlight'), t('open'), t('parked'), t('lag'), t('quarantined'), '']}
+    >
+      {names.map((name) => {
+        const rows = sample.open.filter(({ to: receiver }) => receiver === name);
+        const count = (parked: boolean): number =>
+          rows.filter(({ state }) => (state === 'parked') === parked).reduce((sum, row) => sum + row.count, 0);
+        const lagMs = Math.max(0, ...rows.map(({ oldestDueMs }) => oldestDueMs));
+        const paused = sample.paused.find(({ to: receiver = name, type }) => receiver === name && type === undefined);
+        return (
+          <tr key={name}>
+            <td>
+              <a href={to('messages', { filter: `to:${name} state:open` })}>{name}</a>
+            </td>
+            <td class={paused ? 'bad' : ''}>{t(paused ? 'isPaused' : 'goesOn')}</td>
+            <td class="n">
+              {window.inUse[name] ?? 0} / {window.share}
+            </td>
+            <td class="n">{count(false)}</td>
+            <td class="n">{count(true)}</td>
+            <td class="n">{duration(lagMs)}</td>
+            <td class={quarantined[name] ? 'n bad' : 'n'}>{quarantined[name] ?? '–'}</td>
+            <td>{me.may === 'operate' && !paused && <PauseButton me={me} to={name} />}</td>
+          </tr>
+        );
+      })}
+    </Table>
+  );
+}
+
+function Parts({
+  known,
+  own,
+  window,
+  again,
+}: {
+  known: Machinery;
+  /** What this service has put aside. */
+  own: number | undefined;
+  window: OutboxWindow | undefined;
+  again(): void;
+}): JSX.Element {
   const { transport, claimOverdueMs, refused, returned, handlers, followUps } = known;
   return (
     <>
@@ -38,6 +113,16 @@ function Parts({ known, again }: { known: Machinery; again(): void }): JSX.Eleme
         <dd class={claimOverdueMs === 0 ? '' : 'bad'}>
           {claimOverdueMs === 0 ? t('relayFine') : `${t('relayOverdue')} ${duration(claimOverdueMs)}`}
         </dd>
+        {window && (
+          <>
+            <dt>{t('inFlightAll')}</dt>
+            <dd>
+              {Object.values(window.inUse).reduce((sum, held) => sum + held, 0)} / {window.size}
+            </dd>
+          </>
+        )}
+        <dt>{t('quarantinedHere')}</dt>
+        <dd class={own ? 'bad' : ''}>{own ?? '–'}</dd>
         <dt>{t('refusedCount')}</dt>
         <dd class={refused === 0 ? '' : 'bad'}>{refused}</dd>
         <dt>{t('returnedCount')}</dt>

@@ -1,14 +1,13 @@
 import type { JSX } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import type { Delivery, Me } from '../src/page';
-import { Actions } from './actions';
+import { Actions, BulkActions } from './actions';
 import { useAnswer } from './api';
 import { FilterBox } from './filter-box';
-import { Answer, Empty, MessageLink, State, Table, Time } from './parts';
+import { Answer, counted, Empty, MessageLink, State, Table, Time } from './parts';
 import { t, to } from './state';
 
 const PAGE = 50;
-const CAP = 10_000;
 
 const keyOf = ({ messageId, consumer }: Delivery): string => `${messageId} ${consumer}`;
 
@@ -34,14 +33,14 @@ export function MessagesPage({ me, params }: { me: Me; params: Readonly<Record<s
         }}
       />
       <p class="soft" role="status">
-        {count.value !== undefined &&
-          `${count.value.toLocaleString()} ${count.value === CAP ? `${t('orMore')} ` : ''}${t('found')}`}
+        {count.value !== undefined && `${counted(count.value)} ${t('found')}`}
         {chosen.size > 0 && ` · ${chosen.size} ${t('selected')}`}
       </p>
       <Answer of={list}>
         {(rows) => (
           <>
             <Actions me={me} deliveries={rows.filter((row) => chosen.has(keyOf(row)))} onDone={again} />
+            <BulkActions me={me} filter={filter} found={count.value ?? 0} examples={rows} />
             {rows.length === 0 ? <Nothing /> : <Rows rows={rows} chosen={chosen} onChoose={setChosen} />}
             {rows.length === PAGE && (
               <a

@@ -1,7 +1,8 @@
 import type { JSX } from 'preact';
-import type { Pause, Sample } from '../src/page';
+import type { Sample } from '../src/page';
 import { useLive } from './api';
-import { duration, Empty, Figure, Problem, Spark, State, Table, Time } from './parts';
+import { duration, Empty, Figure, Problem, Spark, State, Table } from './parts';
+import { Pauses } from './pauses';
 import { t, to } from './state';
 
 const RECORD = `@Transactional()
@@ -46,6 +47,8 @@ function Figures({ sample }: { sample: Sample }): JSX.Element {
         <Figure label={t('settled')} value={settled} unit={t('perSecond')} />
         <Figure label={t('open')} value={count(false)} />
         <Figure label={t('parked')} value={parked} tone={parked > 0 ? 'bad' : ''} />
+        <Figure label={t('tookHalf')} value={sample.took ? duration(sample.took.p50Ms) : '–'} unit={t('lastMinute')} />
+        <Figure label={t('tookMost')} value={sample.took ? duration(sample.took.p95Ms) : '–'} unit={t('lastMinute')} />
         <Figure label={t('oldestDue')} value={duration(oldest)} tone={oldest > 60_000 ? 'bad' : ''} />
       </div>
       {sample.capped && <p class="soft">{t('capped')}</p>}
@@ -55,27 +58,8 @@ function Figures({ sample }: { sample: Sample }): JSX.Element {
   );
 }
 
-/** So that nobody forgets them. */
-export function Pauses({ of }: { of: readonly Pause[] }): JSX.Element | null {
-  if (of.length === 0) return null;
-  return (
-    <section class="paused" role="status">
-      <h3>{t('paused')}</h3>
-      <ul>
-        {of.map(({ to: receiver, type, since, by, reason }) => (
-          <li key={`${receiver} ${type}`}>
-            <b>{[receiver && `to:${receiver}`, type && `type:${type}`].filter(Boolean).join(' ') || t('everything')}</b>{' '}
-            {t('since')} <Time at={since} /> {t('byPerson')} {by}: {reason}
-          </li>
-        ))}
-      </ul>
-      <p class="soft">{t('pausedHint')}</p>
-    </section>
-  );
-}
-
 /** Per receiver and state: what is open, and what is being settled. */
-export function Receivers({ sample, otherwise }: { sample: Sample; otherwise: JSX.Element }): JSX.Element {
+function Receivers({ sample, otherwise }: { sample: Sample; otherwise: JSX.Element }): JSX.Element {
   const rows = [
     ...sample.open.map((each) => ({ ...each, perSecond: undefined })),
     ...sample.settled.map((each) => ({ ...each, count: undefined, oldestDueMs: 0 })),

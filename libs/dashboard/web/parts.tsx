@@ -92,6 +92,14 @@ export function duration(ms: number): string {
 const number = (value: number): string =>
   value.toLocaleString(language(), { maximumFractionDigits: value < 10 ? 1 : 0 });
 
+/** Counting stops there: it stands for more. */
+const CAP = 10_000;
+
+/** @param of what was counted, if this is a part of it */
+export function counted(count: number, of = count): string {
+  return `${number(count)}${of >= CAP ? ` ${t('orMore')}` : ''}`;
+}
+
 export function Figure({
   label,
   value,
