@@ -123,7 +123,11 @@ describe('a bulk operation', () => {
     expect(await count("state = 'parked'")).toBeGreaterThan(0);
     expect(await run(['jobs', 'stop', id])).toMatchObject({ code: 1, said: expect.stringContaining('is stopped') });
     expect(await run(['jobs', 'resume', id])).toMatchObject({ code: 0, out: '12 changed, 0 refused' });
-    const said = JSON.parse((await run(['audit', '--json'])).out) as { verb: string; target: string; reason?: string }[];
+    const said = JSON.parse((await run(['audit', '--json'])).out) as {
+      verb: string;
+      target: string;
+      reason?: string;
+    }[];
     expect(said.filter(({ target }) => target === 'state:parked').map(({ reason }) => reason)).toEqual([
       'resumed by ada',
       'stopped by ada',
