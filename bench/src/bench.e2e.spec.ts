@@ -55,6 +55,7 @@ describe('npm run bench -- all --small --json', () => {
       'memory',
       'scale',
       'watched',
+      'viewed',
     ]);
   });
 
@@ -62,20 +63,29 @@ describe('npm run bench -- all --small --json', () => {
     expect(run.stderr).toContain('peers is left out');
   });
 
-  it.each(['record', 'relay', 'roundtrip', 'latency', 'consume', 'backlog', 'growth', 'idle', 'memory', 'scale'])(
-    '%s: says what was measured, where, and how it compares',
-    (scenario) => {
-      const { figures, machine, parameters } = results.get(scenario)!;
-      expect(machine).toMatchObject({ cores: expect.any(Number), postgres: expect.stringContaining('fsync on') });
-      expect(parameters).toMatchObject({ rounds: 1, small: true });
-      expect(figures.length).toBeGreaterThan(0);
-      for (const { median, min, max, baseline, ratio, target, reached } of figures) {
-        for (const value of [median, min, max]) expect(value).toBeGreaterThanOrEqual(0);
-        if (baseline) expect(ratio!.median).toBeCloseTo(median / baseline.median);
-        expect(typeof reached).toBe(target ? 'boolean' : 'undefined');
-      }
-    },
-  );
+  it.each([
+    'record',
+    'relay',
+    'roundtrip',
+    'latency',
+    'consume',
+    'backlog',
+    'growth',
+    'idle',
+    'memory',
+    'scale',
+    'viewed',
+  ])('%s: says what was measured, where, and how it compares', (scenario) => {
+    const { figures, machine, parameters } = results.get(scenario)!;
+    expect(machine).toMatchObject({ cores: expect.any(Number), postgres: expect.stringContaining('fsync on') });
+    expect(parameters).toMatchObject({ rounds: 1, small: true });
+    expect(figures.length).toBeGreaterThan(0);
+    for (const { median, min, max, baseline, ratio, target, reached } of figures) {
+      for (const value of [median, min, max]) expect(value).toBeGreaterThanOrEqual(0);
+      if (baseline) expect(ratio!.median).toBeCloseTo(median / baseline.median);
+      expect(typeof reached).toBe(target ? 'boolean' : 'undefined');
+    }
+  });
 
   it.each(['record', 'relay', 'roundtrip', 'consume'])('%s: counts the SQL statements per message', (scenario) => {
     for (const { cost } of results.get(scenario)!.figures) expect(cost!.statements).toBeGreaterThan(0);
@@ -99,6 +109,14 @@ describe('npm run bench -- all --small --json', () => {
     const found = new Map(results.get('backlog')!.figures.map(({ name, median }) => [name, median]));
     expect(found.get('sheddable requests refused')).toBeGreaterThan(0);
     expect(found.get('other requests refused')).toBe(0);
+  });
+
+  it('viewed: counts what 20 who look ask of the database, which is not 20 times as much', () => {
+    const found = new Map(results.get('viewed')!.figures.map(({ name, median }) => [name, median]));
+    const asked = found.get('statements that 20 open tabs add')!;
+    expect(asked).toBeGreaterThan(0);
+    expect(asked).toBeLessThan(4);
+    expect(found.get('looks without an answer')).toBe(0);
   });
 
   it('counts one statement more for the transaction that records a message', () => {

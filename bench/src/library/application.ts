@@ -1,6 +1,14 @@
-import { type DynamicModule, type INestApplicationContext, Logger, type Provider, type Type } from '@nestjs/common';
+import {
+  type DynamicModule,
+  type INestApplication,
+  type INestApplicationContext,
+  Logger,
+  type Provider,
+  type Type,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
+import { OutboxDashboardModule } from '@tallystick/dashboard';
 import { OutboxClient, OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
 import type { SideOptions } from '../business/sides';
 
@@ -14,6 +22,8 @@ export interface ApplicationOptions extends SideOptions {
   readonly poolSize: number;
   /** Hears what the library reports anyway, from its first event on: no statement is added to what is measured. */
   readonly onEvent: (event: OutboxEvent) => void;
+  /** Whether it serves the dashboard. @default false */
+  readonly dashboard?: boolean;
   /** Everything else as an application may set it; the defaults are what is measured. */
   readonly outbox?: Partial<Omit<OutboxModuleOptions, 'service' | 'transport'>>;
 }
@@ -35,6 +45,7 @@ export function applicationModule(options: ApplicationOptions): DynamicModule {
         transport: rabbitMq({ url: options.amqpUrl, prefix: 'bench' }),
         ...options.outbox,
       }),
+      ...(options.dashboard ? [OutboxDashboardModule.forRoot()] : []),
     ],
     controllers: options.controllers,
     providers: [
@@ -46,6 +57,12 @@ export function applicationModule(options: ApplicationOptions): DynamicModule {
 
 export async function startApplication(options: ApplicationOptions): Promise<INestApplicationContext> {
   return NestFactory.createApplicationContext(applicationModule(options), { logger: ['fatal', 'error', 'warn'] });
+}
+
+/** The same behind HTTP, on a free port of this machine. */
+export async function serveApplication(options: ApplicationOptions): Promise<INestApplication> {
+  const app = await NestFactory.create(applicationModule(options), { logger: ['fatal', 'error', 'warn'] });
+  return app.listen(0, '127.0.0.1').then(() => app);
 }
 
 /** Stops it. That its connections end is no news then. */

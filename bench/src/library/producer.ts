@@ -1,9 +1,9 @@
-import type { INestApplicationContext } from '@nestjs/common';
+import type { INestApplication, INestApplicationContext } from '@nestjs/common';
 import { type DeliveryRecord, OutboxOperations, type OutboxModuleOptions, recordedMessageId } from '@tallystick/outbox';
 import { OutboxRuntime } from '@tallystick/outbox/testing';
 import { type OrderRequested, USERS } from '../business/order-requested';
 import type { Producer, SideOptions } from '../business/sides';
-import { startApplication, stopApplication } from './application';
+import { serveApplication, startApplication, stopApplication } from './application';
 import { Purchases } from './purchases';
 import { type Watched, watching } from './watching';
 
@@ -11,6 +11,8 @@ export interface LibraryProducerOptions extends SideOptions {
   readonly poolSize: number;
   readonly outbox?: Partial<Pick<OutboxModuleOptions, 'pollInterval' | 'relay' | 'maxPublishesPerSecond'>>;
   readonly watched?: Watched;
+  /** Serves the dashboard, at `dashboardUrl`. @default false */
+  readonly dashboard?: boolean;
 }
 
 /** The producing service, with the library. */
@@ -23,7 +25,8 @@ export class LibraryProducer implements Producer {
   constructor(private readonly options: LibraryProducerOptions) {}
 
   async start(): Promise<void> {
-    this.app = await startApplication({
+    const begin = this.options.dashboard ? serveApplication : startApplication;
+    this.app = await begin({
       ...this.options,
       outbox: { ...this.options.outbox, ...watching(this.options.watched) },
       service: USERS,
@@ -37,6 +40,11 @@ export class LibraryProducer implements Producer {
 
   async stop(): Promise<void> {
     await stopApplication(this.app);
+  }
+
+  /** With the `/` at its end, where the page is. */
+  async dashboardUrl(): Promise<string> {
+    return `${await (this.app as INestApplication).getUrl()}/outbox/`;
   }
 
   /** What the library does by itself once a minute. */

@@ -111,6 +111,10 @@ class LibraryProducerRole extends OutboxProducerRole<LibraryProducer> {
     return this.side.prune();
   }
 
+  dashboardUrl(): Promise<string> {
+    return this.side.dashboardUrl();
+  }
+
   search({ filter, times }: { filter: string; times: number }): Promise<number[]> {
     return this.side.search(filter, times);
   }

@@ -10,6 +10,7 @@ import { relay } from './relay';
 import { roundtrip } from './roundtrip';
 import { scale } from './scale';
 import type { Scenario } from './scenario';
+import { viewed } from './viewed';
 import { watched } from './watched';
 
 /** In the order in which `all` runs them. */
@@ -26,4 +27,5 @@ export const SCENARIOS: readonly Scenario[] = [
   memory,
   scale,
   watched,
+  viewed,
 ];

@@ -17,6 +17,8 @@ export interface Pair {
   atRate(load: { perSecond: number; seconds: number }): Promise<LoadResult>;
   /** Deletes what is old enough; the library's pair only. */
   prune?(): Promise<void>;
+  /** Where its dashboard is; the library's pair only, if it has one. */
+  dashboardUrl?(): Promise<string>;
   /** Looks for deliveries, and says how many milliseconds each page took; the library's pair only. */
   search?(question: { filter: string; times: number }): Promise<number[]>;
 }
@@ -44,11 +46,12 @@ export async function libraryPair(
   {
     outbox,
     watched,
+    dashboard,
     name = LIBRARY,
-  }: Pick<LibraryProducerOptions, 'outbox' | 'watched'> & { readonly name?: LibraryName } = {},
+  }: Pick<LibraryProducerOptions, 'outbox' | 'watched' | 'dashboard'> & { readonly name?: LibraryName } = {},
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
-  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox, watched };
+  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox, watched, dashboard };
   const [producer, consumer] = await Promise.all([
     start(context, 'library-producer', options),
     start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name], watched }),
@@ -57,6 +60,7 @@ export async function libraryPair(
   return warm(context, {
     ...pairOf(name, place, producer),
     prune: () => producer.call('prune'),
+    dashboardUrl: () => producer.call('dashboardUrl'),
     search: (question) => producer.call('search', question),
   });
 }
