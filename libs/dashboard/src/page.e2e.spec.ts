@@ -305,7 +305,7 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     const receiver = page.getByRole('row', { name: 'warehouse' });
     await receiver.getByText('Paused').waitFor();
     // In flight, open, parked, lag, and what its quarantine at the broker holds.
-    expect(await receiver.innerText()).toMatch(/warehouse\s+Paused\s+0 \/ \d+\s+0\s+0\s+0 ms\s+0/);
+    expect(await receiver.innerText()).toMatch(/warehouse\s+Paused\s+0 \/ \d+\s+0\s+\d+\s+0 ms\s+0/);
     expect(await seriousFindings(page)).toEqual([]);
 
     const id = await running.shop.buy('tally-stick');
