@@ -75,6 +75,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
     summary.adversary,
     summary.bundles,
     summary.halfMessages,
+    summary.ordered,
     ...Object.values(summary.chains),
     summary.everything,
   ].filter((part) => !!part);

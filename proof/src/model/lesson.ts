@@ -108,6 +108,7 @@ function more(): string {
   [for speed](protocol-traces.md#for-speed-or-visibility-only).
 - [Announcements](protocol-traces.md#announcements), [several receivers](protocol-traces.md#several-receivers),
   [messages that travel together](protocol-traces.md#messages-that-travel-together), [half messages](protocol-traces.md#half-messages),
+  [the order of a key](protocol-traces.md#the-order-of-a-key),
   [chains of services](protocol-traces.md#chains-of-services), and [somebody else at the broker](protocol-traces.md#somebody-else-at-the-broker).
 - What a model cannot show, and what does: [its limits](protocol-traces.md#what-this-does-not-show), [guarantees.md](guarantees.md).
 - Try it: \`npm run lab -- by-hand\` has eight of these rules in a small outbox, and each can be left out ([chapter](lab/11-by-hand.md)).`;

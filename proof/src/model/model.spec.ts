@@ -110,6 +110,14 @@ describe('the model of the protocol', () => {
     });
   });
 
+  it('keeps the order of a key, and lets nobody wait for ever, only with all of its rules', () => {
+    const { baselines, removals } = summary.ordered;
+    expect(baselines.every(({ holds }) => holds)).toBe(true);
+    expect(Object.fromEntries(removals.map(({ id, property }) => [id, property]))).toEqual({
+      ...{ K1: 'PK1', K2: 'PK1', K3: 'PK1', K4: 'PK1', K5: 'PK3', K6: 'PK3', K7: 'PK2' },
+    });
+  });
+
   it('lets three services agree in three ways, each with all of its rules only', () => {
     const { nested, orchestrated, reported } = summary.chains;
     for (const { baselines } of [nested, orchestrated, reported])

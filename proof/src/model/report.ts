@@ -6,6 +6,7 @@ import { Chapter, CHAPTERS } from './chapters';
 import { HALF_PROPERTIES } from './half-messages';
 import { PROPERTIES } from './invariants';
 import { number, table } from './markdown';
+import { ORDER_PROPERTIES } from './ordered';
 import { LIMITS } from './page-text';
 import { RECEIVER_PROPERTIES } from './receivers';
 import { BaselineResult, ModelResult, ModelSummary, RemovalResult, TimedResult } from './summary';
@@ -27,6 +28,7 @@ export function renderTracesPage(summary: ModelSummary): string {
     sideSection('Somebody else at the broker', ADVERSARY, summary.adversary),
     sideSection('Messages that travel together', BUNDLES, summary.bundles),
     sideSection('Half messages', HALF_MESSAGES, summary.halfMessages),
+    sideSection('The order of a key', ORDER, summary.ordered),
     chainsSection(summary.chains),
     limitsSection(),
     ...(summary.everything ? [everythingSection(summary.everything)] : []),
@@ -37,7 +39,7 @@ export function renderTracesPage(summary: ModelSummary): string {
 const SAYS: ReadonlyMap<string, string> = new Map(
   [
     ...[...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES],
-    ...[...BUNDLE_PROPERTIES, ...HALF_PROPERTIES, ...CHAIN_PROPERTIES],
+    ...[...BUNDLE_PROPERTIES, ...HALF_PROPERTIES, ...ORDER_PROPERTIES, ...CHAIN_PROPERTIES],
   ].map(({ id, says }) => [id, says]),
 );
 
@@ -61,6 +63,11 @@ const HALF_MESSAGES =
   'Where the effect cannot share a transaction with a row of the outbox, the message rests at the broker until somebody says ' +
   'whether it was committed ([half messages](../libs/half-message/README.md)). From the moment it is shown it is a message like all ' +
   'others above.';
+
+const ORDER =
+  'With `ordered` the next message of a key is sent when the one before is final. What order that is, and what it costs, says ' +
+  '[ADR 17](adr/0017-order-by-waiting.md). The numbers are drawn while the transactions are open; who looks, and who writes what he saw, are ' +
+  'two steps, and others take theirs in between.';
 
 const CHAINS =
   'One purchase over three services: user-service has taken the money, order-service opens an order, stock-service takes the piece. ' +

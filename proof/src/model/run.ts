@@ -18,6 +18,7 @@ import { Fields, StateOf } from './codec';
 import { explore, Finding, Model, Property } from './explorer';
 import { HALF_PROPERTIES, HALF_REMOVALS, HALF_RULES, halfMessages } from './half-messages';
 import { PROPERTIES } from './invariants';
+import { ORDER_PROPERTIES, ORDER_REMOVALS, ORDER_RULES, ordered } from './ordered';
 import { protocol } from './protocol';
 import { RECEIVER_PROPERTIES, RECEIVER_REMOVALS, RECEIVER_RULES, receivers } from './receivers';
 import { RULES } from './rules';
@@ -66,8 +67,13 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     world: 'half messages',
     says: 'one half message, the process that does its work, and two that are asked about it at the same time; each may die between any two steps',
   });
+  const orderedModel = await run.sideModel(ordered, ORDER_PROPERTIES, ORDER_REMOVALS, ORDER_RULES, {
+    world: 'order of a key',
+    says: 'two transactions that record one key and may overlap, two relays that look before they write, a queue that loses and repeats, a receiver; everybody may die between any two steps',
+  });
   const chains = await exploreChains(run);
   const parts = [request, announcementModel, receiversModel, adversaryModel, bundlesModel, halfMessagesModel];
+  parts.push(orderedModel);
   parts.push(...Object.values(chains));
   const everything =
     options.size === 'full'
@@ -84,6 +90,7 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     adversary: adversaryModel,
     bundles: bundlesModel,
     halfMessages: halfMessagesModel,
+    ordered: orderedModel,
     chains,
     timed: calculate(),
     ...(everything && { everything }),

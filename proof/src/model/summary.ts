@@ -72,6 +72,7 @@ export interface ModelSummary {
   readonly adversary: ModelResult;
   readonly bundles: ModelResult;
   readonly halfMessages: ModelResult;
+  readonly ordered: ModelResult;
   readonly chains: Readonly<Record<'nested' | 'orchestrated' | 'reported', ModelResult>>;
   readonly timed: TimedResult;
   /** The request protocol with everything at once; only in the full size. */
