@@ -46,6 +46,7 @@ describe('services whose database role may read and write rows, and nothing else
     await query(owner, `grant select, insert, update, delete on ${rows} to "${role}"`);
     await query(owner, `grant select, insert on outbox_follow_up, inbox_handler, outbox_audit to "${role}"`);
     await query(owner, `grant select on outbox_schema, migrations to "${role}"`);
+    await query(owner, `grant usage on sequence outbox_order to "${role}"`);
     return Object.assign(url, { username: role, password: 'writer' }).href;
   }
 });

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { TracedTransport, tracedArrival, tracedCreation, tracedHandlers } from './flow/traced';
+import { Turns } from './flow/turns';
 import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
@@ -80,6 +81,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
     const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
     const verdicts = new VerdictWatch(clock);
+    const turns = new Turns(store, clock, monitor, () => this.runner.wake());
     const settlements = new Settlements(store, clock, monitor);
     const rate = new TokenBucket(options.maxPublishesPerSecond, clock);
     const buffer = new HandOffBuffer(
@@ -98,6 +100,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       transactions,
       handlers,
       verdicts,
+      turns,
       relayWaits,
       clock,
       monitor,
@@ -153,6 +156,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       followUps,
       settlements,
       verdicts,
+      turns,
       relayWaits,
       clock,
       monitor,

@@ -152,6 +152,7 @@ export class ShopFixture {
 
     const url = new URL(await urlOfRole(owner, databaseUrl, options.settings ?? {}));
     await owner.query(`grant select, insert, update, delete on all tables in schema public to ${url.username}`);
+    await owner.query(`grant usage on all sequences in schema public to ${url.username}`);
     if (options.port) url.port = String(options.port);
     const broker = new MemoryBroker(new SystemClock(), options.faults);
     const { transport = inMemory(broker) } = options;

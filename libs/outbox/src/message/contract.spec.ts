@@ -40,6 +40,7 @@ describe('@OutboxMessage', () => {
       type: 'order.requested',
       receivers: ['order-service', 'stock-service'],
       deadlineMs: 900_000,
+      ordered: false,
       followUp: undefined,
     });
     expect(contractOf(OrderRequested).keyOf(order as OrderRequested)).toBe(uuid);
@@ -67,6 +68,8 @@ describe('@OutboxMessage', () => {
     [{ type: 'a', to: 'b', deadline: 'soon' }, 'no duration'],
     [{ type: 'a', deadline: '15m' }, 'nobody answers'],
     [{ type: 'a', followUp: 'both' as const }, 'no follow-up'],
+    [{ type: 'a', key: 'id', ordered: true }, 'no order'],
+    [{ type: 'a', to: 'b', ordered: true }, "needs a 'key'"],
     [{ type: 'a', to: 'b', listeners: 'optional' as const }, 'names its receivers'],
   ])('refuses %j', (options, problem) => {
     expect(() => OutboxMessage(options)(class Broken {})).toThrow(problem);

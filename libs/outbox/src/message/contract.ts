@@ -20,6 +20,12 @@ export interface OutboxMessageOptions<K extends string = string, M = never> {
   key?: K | ((message: M) => string);
   /** After this time without a verdict the library asks the consumer to cancel. Shorter than half the horizon. Default: no deadline. */
   deadline?: Duration;
+  /**
+   * In order: per receiver and `key`, the next message is sent when the one before is final, in the order in which their transactions
+   * committed. Who records the same key waits for the end of the other's transaction. One that is parked holds its key back.
+   * @default false
+   */
+  ordered?: boolean;
   /** Announcements only. `required` (default): nobody bound is retried, then parked. `optional`: it counts as delivered. */
   listeners?: 'required' | 'optional';
   /**
@@ -36,6 +42,7 @@ export interface MessageContract<M extends object = object> {
   /** Empty for an announcement. */
   readonly receivers: readonly string[];
   readonly deadlineMs: number | undefined;
+  readonly ordered: boolean;
   readonly listeners: 'required' | 'optional';
   readonly followUp: FollowUp | undefined;
   keyOf(message: M): string | undefined;
@@ -91,7 +98,15 @@ export function deadlineProblem({ type, deadlineMs = 0 }: MessageContract, horiz
   );
 }
 
-const KNOWN = ['type', 'to', 'key', 'deadline', 'listeners', 'followUp'] satisfies (keyof OutboxMessageOptions)[];
+const KNOWN = [
+  'type',
+  'to',
+  'key',
+  'deadline',
+  'ordered',
+  'listeners',
+  'followUp',
+] satisfies (keyof OutboxMessageOptions)[];
 
 function read(contract: ContractClass, options: OutboxMessageOptions<string, object>): MessageContract {
   const receivers = options.to === undefined ? [] : typeof options.to === 'string' ? [options.to] : [...options.to];
@@ -106,6 +121,9 @@ function read(contract: ContractClass, options: OutboxMessageOptions<string, obj
     problems.push(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'`);
   if (options.deadline !== undefined && receivers.length === 0)
     problems.push('an announcement has no deadline: nobody answers it');
+  if (options.ordered && receivers.length === 0)
+    problems.push('an announcement has no order: nobody says when it was handled');
+  if (options.ordered && options.key === undefined) problems.push("'ordered' needs a 'key': in order with what?");
   if (options.listeners && receivers.length > 0)
     problems.push("'listeners' is for announcements; this message names its receivers");
   if (options.followUp && options.followUp !== 'none' && receivers.length === 0)
@@ -119,6 +137,7 @@ function read(contract: ContractClass, options: OutboxMessageOptions<string, obj
     type: options.type,
     receivers,
     deadlineMs,
+    ordered: options.ordered ?? false,
     listeners: options.listeners ?? 'required',
     followUp: receivers.length === 0 ? 'none' : options.followUp,
     keyOf: (message) => {

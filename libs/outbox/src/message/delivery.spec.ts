@@ -21,6 +21,7 @@ function delivery(state: OpenState, over: Partial<ClaimedDelivery> = {}): Claime
     deadlineAt: undefined,
     answer: undefined,
     cancelReason: undefined,
+    ordered: false,
     message: { id: '', type: 't', source: 's', key: undefined, payload: '{}', headers: {}, recordedAt: '' },
     ...over,
   };

@@ -69,6 +69,8 @@ export interface ClaimedDelivery extends DeliveryKey {
   readonly answer: StoredAnswer | undefined;
   /** What `cancel` was told; undefined if nobody asked, so that a *cancelling* row has missed its deadline. */
   readonly cancelReason: string | undefined;
+  /** Whether others wait for it to be final. */
+  readonly ordered: boolean;
   readonly message: RecordedMessage;
 }
 

@@ -1,5 +1,5 @@
 import { type DeliveryState, EVERYBODY, FINAL_STATES, OPEN_STATES } from './delivery';
-import { dueAfter, type DueRow, isLegal, judge, type Situation, STEPS } from './rules';
+import { dueAfter, type DueRow, HELD_MS, heldFor, isLegal, judge, type Situation, STEPS } from './rules';
 
 const limits = { maxFollowUpAttempts: 3 };
 const NOW = 1_000;
@@ -13,6 +13,7 @@ function due(state: DeliveryState, over: Partial<DueRow> = {}): DueRow {
     giveUpAt: undefined,
     code: undefined,
     paused: false,
+    outOfTurn: false,
     ...over,
   };
 }
@@ -47,6 +48,18 @@ describe('a row that is due', () => {
     expect(judge(due(state, { paused: true }), NOW, limits)).toBeUndefined();
   });
 
+  it('is held while an earlier one is not final, until its first copy; a deadline does not wait, and a pause says so first', () => {
+    const waits = { in: 'held', code: 'WAITS_ITS_TURN' };
+    expect(judge(due('pending', { outOfTurn: true, giveUpAt: NOW, deadlineAt: NOW + 1 }), NOW, limits)).toEqual(waits);
+    expect(judge(due('pending', { outOfTurn: true, deadlineAt: NOW }), NOW, limits)).toEqual({ in: 'cancelling' });
+    expect(judge(due('pending', { outOfTurn: true, paused: true }), NOW, limits)).toEqual({
+      in: 'held',
+      code: 'PAUSED',
+    });
+    for (const state of ['sent', 'cancelling', 'answered'] as const)
+      expect(judge(due(state, { outOfTurn: true }), NOW, limits)).toBeUndefined();
+  });
+
   it('is never cancelled if everybody is its receiver', () => {
     expect(judge(due('pending', { consumer: EVERYBODY, deadlineAt: NOW }), NOW, limits)).toBeUndefined();
   });
@@ -67,6 +80,11 @@ describe('a row that is due', () => {
     expect(judge(due('answered', { attempts: 3, giveUpAt: NOW + 1 }), NOW, limits)).toEqual(parked);
     expect(judge(due('sent', { attempts: 3 }), NOW, limits)).toBeUndefined();
   });
+});
+
+it('looks by itself after it has waited as long again, neither sooner than half a minute nor later than five', () => {
+  expect([0, 40_000, 86_400_000].map((ageMs) => heldFor('WAITS_ITS_TURN', ageMs))).toEqual([30_000, 40_000, 300_000]);
+  expect(heldFor('PAUSED', 0)).toBe(HELD_MS);
 });
 
 it('waits for nothing past the deadline while a copy is on its way, and as long as it should afterwards', () => {

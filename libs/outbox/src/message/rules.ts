@@ -46,12 +46,17 @@ export type Circumstance =
   | 'past-deadline'
   /** A person has paused what it would be sent to, or its type. */
   | 'paused'
+  /** It is to be in order, and an earlier one of its key to the same receiver is not final. */
+  | 'out-of-turn'
   /** Its follow-up has failed as often as it may. */
   | 'attempts-spent'
   /** The budget of its phase is spent. */
   | 'budget-spent'
   /** The same, and its last copy was routed to nobody who listens. */
   | 'budget-spent-unheard';
+
+/** Why a row is held. Nothing but what it says keeps it from being sent. */
+export type HoldCode = 'PAUSED' | 'WAITS_ITS_TURN';
 
 interface Judgement {
   readonly of: readonly OpenState[];
@@ -60,13 +65,15 @@ interface Judgement {
   readonly ends:
     | { readonly in: 'cancelling' }
     | { readonly in: 'parked'; readonly code: ParkCode }
-    | { readonly in: 'held'; readonly code: 'PAUSED' };
+    | { readonly in: 'held'; readonly code: HoldCode };
 }
 
 /** What becomes of a row that is due *again*, by the first that applies; by none: the next attempt of its phase. */
 export const JUDGEMENTS: readonly Judgement[] = [
   { of: ON_THE_WAY, when: 'past-deadline', ends: { in: 'cancelling' } },
   { of: ON_THE_WAY, when: 'paused', ends: { in: 'held', code: 'PAUSED' } },
+  // Only until its first copy: nothing earlier can appear any more (docs/adr/0017).
+  { of: ['pending'], when: 'out-of-turn', ends: { in: 'held', code: 'WAITS_ITS_TURN' } },
   { of: ON_THE_WAY, when: 'budget-spent-unheard', ends: { in: 'parked', code: 'NOBODY_LISTENS' } },
   { of: ON_THE_WAY, when: 'budget-spent', ends: { in: 'parked', code: 'GAVE_UP' } },
   { of: ['cancelling'], when: 'budget-spent', ends: { in: 'parked', code: 'CANCEL_UNANSWERED' } },
@@ -85,6 +92,8 @@ export interface DueRow {
   readonly code: string | undefined;
   /** Whether a pause is about it. */
   readonly paused: boolean;
+  /** Whether an earlier one of its key, to the same receiver, is not final. Only of rows that are to be in order. */
+  readonly outOfTurn: boolean;
 }
 
 /** What becomes of a row that is due at `now`; undefined: the next attempt of its phase. */
@@ -100,6 +109,8 @@ export function judge(
         return isPastDeadline(row, now);
       case 'paused':
         return row.paused;
+      case 'out-of-turn':
+        return row.outOfTurn;
       case 'attempts-spent':
         return row.attempts >= limits.maxFollowUpAttempts;
       case 'budget-spent':
@@ -136,6 +147,16 @@ export function dueAfter(
  * back at once; should that be cut short, the row comes by itself, after this long or up to twice as long.
  */
 export const HELD_MS = 3_600_000;
+/**
+ * Who waits for the one before is made due when that is final. Should whoever made it so die before he says so, the row looks by
+ * itself: after it has waited as long again as it has waited so far, within these bounds, so that many that wait cost little.
+ */
+export const TURN_MS = { min: 30_000, max: 300_000 };
+
+/** How long a row is held at least, one that was recorded so long ago. */
+export function heldFor(code: HoldCode, ageMs: number): number {
+  return code === 'PAUSED' ? HELD_MS : Math.min(TURN_MS.max, Math.max(TURN_MS.min, ageMs));
+}
 
 /** Nobody works on a bulk job whose last step is longer ago. */
 export const JOB_LEASE_MS = 30_000;
@@ -199,10 +220,14 @@ function mayHold(state: DeliveryState, verdict: Verdict | undefined): boolean {
 export const CODES = {
   cancelled: 'CANCEL_REQUESTED',
   paused: 'PAUSED',
+  waitsItsTurn: 'WAITS_ITS_TURN',
   lateVerdict: 'LATE_VERDICT',
   followUpFailed: 'FOLLOW_UP_FAILED',
   followUpMissing: 'FOLLOW_UP_MISSING',
 } as const;
+
+/** Of a row that is held, and goes when it is sent. */
+export const HOLD_CODES: readonly HoldCode[] = [CODES.paused, CODES.waitsItsTurn];
 
 /** What stands before the older text of a row, and why. */
 export const NOTES = {

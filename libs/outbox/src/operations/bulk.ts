@@ -32,7 +32,7 @@ const MAY_BE: Readonly<Record<BulkVerb, string>> = {
 export class BulkJobs {
   constructor(
     private readonly service: string,
-    private readonly store: Pick<OutboxStore, 'jobs' | 'search' | 'ageMs'>,
+    private readonly store: Pick<OutboxStore, 'jobs' | 'search' | 'ageMs' | 'nextTurn'>,
     private readonly clock: Clock,
     private readonly random: Random,
   ) {}
@@ -84,6 +84,7 @@ export class BulkJobs {
         const began = this.clock.monotonic();
         const { kind } = await this.step(lease, job, key);
         if (kind === 'lost') return this.asItIs(lease.id);
+        if (kind === 'changed' && job.verb === 'discard') await this.store.nextTurn([key]);
         onProgress?.(++done);
         await this.pause(1_000 / job.rate - (this.clock.monotonic() - began), stop);
       }

@@ -62,6 +62,7 @@ export async function draftOf(
         : contract.receivers.map((consumer) => ({ consumer, followUp: contract.followUp ?? 'none' })),
     delayMs,
     deadlineMs: contract.deadlineMs,
+    ordered: contract.ordered,
     giveUpAfterMs: settings.giveUpAfterMs,
   };
 }
@@ -77,6 +78,10 @@ export async function contentOf(
   const problem = key === undefined ? undefined : shortTextProblem(key);
   if (problem !== undefined)
     throw new InvalidMessageError(`The key of a '${contract.type}' message ${problem}.`, [`key ${problem}`]);
+  if (contract.ordered && key === undefined)
+    throw new InvalidMessageError(`A '${contract.type}' message is to be in order, and has no key.`, [
+      'key is missing',
+    ]);
   return { payload, key };
 }
 

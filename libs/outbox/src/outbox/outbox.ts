@@ -125,8 +125,9 @@ export class Outbox<Tx = EntityManager> {
     for (const each of data) drafts.push(await draftOf(this.settings, this.random, declared, each, options));
 
     const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
-    const slot =
-      drafts[0]!.delayMs === 0 && this.transactions.isOwn(transaction) ? this.handOff.reserve(deliveries) : undefined;
+    // What is to be in order goes past nobody: the claim, which the commit wakes, knows whose turn it is.
+    const handsOff = drafts[0]!.delayMs === 0 && !declared.ordered && this.transactions.isOwn(transaction);
+    const slot = handsOff ? this.handOff.reserve(deliveries) : undefined;
     const creations = options.headers?.[TRACEPARENT] === undefined ? this.created(drafts) : [];
     try {
       const lease = slot && { token: slot.leaseToken, leaseMs: slot.leaseMs };
@@ -315,6 +316,7 @@ function claimedFrom(message: NewMessage, added: AddedMessage, leaseToken: strin
     deadlineAt: added.deadlineAt,
     answer: undefined,
     cancelReason: undefined,
+    ordered: false,
     message: { id, type, source, key, payload, headers, recordedAt: added.recordedAt },
   }));
 }

@@ -31,7 +31,10 @@ import type { Reason, Verdict } from '../message/receipt';
  * - `tx` parameters are the caller's transaction: the write commits or rolls back with it. Methods without one commit on
  *   their own before they resolve.
  *
- * Not promised: any order among deliveries.
+ * - **Order, where it is asked for** (docs/adr/0017). Ordered deliveries of one service, receiver and key are numbered in the order in
+ *   which their transactions commit, and none is claimed while an earlier one is not final.
+ *
+ * Not promised: any other order among deliveries.
  */
 export interface OutboxStore<Tx = unknown> {
   /** What people do to many deliveries at once. */
@@ -39,7 +42,8 @@ export interface OutboxStore<Tx = unknown> {
 
   /**
    * Inserts messages and their deliveries, in one statement. A message with `lease` is inserted as attempt 1, leased:
-   * the caller will publish it from memory (R15). Others are attempt 0 and due after `delayMs`.
+   * the caller will publish it from memory (R15). Others are attempt 0 and due after `delayMs`. An `ordered` one waits for the
+   * end of every transaction that has recorded one of the same key and receiver before.
    * @returns per message, in order, when the database recorded it and its absolute deadline
    * @throws MessageAlreadyRecordedError if an id exists (R10)
    */
@@ -73,6 +77,8 @@ export interface OutboxStore<Tx = unknown> {
    * - given up (its `giveUpAfter` is over, or its follow-ups are used up) → `parked`, reported apart, not leased
    * - `pending`, `sent`, not past their deadline, and paused → unchanged, code `PAUSED`, the budget of the phase forgotten; not
    *   leased, and not due until `resume` or the deadline
+   * - `pending`, `ordered`, and an earlier one of its key is not final → the same with the code `WAITS_ITS_TURN`, until `nextTurn`.
+   *   Looks at these once more when they are held: what has become final meanwhile holds nobody back
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /** Records outcomes of attempts; each fenced by its token and states. Waits for nobody: what others hold is told. */
@@ -98,6 +104,13 @@ export interface OutboxStore<Tx = unknown> {
    * @returns what the row expects, or undefined: nothing may run
    */
   closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined>;
+
+  /**
+   * To be called when deliveries have become final: makes due whoever is first now among the ordered ones of their keys, if it was
+   * held for its turn. Skips rows that others hold: they look themselves. Should it not be called, the row is due by itself (`TURN_MS`).
+   * @returns how many are due
+   */
+  nextTurn(finals: readonly DeliveryKey[]): Promise<number>;
 
   /** Receipt *deferred*: pending or sent, same attempt → pending, due after `waitMs` or at the deadline. */
   defer(key: DeliveryKey, attempt: number, later: { waitMs: number; payloadHash?: string } & Trouble): Promise<boolean>;
@@ -198,6 +211,8 @@ export interface NewMessage {
   readonly deliveries: readonly { readonly consumer: string; readonly followUp: FollowUp }[];
   readonly delayMs: number;
   readonly deadlineMs: number | undefined;
+  /** It has a key, and no lease. */
+  readonly ordered: boolean;
   readonly giveUpAfterMs: number;
   readonly lease: { readonly token: string; readonly leaseMs: number } | undefined;
 }
@@ -233,7 +248,7 @@ export interface ClaimRequest {
 export interface ClaimResult {
   readonly deliveries: readonly ClaimedDelivery[];
   readonly parked: readonly (DeliveryKey & { readonly code: ParkCode; readonly error: string | undefined })[];
-  /** How many were due and are paused. */
+  /** How many were due, and are paused or not at their turn. */
   readonly held: number;
   /** What is paused now. */
   readonly pauses: readonly Pause[];
@@ -257,6 +272,8 @@ export interface AnsweredDelivery extends DeliveryKey {
 
 export interface ClosedRow extends DeliveryKey {
   readonly type: string;
+  /** Then `nextTurn` is due. */
+  readonly ordered: boolean;
   /** How long ago the message was recorded, in milliseconds. */
   readonly ageMs: number;
 }
@@ -265,6 +282,8 @@ export interface ClosedDelivery extends DeliveryKey {
   /** What the row says and what the service has registered, together. */
   readonly followUp: FollowUp;
   readonly attempt: number;
+  /** Then `nextTurn` is due, after the commit. */
+  readonly ordered: boolean;
   /** How long ago the message was recorded, in milliseconds. */
   readonly ageMs: number;
   readonly message: RecordedMessage;

@@ -1,5 +1,6 @@
 import { retryingConflicts } from '../flow/conflict';
 import { withTimeout } from '../flow/time-out';
+import type { Turns } from '../flow/turns';
 import {
   type ClaimedDelivery,
   type DeliveryKey,
@@ -53,6 +54,7 @@ export class FollowUpRunner implements FollowUps {
     private readonly transactions: TransactionRunner,
     private readonly handlers: HandlerRegistry,
     private readonly verdicts: VerdictListener,
+    private readonly turns: Turns,
     private readonly waits: Waits,
     private readonly clock: Clock,
     private readonly monitor: Monitor,
@@ -139,6 +141,7 @@ export class FollowUpRunner implements FollowUps {
       );
       if (ran) this.done(delivery.message.type, answer.verdict);
       this.verdicts.changed(messageId);
+      if (delivery.ordered) await this.turns.next(delivery);
       return undefined;
     } catch (error) {
       const trouble = this.troubleOf(error);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { PostgresFixture } from '../adapters/postgres/postgres.fixture';
 import { SystemClock } from '../adapters/system/system-clock';
+import { Turns } from '../flow/turns';
 import type { OutboxEvent } from '../message/events';
 import type { Receipt } from '../message/receipt';
 import { newMessage } from '../testing/store-contract-scenario';
@@ -21,6 +22,8 @@ describe('receipts that PostgreSQL refuses', () => {
   });
   beforeEach(() => {
     events = [];
+    const clock = new SystemClock();
+    const monitor = { record: (event: OutboxEvent) => void events.push(event) };
     receipts = new Receipts(
       { service: 'user-service', retentionMs: DAY },
       fixture.outbox,
@@ -28,9 +31,10 @@ describe('receipts that PostgreSQL refuses', () => {
       { run: () => Promise.reject(new Error('no message here has a follow-up')) } as unknown as FollowUpRunner,
       { skip: () => {} },
       { changed: () => {} },
+      new Turns(fixture.outbox, clock, monitor, () => {}),
       { backoff: () => 1_000, receipt: () => 60_000 },
-      new SystemClock(),
-      { record: (event) => events.push(event) },
+      clock,
+      monitor,
     );
   });
   afterAll(() => fixture.stop());

@@ -2,6 +2,7 @@ import { Coalescer } from '../flow/coalescer';
 import { retryingConflicts } from '../flow/conflict';
 import { failureOf } from '../flow/failure';
 import { Lane } from '../flow/lane';
+import type { Turns } from '../flow/turns';
 import { type Doubling, doubled } from '../message/backoff';
 import { answerOf, decideNoVerdict, expects, isFinal, type Waits } from '../message/delivery';
 import { keyText, type ReceiptEnvelope } from '../message/envelope';
@@ -39,6 +40,8 @@ interface Applied {
   readonly type?: string;
   /** How long ago it was recorded. */
   readonly ageMs?: number;
+  /** It is final, and others may wait for that. */
+  readonly ordered?: boolean;
 }
 
 /**
@@ -62,6 +65,7 @@ export class Receipts {
     private readonly followUps: FollowUpRunner,
     private readonly marks: PendingMarks,
     private readonly verdicts: VerdictListener,
+    private readonly turns: Turns,
     private readonly waits: Waits,
     clock: Clock,
     private readonly monitor: Monitor,
@@ -106,7 +110,9 @@ export class Receipts {
     const applied = (await this.closeInBatch(receipt)) ?? (await this.alone.run(() => this.closeAlone(receipt)));
     if (!applied) return this.explain(receipt);
     const { consumer, verdict } = receipt;
-    this.monitor.record({ event: 'receipt.applied', consumer, verdict, ...applied });
+    const { ordered, ...about } = applied;
+    this.monitor.record({ event: 'receipt.applied', consumer, verdict, ...about });
+    if (ordered) await this.turns.next(receipt);
   }
 
   private async closeInBatch(receipt: VerdictReceipt): Promise<Applied | undefined> {
@@ -123,7 +129,7 @@ export class Receipts {
     try {
       const rows = await this.store.closeMany(batch);
       this.monitor.record({ event: 'relay.batch', step: 'close', rows: batch.length });
-      const closed = new Map(rows.map((row) => [keyText(row), { type: row.type, ageMs: row.ageMs }]));
+      const closed = new Map(rows.map((row) => [keyText(row), appliedTo(row.type, row)]));
       return batch.map((delivery) => closed.get(keyText(delivery)));
     } catch (error) {
       if (batch.length === 1 || failureOf(error) === 'unavailable') return batch.map(() => rejected(error));
@@ -144,7 +150,7 @@ export class Receipts {
           async (transaction) => {
             const row = await this.store.close(transaction, receipt, answer);
             if (!row) return undefined;
-            applied = { type: row.message.type, ageMs: row.ageMs };
+            applied = appliedTo(row.message.type, row);
             if (!expects(row.followUp, receipt.verdict)) return row;
             followUpBegan = true;
             await this.followUps.run(transaction, row, answer);
@@ -162,7 +168,7 @@ export class Receipts {
       // R6, R13: the verdict is safe in the row; whoever can run the follow-up finds it there. If only the answer to the
       // commit was lost, the row is closed, and this changes nothing.
       const later = { waitMs: this.waits.backoff(1), ...this.followUps.troubleOf(error) };
-      return (await this.store.keepAnswer(receipt, answer, later)) ? applied : undefined;
+      return (await this.store.keepAnswer(receipt, answer, later)) ? { ...applied, ordered: false } : undefined;
     }
   }
 
@@ -222,6 +228,10 @@ export class Receipts {
         received: verdict,
       });
   }
+}
+
+function appliedTo(type: string, { ageMs, ordered }: { ageMs: number; ordered: boolean }): Applied {
+  return { type, ageMs, ordered };
 }
 
 /** A promise that is watched: somebody else may be the first to look at it. */

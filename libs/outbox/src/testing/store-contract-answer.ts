@@ -206,6 +206,7 @@ export const answerCases = [
         ...key,
         followUp: 'both',
         attempt,
+        ordered: false,
         message: { id, type, source, key: message.key, payload, headers, recordedAt: added!.recordedAt },
       });
       throw failed;

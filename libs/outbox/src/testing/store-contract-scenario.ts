@@ -86,6 +86,7 @@ export function newMessage(more: Partial<NewMessage> = {}): NewMessage {
     deliveries: [{ consumer: CONSUMER, followUp: 'none' }],
     delayMs: 0,
     deadlineMs: undefined,
+    ordered: false,
     giveUpAfterMs: 7 * DAY,
     lease: undefined,
     ...more,

@@ -4,6 +4,7 @@ import { historyCases } from './store-contract-history';
 import { inboxCases } from './store-contract-inbox';
 import { jobCases } from './store-contract-jobs';
 import { operateCases } from './store-contract-operate';
+import { orderCases } from './store-contract-order';
 import { pauseCases } from './store-contract-pause';
 import { recordCases } from './store-contract-record';
 import type { ContractCase } from './store-contract-scenario';
@@ -25,6 +26,7 @@ export function outboxStoreContract(): ContractCase[] {
     ...answerCases,
     ...operateCases,
     ...pauseCases,
+    ...orderCases,
     ...jobCases,
     ...auditCases,
     ...historyCases,

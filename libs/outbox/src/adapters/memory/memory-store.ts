@@ -70,8 +70,14 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   /** Nobody looks at its connections. */
   async fingerprint(): Promise<undefined> {}
 
-  claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.alone((tx) => sending.claim(this.t, tx, request));
+  async claim(request: ClaimRequest): Promise<ClaimResult> {
+    const { waiting, ...claimed } = await this.alone((tx) => sending.claim(this.t, tx, request));
+    if (waiting.length > 0) await this.nextTurn(waiting);
+    return claimed;
+  }
+
+  nextTurn(finals: readonly DeliveryKey[]): Promise<number> {
+    return this.alone((tx) => sending.nextTurn(this.t, tx, finals));
   }
 
   settle(settlements: readonly SettleRow[]): Promise<Settled> {

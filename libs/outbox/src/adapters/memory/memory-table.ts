@@ -34,6 +34,11 @@ export class MemoryTable<Row extends object> {
     return slot.seenBy(owner);
   }
 
+  /** `pg_advisory_xact_lock`: locks a key whether it has a row or not. */
+  async lockKey(owner: LockOwner, key: string): Promise<void> {
+    await this.slotOf(key).lock(owner, {});
+  }
+
   /** `… for update skip locked`, within one step. */
   tryLock(owner: LockOwner, key: string): Row | undefined {
     const slot = this.slots.get(key);

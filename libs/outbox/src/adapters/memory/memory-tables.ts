@@ -42,6 +42,9 @@ export interface DeliveryRow extends DeliveryKey {
   readonly cancelReason: string | undefined;
   readonly sentAt: number | undefined;
   readonly settledAt: number | undefined;
+  /** Its service and its key, if it is to be in order; and its number there. */
+  readonly orderKey: string | undefined;
+  readonly orderNo: number | undefined;
   /** `outbox_history`, whose row is never moved without this one. */
   readonly history: readonly HistoryEntry<number>[];
 }
@@ -88,6 +91,8 @@ export class OutboxTables {
   readonly audit: MemoryTable<AuditRow>;
   readonly pause: MemoryTable<PauseRow>;
   readonly job: MemoryTable<JobRow>;
+  /** Holds no rows, only the locks of those who record a key in order. */
+  private readonly turn: MemoryTable<object>;
 
   constructor(private readonly database: MemoryDatabase) {
     this.message = database.table<MessageRow>('outbox_message');
@@ -98,10 +103,29 @@ export class OutboxTables {
     this.audit = database.table<AuditRow>('outbox_audit');
     this.job = database.table<JobRow>('outbox_job');
     this.pause = database.table<PauseRow>('outbox_pause');
+    this.turn = database.table<object>('outbox_turn');
   }
 
   now(): number {
     return this.database.now();
+  }
+
+  /** Waits for the end of every transaction that has drawn a number for the same before. */
+  async nextOrderNo(
+    tx: MemoryTransaction,
+    { consumer, orderKey }: { consumer: string; orderKey: string },
+  ): Promise<number> {
+    await this.turn.lockKey(tx, `${consumer} ${orderKey}`);
+    return this.database.nextSerial();
+  }
+
+  /** The committed deliveries, not final yet, that are to be in order with this one, by their numbers. */
+  line({ consumer, orderKey }: Pick<DeliveryRow, 'consumer' | 'orderKey'>): DeliveryRow[] {
+    if (orderKey === undefined) return [];
+    return [...this.delivery.entries(undefined)]
+      .map(([, row]) => row)
+      .filter((row) => row.consumer === consumer && row.orderKey === orderKey && row.settledAt === undefined)
+      .sort((one, other) => one.orderNo! - other.orderNo!);
   }
 
   nextAuditId(): number {

@@ -28,7 +28,8 @@ export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: reado
     if (!isUndecided(row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
     t.update(tx, row, closedBy(answer, now));
     const { type, createdAt } = t.message.get(tx, row.messageId)!;
-    closed.push({ messageId: row.messageId, consumer: row.consumer, type, ageMs: now - createdAt });
+    const { messageId, consumer, orderNo } = row;
+    closed.push({ messageId, consumer, type, ordered: orderNo !== undefined, ageMs: now - createdAt });
   }
   return closed;
 }
@@ -48,6 +49,7 @@ export async function close(
     consumer: row.consumer,
     followUp: t.followUpOf(tx, row),
     attempt: row.attempts,
+    ordered: row.orderNo !== undefined,
     ageMs: t.now() - createdAt,
     message: { ...message, recordedAt: iso(createdAt) },
   };

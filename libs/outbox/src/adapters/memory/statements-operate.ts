@@ -187,6 +187,8 @@ export function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRo
     giveUpAt: _budget,
     cancelReason: _wish,
     history: _history,
+    orderKey: _orderKey,
+    orderNo: _orderNo,
     nextAt,
     deadlineAt,
     sentAt,

@@ -31,13 +31,15 @@ export async function add(
 async function addDeliveries(
   t: OutboxTables,
   tx: MemoryTransaction,
-  { id, deliveries, lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage,
+  { id, source, key, ordered, deliveries, lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage,
   createdAt: number,
   deadlineAt: number | undefined,
 ): Promise<void> {
   const delay = lease ? 0 : delayMs;
   for (const { consumer, followUp } of deliveries) {
     const delivery = { messageId: id, consumer };
+    const orderKey = ordered ? `${source} ${key}` : undefined;
+    const orderNo = orderKey === undefined ? undefined : await t.nextOrderNo(tx, { consumer, orderKey });
     await t.delivery.insert(tx, keyOf(delivery), () => ({
       ...delivery,
       state: 'pending',
@@ -55,6 +57,8 @@ async function addDeliveries(
       cancelReason: undefined,
       sentAt: undefined,
       settledAt: undefined,
+      orderKey,
+      orderNo,
       history: [],
     }));
   }

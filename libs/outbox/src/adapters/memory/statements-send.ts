@@ -1,8 +1,14 @@
-import { type DeliveryKey, type DeliveryState, EVERYBODY, type OpenState, type Settlement } from '../../message/delivery';
+import {
+  type DeliveryKey,
+  type DeliveryState,
+  EVERYBODY,
+  type OpenState,
+  type Settlement,
+} from '../../message/delivery';
 import { withHappening } from '../../message/history';
 import { isPaused } from '../../message/pause';
 import { errorText } from '../../message/receipt';
-import { CODES, dueAfter, HELD_MS, judge, parkedText, STEPS } from '../../message/rules';
+import { CODES, dueAfter, heldFor, HOLD_CODES, type HoldCode, judge, parkedText, STEPS } from '../../message/rules';
 import type { ClaimRequest, ClaimResult, Settled, SettleRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -10,11 +16,17 @@ import { lockedPauses } from './statements-pause';
 
 /** A message is sent: the relay's statements. */
 
-export async function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequest): Promise<ClaimResult> {
+/** @returns also what is not at its turn: it is to be looked at again */
+export async function claim(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  request: ClaimRequest,
+): Promise<ClaimResult & { waiting: DeliveryKey[] }> {
   const pauses = await lockedPauses(t, tx, request.source);
   const now = t.now();
   const deliveries: ClaimResult['deliveries'][number][] = [];
   const parked: ClaimResult['parked'][number][] = [];
+  const waiting: DeliveryKey[] = [];
   let held = 0;
   for (const { messageId, consumer } of dueRows(t, now, request)) {
     if (deliveries.length + parked.length + held === request.limit) break;
@@ -22,7 +34,9 @@ export async function claim(t: OutboxTables, tx: MemoryTransaction, request: Cla
     if (message?.source !== request.source) continue;
     const row = t.delivery.tryLock(tx, keyOf({ messageId, consumer }));
     if (!row) continue;
-    const ends = judge({ ...row, paused: isPaused(pauses, consumer, message.type) }, now, request);
+    const paused = isPaused(pauses, consumer, message.type);
+    const outOfTurn = row.orderNo !== undefined && t.line(row)[0]!.orderNo! < row.orderNo;
+    const ends = judge({ ...row, paused, outOfTurn }, now, request);
     if (ends?.in === 'parked') {
       const { code } = ends;
       const lastError = errorText(parkedText(code, row));
@@ -30,13 +44,28 @@ export async function claim(t: OutboxTables, tx: MemoryTransaction, request: Cla
       t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError, history });
       parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
     } else if (ends?.in === 'held') {
-      t.update(tx, row, heldBack(row, now));
+      t.update(tx, row, heldBack(row, ends.code, now, message.createdAt));
+      if (ends.code === CODES.waitsItsTurn) waiting.push({ messageId, consumer });
       held++;
     } else {
       deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, ends?.in ?? row.state, now, request))));
     }
   }
-  return { deliveries, parked, held, pauses };
+  return { deliveries, parked, held, pauses, waiting };
+}
+
+export function nextTurn(t: OutboxTables, tx: MemoryTransaction, finals: readonly DeliveryKey[]): number {
+  const now = t.now();
+  let due = 0;
+  for (const final of finals) {
+    const row = t.delivery.get(undefined, keyOf(final));
+    const [first] = row ? t.line(row) : [];
+    const held = first?.code === CODES.waitsItsTurn && first.nextAt !== undefined && first.nextAt > now;
+    if (!held || !t.delivery.tryLock(tx, keyOf(first))) continue;
+    t.update(tx, first, { nextAt: now, code: undefined });
+    due++;
+  }
+  return due;
 }
 
 /** `order by next_at`: who waits longest comes first. */
@@ -48,11 +77,16 @@ function dueRows(t: OutboxTables, now: number, { except }: ClaimRequest): Delive
   return due.sort((one, other) => one.nextAt! - other.nextAt! || (keyOf(one) < keyOf(other) ? -1 : 1));
 }
 
-/** Out of the way of what is due, until `resume`, the deadline, or for a while. */
-function heldBack({ consumer, deadlineAt }: DeliveryRow, now: number): Partial<DeliveryRow> {
+/** Out of the way of what is due, until `resume` or `nextTurn`, the deadline, or for a while. */
+function heldBack(
+  { consumer, deadlineAt }: DeliveryRow,
+  code: HoldCode,
+  now: number,
+  createdAt: number,
+): Partial<DeliveryRow> {
   const latest = consumer === EVERYBODY ? Infinity : (deadlineAt ?? Infinity);
-  const nextAt = Math.min(now + HELD_MS, latest);
-  return { nextAt, leaseToken: undefined, giveUpAt: undefined, code: CODES.paused };
+  const nextAt = Math.min(now + heldFor(code, now - createdAt), latest);
+  return { nextAt, leaseToken: undefined, giveUpAt: undefined, code };
 }
 
 /** The next attempt, or the first of a new phase. */
@@ -62,7 +96,7 @@ function leased(
   now: number,
   { leaseToken, leaseMs, giveUpAfterMs }: ClaimRequest,
 ): Partial<DeliveryRow> {
-  const code = before === CODES.paused ? undefined : before;
+  const code = HOLD_CODES.some((held) => held === before) ? undefined : before;
   const lease = { leaseToken, nextAt: now + leaseMs, code };
   if (next !== state) {
     const passed = withHappening(history, { what: 'deadline-passed', attempt: attempts }, now);
@@ -83,6 +117,7 @@ function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): Clai
     deadlineAt: deadlineAt === undefined ? undefined : iso(deadlineAt),
     answer: verdict && { verdict, reason, result },
     cancelReason,
+    ordered: row.orderNo !== undefined,
     message: { ...message, recordedAt: iso(createdAt) },
   };
 }

@@ -47,6 +47,12 @@ export function addManyValues(messages: readonly NewMessage[]): unknown[] {
   ];
 }
 
+/** The same, and for each delivery whom it is in order with: a service, and its key. */
+export function addOrderedValues(messages: readonly NewMessage[]): unknown[] {
+  const keys = messages.flatMap(({ source, key, deliveries }) => deliveries.map(() => `${source} ${key}`));
+  return [...addManyValues(messages), keys];
+}
+
 /** How a delivery starts: handed off (R15) and leased, or due after its delay. The budget starts when it may be sent. */
 function startOf({ lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage) {
   if (lease) {

@@ -29,7 +29,15 @@ import type {
 import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
-import { addManyValues, addOneValues, answerValues, closeManyValues, optionalText, settleValues } from './parameters';
+import {
+  addManyValues,
+  addOneValues,
+  addOrderedValues,
+  answerValues,
+  closeManyValues,
+  optionalText,
+  settleValues,
+} from './parameters';
 import { PostgresJobStore } from './postgres-job-store';
 import { auditOf, claimResultOf, closedOf, closedRowOf, historyOf, keyOf, pauseOf, recordOf, sampleOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
@@ -75,8 +83,9 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   private async adding(messages: readonly NewMessage[]): Promise<[Statement, unknown[]]> {
-    const { addOne, addMany } = await this.sql();
+    const { addOne, addMany, addOrdered } = await this.sql();
     const [message] = messages;
+    if (message!.ordered) return [addOrdered, addOrderedValues(messages)];
     const [delivery] = message!.deliveries;
     const single = messages.length === 1 && message!.deliveries.length === 1;
     return single ? [addOne, addOneValues(message!, delivery!)] : [addMany, addManyValues(messages)];
@@ -109,10 +118,17 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
       source,
     ]);
     // PostgreSQL has surprised others here (a limit inside an update that was planned as a join). Better loud than flooded.
-    const { deliveries, parked, held, pauses } = claimResultOf(rows, leaseToken);
+    const { deliveries, parked, held, pauses, waiting } = claimResultOf(rows, leaseToken);
     const took = deliveries.length + parked.length + held;
     if (took > limit) throw new Error(`outbox.claim took ${took} rows with a limit of ${limit}`);
+    // The statement saw what was committed when it began; by now an earlier one may be final, and have passed these by.
+    if (waiting.length > 0) await this.nextTurn(waiting);
     return { deliveries, parked, held, pauses };
+  }
+
+  async nextTurn(finals: readonly DeliveryKey[]): Promise<number> {
+    const values = [finals.map(({ messageId }) => messageId), finals.map(({ consumer }) => consumer)];
+    return (await this.database.run((await this.sql()).nextTurn, values)).count;
   }
 
   async settle(settlements: readonly SettleRow[]): Promise<Settled> {

@@ -213,6 +213,43 @@ describe('What PostgreSQL makes of the statements', () => {
     });
   });
 
+  describe('with 100,000 rows of one key that are to be in order, and due', () => {
+    beforeEach(() =>
+      fixture.owner.query(`
+        with message as (
+          insert into outbox_message (id, aggregatetype, aggregateid, type, payload)
+          select gen_random_uuid(), 'user-service', 'user-1', 'order.requested', '{}' from generate_series(1, 100000)
+          returning id
+        )
+        insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, order_key, order_no)
+        select id, 'order-service', 'pending', 0, 'none', clock_timestamp() - interval '1 hour', 'user-service user-1', row_number() over ()
+        from message`),
+    );
+
+    it.each(['before', 'after'])(
+      'finds who is before a row, and who is next, by the index of turns, %s the tables were analysed',
+      async (when) => {
+        if (when === 'after') await fixture.owner.query('analyze outbox_message, outbox_delivery');
+        const claim = await explain(sql().claim, [[], 100, 20, randomUUID(), 30_000, 1e9, SOURCE]);
+        expect(claim.find((node) => node['Index Name'] === 'outbox_delivery_due')?.['Actual Rows']).toBe(100);
+        expect(claim.some((node) => node['Index Name'] === 'outbox_delivery_turn')).toBe(true);
+        expect(
+          claim.filter((node) => node['Node Type'] === 'Seq Scan' && node['Relation Name'] === 'outbox_delivery'),
+        ).toEqual([]);
+
+        const { rows } = await fixture.pool.query<{ message_id: string }>(`
+          update outbox_delivery
+          set state = 'discarded', next_at = null, lease_token = null, settled_at = clock_timestamp()
+          where order_no = (select min(order_no) from outbox_delivery)
+          returning message_id`);
+        const next = await explain(sql().nextTurn, [[rows[0]!.message_id], ['order-service']]);
+        const turn = next.find((node) => node['Index Name'] === 'outbox_delivery_turn');
+        expect([turn?.['Actual Rows'], turn?.['Rows Removed by Filter'] ?? 0]).toEqual([1, 0]);
+        expect(next.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+      },
+    );
+  });
+
   it.each([
     '',
     'hashjoin',

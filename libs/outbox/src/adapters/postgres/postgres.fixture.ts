@@ -100,7 +100,7 @@ export class PostgresFixture {
 async function rowsOnlyRole(
   owner: DataSource,
   url: string,
-  { message, delivery, history, inbox, followUp, handler, audit, pause, job, version }: Tables,
+  { message, delivery, history, inbox, followUp, handler, audit, pause, job, version, order }: Tables,
   { schema = 'public', settings = {} }: FixtureOptions,
 ): Promise<string> {
   const asRole = await urlOfRole(owner, url, settings);
@@ -110,6 +110,7 @@ async function rowsOnlyRole(
   await owner.query(`grant select, insert, update, delete on ${rows.join(', ')} to ${role}`);
   await owner.query(`grant select, insert on ${followUp}, ${handler}, ${audit} to ${role}`);
   await owner.query(`grant select on ${version} to ${role}`);
+  await owner.query(`grant usage on sequence ${order} to ${role}`);
   return asRole;
 }
 

@@ -51,24 +51,28 @@ function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
     deadlineAt: row.deadline_at ?? undefined,
     answer: answerOf(row),
     cancelReason: row.cancel_reason ?? undefined,
+    ordered: isOrdered(row),
     message: messageOf(row),
   };
 }
 
-/** The rows taken, and one for each pause, if there are any: it says also how many rows the claim held. */
-export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimResult {
+/**
+ * The rows taken, one for each pause, if there are any (it says also how many rows the claim held for them), and those that are
+ * not at their turn.
+ */
+export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimResult & { waiting: DeliveryKey[] } {
   const of = (state: string): Row[] => rows.filter((row) => row.state === state);
   const paused = of('paused');
+  const waiting = of('waits').map(keyOf);
   return {
-    deliveries: rows
-      .filter(({ state }) => state !== 'parked' && state !== 'paused')
-      .map((row) => claimedOf(row, leaseToken)),
+    deliveries: rows.filter(({ state }) => !APART.includes(state!)).map((row) => claimedOf(row, leaseToken)),
     parked: of('parked').map((row) => ({
       ...keyOf(row),
       code: row.park_code as ParkCode,
       error: row.last_error ?? undefined,
     })),
-    held: Number(paused[0]?.attempts ?? 0),
+    held: Number(paused[0]?.attempts ?? 0) + waiting.length,
+    waiting,
     pauses: paused.map((row) =>
       pauseOf({
         ...row,
@@ -80,6 +84,8 @@ export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimRe
     ),
   };
 }
+
+const APART: readonly string[] = ['parked', 'paused', 'waits'];
 
 export function pauseOf({ receiver, type, since, actor, reason }: Row): Pause {
   return {
@@ -96,13 +102,14 @@ export function closedOf(row: Row): ClosedDelivery {
     ...keyOf(row),
     followUp: row.follow_up as FollowUp,
     attempt: Number(row.attempts),
+    ordered: isOrdered(row),
     ageMs: Number(row.age_ms),
     message: messageOf(row),
   };
 }
 
 export function closedRowOf(row: Row): ClosedRow {
-  return { ...keyOf(row), type: row.type!, ageMs: Number(row.age_ms) };
+  return { ...keyOf(row), type: row.type!, ordered: isOrdered(row), ageMs: Number(row.age_ms) };
 }
 
 export function sampleOf(row: Row): OutboxSample {
@@ -177,6 +184,10 @@ function answerOf(row: Row): StoredAnswer | undefined {
     reason: jsonOf(row.reason) as Reason | undefined,
     result: jsonOf(row.result),
   };
+}
+
+function isOrdered({ order_no }: Row): boolean {
+  return order_no != null;
 }
 
 function jsonOf(text: string | null | undefined): unknown {

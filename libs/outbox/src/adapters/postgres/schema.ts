@@ -79,6 +79,8 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   cancel_reason text,
   sent_at timestamptz,
   settled_at timestamptz,
+  order_key text,
+  order_no bigint,
   constraint ${t.named('outbox_delivery_pkey')} primary key (message_id, consumer)${rowCheck ? `,\n  ${legalOnly}` : ''}
 ) with (
   fillfactor = 70,
@@ -96,6 +98,13 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
     `create index if not exists ${t.named('outbox_delivery_parked')}
   on ${t.delivery} (message_id, consumer)
   where state = 'parked'`,
+    // Who is to be in order: whom a key waits for, and who is next. Holds no final rows, and none of those that need no order.
+    `create index if not exists ${t.named('outbox_delivery_turn')}
+  on ${t.delivery} (consumer, order_key, order_no)
+  where order_no is not null and settled_at is null`,
+    // Drawn while nobody else records the same key, so that its numbers are in the order of the commits; for all keys, so
+    // that nothing has to be kept for each.
+    `create sequence if not exists ${t.order} owned by ${t.delivery}.order_no`,
     // What may be pruned, oldest first.
     `create index if not exists ${t.named('outbox_delivery_prunable')}
   on ${t.delivery} (settled_at)

@@ -21,6 +21,8 @@ export interface Tables {
   readonly pause: string;
   readonly job: string;
   readonly version: string;
+  /** The sequence that numbers the deliveries that are to be in order. */
+  readonly order: string;
   /** The function that says which delivery rows may be. */
   readonly legal: string;
   /** The quoted name of an index or constraint, e.g. `named('outbox_delivery_pkey')`. Never qualified. */
@@ -58,6 +60,7 @@ export function tables({ schema, prefix }: TableOptions = {}, home = schema): Ta
     pause: table('outbox_pause'),
     job: table('outbox_job'),
     version: table('outbox_schema'),
+    order: table('outbox_order'),
     legal: table('outbox_delivery_is_legal'),
     named,
     bare,

@@ -56,7 +56,7 @@ from locked
 cross join lateral (select m.type, m.created_at from ${t.message} m where m.id = locked.message_id offset 0) m
 where d.message_id = locked.message_id
   and d.consumer = locked.consumer
-returning d.message_id, d.consumer, m.type, ${ageMs('m.created_at')} as age_ms`,
+returning d.message_id, d.consumer, d.order_no, m.type, ${ageMs('m.created_at')} as age_ms`,
       'own',
     ),
 
@@ -77,9 +77,9 @@ with closed as (
     and consumer = $2
     and ${undecided}
     and ${isAbout(t, '$1', '$6')}
-  returning message_id, consumer, attempts, follow_up
+  returning message_id, consumer, attempts, follow_up, order_no
 )
-select c.message_id, c.consumer, c.attempts, ${followUpOf(t, 'c', 'm')} as follow_up, ${messageColumns('m')}, ${ageMs('m.created_at')} as age_ms
+select c.message_id, c.consumer, c.attempts, c.order_no, ${followUpOf(t, 'c', 'm')} as follow_up, ${messageColumns('m')}, ${ageMs('m.created_at')} as age_ms
 from closed c
 join ${t.message} m on m.id = c.message_id`,
     ),

@@ -1,5 +1,5 @@
 import type { Tables } from '../tables';
-import { iso, ms, statement } from './text';
+import { iso, literal, ms, statement } from './text';
 
 /** A message is recorded, in the caller's transaction. */
 export function recordSql(t: Tables) {
@@ -22,30 +22,8 @@ returning message_id as id, ${iso('statement_timestamp()')} as recorded_at, ${is
       'all',
     ),
 
-    addMany: statement(
-      t,
-      'outbox.add-many',
-      `
-with clock as materialized (
-  select clock_timestamp() as now
-),
-message as (
-  insert into ${t.message} (id, type, aggregatetype, aggregateid, payload, headers, created_at)
-  select id, type, source, key, payload::json, headers::json, now
-  from clock, unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-    as added (id, type, source, key, payload, headers)
-),
-delivery as (
-  insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at)
-  select id, consumer, follow_up, 'pending', attempts, lease_token, now + ${ms('wait_ms')}, now + ${ms('deadline_ms')}, now + ${ms('give_up_ms')}
-  from clock, unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[])
-    as receiver (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms)
-)
-select id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('deadline_ms')})`)} as deadline_at
-from clock, unnest($1::uuid[], $7::float8[]) with ordinality as added (id, deadline_ms, position)
-order by position`,
-      'all',
-    ),
+    addMany: statement(t, 'outbox.add-many', addMany(t, { ordered: false }), 'all'),
+    addOrdered: statement(t, 'outbox.add-ordered', addMany(t, { ordered: true }), 'all'),
 
     /** What is there stays, with its time: rows closed before it are those that nobody followed up. */
     registerFollowUps: statement(
@@ -69,4 +47,57 @@ where message_id = any ($2::uuid[])
   and lease_token = $1`,
     ),
   };
+}
+
+/**
+ * Several messages, and those with more receivers than one. In order: who records the same key for the same receiver waits for the end
+ * of the other's transaction, and only then draws a number. So of two that are committed, the one with the smaller number
+ * was committed first, and whoever sees the other sees it.
+ */
+function addMany(t: Tables, { ordered }: { ordered: boolean }): string {
+  return `
+with ${
+    ordered
+      ? `turn as materialized (
+  select pg_advisory_xact_lock(lane)
+  from (
+    select distinct hashtextextended(concat_ws(' ', ${literal(t.delivery)}, consumer, order_key), 0) as lane
+    from unnest($9::text[], $16::text[]) as receiver (consumer, order_key)
+    order by lane
+  ) lanes
+),
+clock as materialized (
+  select clock_timestamp() as now
+  from (select count(*) from turn) locked
+),`
+      : `clock as materialized (
+  select clock_timestamp() as now
+),`
+  }
+message as (
+  insert into ${t.message} (id, type, aggregatetype, aggregateid, payload, headers, created_at)
+  select id, type, source, key, payload::json, headers::json, now
+  from clock, unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    as added (id, type, source, key, payload, headers)
+),
+delivery as (
+  insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at${ordered ? ', order_key, order_no' : ''})
+  select id, consumer, follow_up, 'pending', attempts, lease_token, now + ${ms('wait_ms')}, now + ${ms('deadline_ms')}, now + ${ms('give_up_ms')}${
+    ordered ? `, order_key, nextval(${literal(t.order)})` : ''
+  }
+  from clock, ${
+    ordered
+      ? `(
+    select *
+    from unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[], $16::text[])
+      with ordinality as listed (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms, order_key, position)
+    order by position
+  ) receiver`
+      : `unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[])
+    as receiver (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms)`
+  }
+)
+select id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('deadline_ms')})`)} as deadline_at
+from clock, unnest($1::uuid[], $7::float8[]) with ordinality as added (id, deadline_ms, position)
+order by position`;
 }

@@ -1,17 +1,25 @@
 import { type DeliveryState, EVERYBODY, FINAL_STATES, OPEN_STATES } from '../../../message/delivery';
-import { type Circumstance, JUDGEMENTS, STEPS, VERDICT_IN } from '../../../message/rules';
+import { CODES, type Circumstance, HELD_MS, JUDGEMENTS, STEPS, TURN_MS, VERDICT_IN } from '../../../message/rules';
 import type { Tables } from '../tables';
-import { words } from './text';
+import { ageMs, ms, words } from './text';
 
 /** The lists of `message/rules.ts`, as SQL over the columns of a delivery. Nothing is decided here. */
 
 /**
- * What becomes of the row that is due; `$3` is how often a follow-up may fail, `paused` are the pauses of its service. While
+ * What becomes of the row that is `due`; `$3` is how often a follow-up may fail, `paused` are the pauses of its service. While
  * there are none, nobody looks for its type.
  */
 const holds = (t: Tables): Readonly<Record<Circumstance, string>> => ({
   'past-deadline': pastDeadline('deadline_at', 'consumer'),
   paused: `exists (select from paused p where ${pauseHolds('p', 'consumer', `(select m.type from ${t.message} m where m.id = message_id)`)})`,
+  // Who is first, by the index, and not whether there is anybody: for that the planner may rather read the table from its beginning.
+  'out-of-turn': `order_no is not null and order_no > (
+      select first.order_no
+      from ${t.delivery} first
+      where first.consumer = due.consumer and first.order_key = due.order_key and first.order_no is not null and first.settled_at is null
+      order by first.order_no
+      limit 1
+    )`,
   'attempts-spent': 'attempts >= $3',
   'budget-spent': 'give_up_at <= clock_timestamp()',
   'budget-spent-unheard': `give_up_at <= clock_timestamp() and code = 'NOBODY_LISTENS'`,
@@ -35,6 +43,13 @@ export function judgedState(t: Tables): string {
 /** The code that a due row is parked or held with; null if it is neither. */
 export function judgedCode(t: Tables): string {
   return firstOf(t, ({ ends }) => (ends.in === 'cancelling' ? 'null' : `'${ends.code}'`), 'null');
+}
+
+/** Until when a row is held for what `code` says: `heldFor`, and what is paused up to twice as long. */
+export function heldUntil(t: Tables, code: string, id: string): string {
+  const age = `(select ${ageMs('m.created_at')} from ${t.message} m where m.id = ${id})`;
+  const waits = `case ${code} when '${CODES.paused}' then (1 + random()) * ${HELD_MS} else least(${TURN_MS.max}, greatest(${TURN_MS.min}, ${age})) end`;
+  return `clock_timestamp() + ${ms(`(${waits})`)}`;
 }
 
 function firstOf(t: Tables, then: (judgement: (typeof JUDGEMENTS)[number]) => string, otherwise: string): string {

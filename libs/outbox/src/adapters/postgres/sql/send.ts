@@ -1,8 +1,8 @@
 import { EVERYBODY } from '../../../message/delivery';
-import { CODES, HELD_MS, ON_THE_WAY } from '../../../message/rules';
+import { CODES, HOLD_CODES, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
-import { judgedCode, judgedState, mayLeave, stepState } from './rules';
+import { heldUntil, judgedCode, judgedState, mayLeave, stepState } from './rules';
 import { bounded, iso, messageColumns, ms, recordedBy, statement, words } from './text';
 
 /** Due deliveries are taken, and what became of them is written down. */
@@ -16,6 +16,7 @@ export function sendSql(t: Tables) {
      *
      * What is paused is not skipped but held: moved out of the index of what is due, once, so that no claim reads it again. The
      * locks on the pauses let one end only when no claim is under way that obeys it; without pauses there is nothing to lock.
+     * So is what is not at its turn, by what this statement sees; whoever runs it looks again (`nextTurn`).
      */
     claim: statement(
       t,
@@ -28,7 +29,7 @@ with paused as materialized (
   for key share
 ),
 due as materialized (
-  select message_id, consumer, state, attempts, next_at, deadline_at, give_up_at, code, last_error
+  select message_id, consumer, state, attempts, next_at, deadline_at, give_up_at, code, last_error, order_key, order_no
   from ${t.delivery}
   where next_at <= (select clock_timestamp())
     and consumer <> all ($1::text[])
@@ -42,11 +43,7 @@ decided as materialized (
     ${judgedState(t)} as next_state,
     ${judgedCode(t)} as park_code,
     clock_timestamp() + ${ms('$5')} as leased_until,
-    clock_timestamp() + ${ms('$6')} as new_give_up_at,
-    least(
-      clock_timestamp() + (1 + random()) * ${ms(String(HELD_MS))},
-      case when consumer <> '${EVERYBODY}' then deadline_at end
-    ) as held_until
+    clock_timestamp() + ${ms('$6')} as new_give_up_at
   from due
 ),
 claimed as (
@@ -54,13 +51,13 @@ claimed as (
   set state = case next_state when 'held' then d.state else next_state end,
       attempts = case when next_state = d.state then d.attempts + 1 when next_state in ('parked', 'held') then d.attempts else 1 end,
       lease_token = case when next_state not in ('parked', 'held') then $4::uuid end,
-      next_at = case next_state when 'parked' then null when 'held' then held_until else leased_until end,
+      next_at = case next_state when 'parked' then null when 'held' then least(${heldUntil(t, 'park_code', 'd.message_id')}, case when d.consumer <> '${EVERYBODY}' then d.deadline_at end) else leased_until end,
       give_up_at = case
         when next_state = 'held' then null
         when next_state = d.state then coalesce(d.give_up_at, new_give_up_at)
         else new_give_up_at
       end,
-      code = coalesce(park_code, nullif(d.code, '${CODES.paused}')),
+      code = coalesce(park_code, case when d.code in (${words(HOLD_CODES)}) then null else d.code end),
       last_error = case
         when next_state <> 'parked' or d.code = park_code then d.last_error
         else ${bounded(`concat_ws(': ', park_code, d.last_error)`)}
@@ -71,7 +68,7 @@ claimed as (
     and d.message_id = decided.message_id
     and d.consumer = decided.consumer
   returning d.message_id, d.consumer, d.state, d.attempts, d.deadline_at, d.verdict, d.reason, d.result, d.cancel_reason,
-    decided.next_at as due_at, decided.next_state, decided.park_code, decided.last_error, decided.state as was, decided.attempts as tried, d.last_error as parked_text
+    decided.next_at as due_at, decided.next_state, decided.park_code, decided.order_no, decided.last_error, decided.state as was, decided.attempts as tried, d.last_error as parked_text
 ),
 ${noted(
   t,
@@ -85,15 +82,63 @@ ${noted(
   'state <> was',
 )}
 (select c.message_id, c.consumer, c.state, c.attempts, ${iso('c.deadline_at')} as deadline_at,
-  c.verdict, c.reason::text as reason, c.result::text as result, c.cancel_reason, c.park_code, c.last_error, ${messageColumns('m')}
+  c.verdict, c.reason::text as reason, c.result::text as result, c.cancel_reason, c.park_code, c.order_no, c.last_error, ${messageColumns('m')}
 from claimed c
 join ${t.message} m on m.id = c.message_id
 where c.next_state <> 'held'
 order by c.due_at, c.message_id, c.consumer)
 union all
-select null, receiver, 'paused', (select count(*)::int from claimed where next_state = 'held'), null,
-  null, null, null, actor, null, reason, type, null, null, null, null, ${iso('since')}
-from paused`,
+select null, receiver, 'paused', (select count(*)::int from claimed where park_code = '${CODES.paused}'), null,
+  null, null, null, actor, null, null, reason, type, null, null, null, null, ${iso('since')}
+from paused
+union all
+select message_id, consumer, 'waits', null, null,
+  null, null, null, null, null, null, null, null, null, null, null, null, null
+from claimed
+where park_code = '${CODES.waitsItsTurn}'`,
+    ),
+
+    /** By the index of turns, one look for each key. Who holds the row that is next looks himself when he lets it go. */
+    nextTurn: statement(
+      t,
+      'outbox.next-turn',
+      `
+with final as materialized (
+  select distinct d.consumer, d.order_key
+  from unnest($1::uuid[], $2::text[]) as f (message_id, consumer)
+  join ${t.delivery} d on d.message_id = f.message_id and d.consumer = f.consumer
+  where d.order_no is not null
+),
+first as materialized (
+  select first.message_id, first.consumer
+  from final
+  cross join lateral (
+    select message_id, consumer
+    from ${t.delivery} d
+    where d.consumer = final.consumer
+      and d.order_key = final.order_key
+      and d.order_no is not null
+      and d.settled_at is null
+    order by d.order_no
+    limit 1
+  ) first
+),
+locked as materialized (
+  select d.message_id, d.consumer
+  from first
+  join ${t.delivery} d on d.message_id = first.message_id and d.consumer = first.consumer
+  where d.next_at > clock_timestamp()
+    and d.code = '${CODES.waitsItsTurn}'
+  order by d.message_id, d.consumer
+  for no key update of d skip locked
+)
+update ${t.delivery} d
+set next_at = clock_timestamp(),
+    code = null
+from locked
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer`,
+      'own',
     ),
 
     /**

@@ -17,6 +17,11 @@ export function words(list: readonly string[]): string {
   return list.map((word) => `'${word}'`).join(', ');
 }
 
+/** A text as a constant. */
+export function literal(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
 /** An error text in its bounds. */
 export function bounded(text: string): string {
   return `left(${text}, ${MAX_ERROR_TEXT})`;

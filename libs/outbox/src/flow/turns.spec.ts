@@ -1,0 +1,66 @@
+import type { DeliveryRow } from '../adapters/memory/memory-tables';
+import { MessageRejected, OutboxMessage } from '../index';
+import { compensate, handle, OutboxHarness } from '../testing';
+
+@OutboxMessage({ type: 'account.changed', to: 'audit-service', key: 'account', ordered: true })
+class AccountChanged {
+  readonly account!: string;
+  readonly version!: number;
+}
+
+/** user-service sends changes to audit-service, which handles eight at once and does with each what it is told. */
+async function system(onChange: (change: AccountChanged) => void = () => {}) {
+  const harness = new OutboxHarness();
+  const seen: string[] = [];
+  const work = async (change: AccountChanged): Promise<void> => {
+    onChange(change);
+    seen.push(`${change.account}${change.version}`);
+  };
+  await harness.service('audit-service', [handle(AccountChanged, work, { concurrency: 8, groupCommit: 'auto' })]);
+  const undone: number[] = [];
+  const refund = compensate(AccountChanged, async ({ version }) => void undone.push(version));
+  const users = await harness.service('user-service', [refund], { giveUpAfter: '1h' });
+  const change = (account: string, version: number) => users.add(AccountChanged, { account, version });
+  const row = (id: string) => users.rows<DeliveryRow>('outbox_delivery').find(({ messageId }) => messageId === id)!;
+  return { harness, users, change, row, seen, undone };
+}
+
+describe('messages of one key', () => {
+  it('are handled one after another, without waiting for the clock, and those of other keys among them', async () => {
+    const { harness, change, seen } = await system();
+    for (let version = 1; version <= 5; version++) for (const account of ['a', 'b']) await change(account, version);
+    await harness.advance('2s');
+    for (const account of ['a', 'b'])
+      expect(seen.filter((text) => text.startsWith(account))).toEqual(
+        [1, 2, 3, 4, 5].map((version) => `${account}${version}`),
+      );
+  });
+
+  it('stay in order when the first one fails for a while, is rejected, or its receipt is lost', async () => {
+    let failures = 3;
+    const { harness, change, seen, undone } = await system(({ version }) => {
+      if (version === 1 && failures-- > 0) throw new Error('not yet');
+      if (version === 2) throw new MessageRejected('NO');
+    });
+    harness.faults.lose('receipt');
+    for (let version = 1; version <= 4; version++) await change('a', version);
+    await harness.drain();
+    expect([seen, undone]).toEqual([['a1', 'a3', 'a4'], [2]]);
+  });
+
+  it('wait for one that is parked, and say so, while other keys go on; discarded, it lets them go at once', async () => {
+    const { harness, users, change, row, seen } = await system();
+    harness.faults.silence('audit-service');
+    const [first, second] = [await change('a', 1), await change('a', 2)];
+    await harness.advance('3h');
+    harness.faults.clear();
+    expect(row(first.id).state).toBe('parked');
+    expect(row(second.id)).toMatchObject({ state: 'pending', attempts: 0, code: 'WAITS_ITS_TURN' });
+    await change('b', 1);
+    await harness.advance('1s');
+    expect(seen).toEqual(['b1']);
+    await users.operations.discard(first.id, 'seen', { force: true });
+    await harness.advance('1s');
+    expect(seen).toEqual(['b1', 'a2']);
+  });
+});
