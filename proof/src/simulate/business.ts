@@ -27,6 +27,7 @@ abstract class OrderFields {
   readonly quantity!: number;
 }
 
+export const IN_LINE = 'order.in-line';
 const ASKS = { to: ORDERS, key: 'userId' } as const;
 
 /** The contract says what must run; of the others only user-service knows, and its old version does not. */
@@ -43,6 +44,9 @@ class SharedOrder extends OrderFields {}
 /** Only the last version of order-service understands it: poison, until then. */
 @OutboxMessage({ ...ASKS, type: 'order.puzzling' })
 class PuzzlingOrder extends OrderFields {}
+/** One after another, by user. */
+@OutboxMessage({ ...ASKS, type: IN_LINE, ordered: true })
+class OrderInLine extends OrderFields {}
 @OutboxMessage({ type: 'order.placed' })
 class OrderPlaced {
   readonly purchaseId!: string;
@@ -54,6 +58,7 @@ export const ORDER_CONTRACTS: Readonly<Record<string, ContractClass<OrderFields>
   'order.casual': CasualOrder,
   'order.shared': SharedOrder,
   'order.puzzling': PuzzlingOrder,
+  [IN_LINE]: OrderInLine,
 };
 
 export function receiversOf(type: string): readonly Service[] {
@@ -62,12 +67,16 @@ export function receiversOf(type: string): readonly Service[] {
 
 export interface Account {
   readonly cents: number;
+  /** How many purchases of the user were to be in order, committed before or in this transaction. */
+  readonly inLine?: number;
 }
 export interface Purchase extends OrderFields {
   readonly messageId: string;
   readonly type: string;
   /** For each receiver. */
   readonly cents: number;
+  /** Its place among the committed purchases of its user that are to be in order. */
+  readonly place?: number;
   /** How often each follow-up took effect, by receiver. */
   readonly completions: Readonly<Partial<Record<string, number>>>;
   readonly refunds: Readonly<Partial<Record<string, number>>>;
@@ -79,6 +88,8 @@ export interface Stock {
 export interface Effect extends OrderFields {
   readonly messageId: string;
   readonly times: number;
+  /** Its place among the committed effects of its user that are to be in order. */
+  readonly arrived?: number;
 }
 
 /** Which handlers a process has. `old` serves the queues but has no code for them; `new` knows puzzles, too. */
@@ -102,7 +113,13 @@ export function handlersOf(process: SimulatedProcess): HandlerRegistry {
 function orderHandlers(process: SimulatedProcess): BoundHandler[] {
   const create = (message: object, { messageId, manager }: MessageContext): Promise<unknown> =>
     createOrder(process, manager as MemoryTransaction, messageId, message as OrderFields);
+  const createInLine = async (message: object, context: MessageContext): Promise<unknown> => {
+    const result = await create(message, context);
+    await arrive(context.manager as MemoryTransaction, context.messageId, message as OrderFields);
+    return result;
+  };
   return Object.entries(ORDER_CONTRACTS).map(([type, contract]) => {
+    const handle = type === IN_LINE ? createInLine : create;
     const limits = {
       type,
       contract,
@@ -113,13 +130,13 @@ function orderHandlers(process: SimulatedProcess): BoundHandler[] {
     // One transaction at a time, so that groups gather.
     switch (process.sharing) {
       case 'none':
-        return { ...limits, concurrency: 2, groupCommit: 1, handle: create };
+        return { ...limits, concurrency: 2, groupCommit: 1, handle };
       case 'group':
-        return { ...limits, concurrency: GROUP, groupCommit: GROUP, handle: create };
+        return { ...limits, concurrency: GROUP, groupCommit: GROUP, handle };
       case 'auto':
-        return { ...limits, concurrency: GROUP, groupCommit: 'auto', handle: create };
+        return { ...limits, concurrency: GROUP, groupCommit: 'auto', handle };
       case 'batch':
-        return { ...limits, concurrency: GROUP, batch: GROUP, handle: inOneCall(create) };
+        return { ...limits, concurrency: GROUP, batch: GROUP, handle: inOneCall(handle) };
       default:
         return process.sharing satisfies never;
     }
@@ -138,6 +155,15 @@ async function takeEffect(transaction: MemoryTransaction, messageId: string, ord
   const effects = transaction.table<Effect>('effects');
   if (await effects.insert(messageId, { ...order, messageId, times: 1 })) return;
   await effects.update(messageId, (effect) => ({ ...effect, times: effect.times + 1 }));
+}
+
+/** The counter is locked to the end of the transaction, so places are in the order of the commits. */
+async function arrive(transaction: MemoryTransaction, messageId: string, { userId }: OrderFields): Promise<void> {
+  const arrivals = transaction.table<{ count: number }>('arrivals');
+  await arrivals.insert(userId, { count: 0 });
+  let arrived = 0;
+  await arrivals.update(userId, ({ count }) => ({ count: (arrived = count + 1) }));
+  await transaction.table<Effect>('effects').update(messageId, (effect) => ({ ...effect, arrived }));
 }
 
 async function createOrder(

@@ -72,6 +72,7 @@ export class Ledger {
       this.checkGhosts(purchases, effects);
       this.checkGhosts(purchases, this.world.users.rows<Effect>('effects'));
       this.checkAnnouncements(effects);
+      this.checkOrder(purchases, effects);
       this.checkMoney(purchases);
       this.checkStock(effects);
     } catch (violation) {
@@ -160,6 +161,25 @@ export class Ledger {
     for (const { purchaseId, times } of this.world.users.rows<{ purchaseId: string; times: number }>('heard')) {
       refuseUnless(placed.has(purchaseId), 'I7 no ghost', `the order of ${purchaseId} was announced, but never placed`);
       refuseUnless(times === 1, 'I1 at most one effect', `the order of ${purchaseId} was heard of ${times} times`);
+    }
+  }
+
+  /** I10: the effects of a key are in the order of the commits that recorded them. */
+  private checkOrder(purchases: readonly Purchase[], effects: readonly Effect[]): void {
+    const places = new Map(purchases.map(({ messageId, place }) => [messageId, place]));
+    for (const userId of USER_IDS) {
+      const arrived = effects
+        .filter((effect) => effect.userId === userId && effect.arrived !== undefined)
+        .sort((one, other) => one.arrived! - other.arrived!);
+      for (const [index, { messageId }] of arrived.entries()) {
+        const before = index === 0 ? 0 : places.get(arrived[index - 1]!.messageId)!;
+        const place = places.get(messageId)!;
+        refuseUnless(
+          before < place,
+          'I10 order of a key',
+          `${messageId} of ${userId}, number ${place}, took effect after number ${before}`,
+        );
+      }
     }
   }
 

@@ -146,6 +146,33 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
       registerFollowUps: async () => {},
     }),
 
+  'what is to be in order is claimed without a look at what is before it': (store, client) =>
+    altered(store, {
+      claim: async (request) => {
+        await rewriteAll(client, ({ orderNo }) =>
+          orderNo === undefined ? undefined : { orderKey: undefined, orderNo: undefined },
+        );
+        return store.claim(request);
+      },
+    }),
+
+  'numbers are drawn without waiting for who records the same key': (store, client) =>
+    altered(store, {
+      add: async (tx, messages) => {
+        const added = await store.add(
+          tx,
+          messages.map((message) => ({ ...message, ordered: false })),
+        );
+        for (const { id, ordered, source, key, deliveries } of messages) {
+          if (!ordered) continue;
+          const numbered = { orderKey: `${source} ${key}`, orderNo: client.database.nextSerial() };
+          for (const { consumer } of deliveries)
+            await rewriteIn(tx, client, { messageId: id, consumer }, () => numbered);
+        }
+        return added;
+      },
+    }),
+
   'the results of a group are kept by position, although some were left out': (store) => {
     const whole: InboxResult['key'][] = [];
     return altered(store, {
@@ -181,7 +208,7 @@ function REOPENED(state: 'pending' | 'sent', waitMs: number): (row: DeliveryRow,
   return (_, now) => ({ state, nextAt: now + waitMs, verdict: undefined, reason: undefined, settledAt: undefined });
 }
 
-type Change = ReturnType<typeof REOPENED>;
+type Change = (row: DeliveryRow, now: number) => Partial<DeliveryRow>;
 interface Key {
   readonly messageId: string;
   readonly consumer: string;
@@ -189,6 +216,22 @@ interface Key {
 
 function rewrite(client: MemoryClient, key: Key, change: Change): Promise<void> {
   return client.transaction((tx) => rewriteIn(tx, client, key, change));
+}
+
+/** Every row that nobody holds. */
+function rewriteAll(
+  client: MemoryClient,
+  change: (row: DeliveryRow) => Partial<DeliveryRow> | undefined,
+): Promise<void> {
+  const tables = new OutboxTables(client.database);
+  return client.transaction((tx) =>
+    tx.statement(() => {
+      for (const [key, row] of [...tables.delivery.entries(tx)]) {
+        const changed = change(row);
+        if (changed && tables.delivery.tryLock(tx, key)) tables.delivery.update(tx, key, changed);
+      }
+    }),
+  );
 }
 
 function rewriteIn(tx: MemoryTransaction, client: MemoryClient, key: Key, change: Change): Promise<void> {

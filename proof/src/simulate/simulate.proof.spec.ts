@@ -46,6 +46,8 @@ describe('a build with one rule taken out', () => {
     'R2: a second copy is the first again',
     'R7: the row is closed before its follow-up runs',
     'R11: sent is done',
+    'what is to be in order is claimed without a look at what is before it',
+    'numbers are drawn without waiting for who records the same key',
   ])('is caught: %s', async (name) => {
     let violation: string | undefined;
     for (let seed = FIRST_SEED; seed < FIRST_SEED + 100 && violation === undefined; seed++) {

@@ -1,6 +1,7 @@
 import type { MemoryTransaction } from '@tallystick/outbox/testing';
 import {
   type Account,
+  IN_LINE,
   ORDER_CONTRACTS,
   ORDERS,
   type Purchase,
@@ -58,10 +59,11 @@ export class Workload {
     const { random, time } = this.world;
     const purchases = 2 + random.below(8);
     const rush = random.chance(RUSH_CHANCE);
+    const rushed = random.pick(['order.requested', IN_LINE]);
     for (let number = 1; number <= purchases; number++) {
       this.shopping.add(number);
       const wish = this.wish(number);
-      const buy = rush ? { ...wish, type: 'order.requested' } : wish;
+      const buy = rush ? { ...wish, type: rushed } : wish;
       time.schedule(random.below(rush ? RUSH_MS : withinMs), () => this.buy(buy, TRIES));
     }
   }
@@ -120,11 +122,13 @@ export class Workload {
   private async lookAfterParked(process: SimulatedProcess): Promise<void> {
     const { operations, outbox } = process.runtime;
     const { random, healed } = this.world;
-    for (const { messageId, consumer, code } of await operations.find('state:parked')) {
-      // Nothing more can be learnt from the other side: a case for the books.
-      if (healed && code === 'EXPIRED') continue;
+    for (const { messageId, consumer: to, code, type } of await operations.find('state:parked')) {
+      // Nothing more can be learnt from the other side: a case for the books. Where others wait for it, it is closed.
+      if (healed && code === 'EXPIRED') {
+        if (type === IN_LINE) await operations.discard(messageId, 'operator', { to }).catch(() => undefined);
+        continue;
+      }
       const choice = healed ? 0 : random.below(10);
-      const to = consumer;
       if (choice < 6) await operations.retry(messageId, { to }).catch(() => undefined);
       else if (choice < 8) await outbox.cancel(messageId, { to, reason: 'operator' }).catch(() => undefined);
       else await operations.discard(messageId, 'operator', { to }).catch(() => undefined);
@@ -195,11 +199,20 @@ async function record(
   id: string,
 ): Promise<void> {
   const fresh = { ...wish, messageId: id, type, cents, completions: {}, refunds: {} };
-  if (!(await manager.table<Purchase>('purchases').insert(wish.purchaseId, fresh))) return;
+  const purchases = manager.table<Purchase>('purchases');
+  if (!(await purchases.insert(wish.purchaseId, fresh))) return;
   const account = manager.table<Account>('accounts');
-  await account.update(wish.userId, (before) => ({ cents: before.cents - cents * receiversOf(type).length }));
   const delay = manner === 'delayed' ? 5_000 : 0;
-  await process.runtime.outbox.add(ORDER_CONTRACTS[type]!, wish, { manager, id, delay });
+  const add = () => process.runtime.outbox.add(ORDER_CONTRACTS[type]!, wish, { manager, id, delay });
+  // First, so that only the library keeps two of a key apart; the account's lock then says who commits first.
+  if (type === IN_LINE) await add();
+  let place: number | undefined;
+  await account.update(wish.userId, ({ inLine = 0, ...before }) => {
+    place = type === IN_LINE ? inLine + 1 : undefined;
+    return { inLine: place ?? inLine, cents: before.cents - cents * receiversOf(type).length };
+  });
+  if (type !== IN_LINE) await add();
+  else await purchases.update(wish.purchaseId, (purchase) => ({ ...purchase, place }));
 }
 
 /** A message recorded in a part that is rolled back alone: it must never be seen again (R15). */
