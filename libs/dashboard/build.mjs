@@ -1,21 +1,28 @@
-// Makes what the browser loads: one script and one style sheet, in dist/web.
+// Makes what a browser loads, for each folder that is named: one script and one style sheet, out of its web/ into its dist/web.
 import { copyFile, mkdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
 const here = dirname(fileURLToPath(import.meta.url));
-const outdir = join(here, 'dist/web');
-await mkdir(outdir, { recursive: true });
-await build({
-  entryPoints: [join(here, 'web/app.tsx'), join(here, 'web/app.css')],
-  outdir,
-  bundle: true,
-  minify: true,
-  format: 'esm',
-  target: 'es2022',
-  jsx: 'automatic',
-  jsxImportSource: 'preact',
-  logLevel: 'warning',
-});
-for (const file of ['index.html', 'icon.svg']) await copyFile(join(here, 'web', file), join(outdir, file));
+const named = process.argv.slice(2).map((folder) => resolve(folder));
+
+async function page(folder) {
+  const outdir = join(folder, 'dist/web');
+  await mkdir(outdir, { recursive: true });
+  await build({
+    entryPoints: [join(folder, 'web/app.tsx'), join(folder, 'web/app.css')],
+    outdir,
+    bundle: true,
+    minify: true,
+    format: 'esm',
+    target: 'es2022',
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
+    logLevel: 'warning',
+  });
+  await copyFile(join(folder, 'web/index.html'), join(outdir, 'index.html'));
+  await copyFile(join(here, 'web/icon.svg'), join(outdir, 'icon.svg')); // one for all
+}
+
+for (const folder of named.length > 0 ? named : [here]) await page(folder);

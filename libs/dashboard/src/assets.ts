@@ -21,7 +21,10 @@ const MISSING = 'The page has not been built. Run "npm run build:web" and load i
 export class Assets {
   private readonly read = new Map<string, { readonly body: Buffer; readonly tag: string }>();
 
-  serve({ request, response }: Exchange, path: keyof typeof ASSETS): void {
+  /** @param folder of what `build.mjs` made */
+  constructor(private readonly folder = FOLDER) {}
+
+  serve({ request, response }: Pick<Exchange, 'request' | 'response'>, path: keyof typeof ASSETS): void {
     const { file, type } = ASSETS[path];
     const found = this.read.get(file) ?? this.load(file);
     if (!found) return send(response, 503, 'text/plain; charset=utf-8', MISSING);
@@ -31,7 +34,7 @@ export class Assets {
   }
 
   private load(file: string): { body: Buffer; tag: string } | undefined {
-    const path = join(FOLDER, file);
+    const path = join(this.folder, file);
     if (!existsSync(path)) return undefined;
     const body = readFileSync(path);
     const loaded = { body, tag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };

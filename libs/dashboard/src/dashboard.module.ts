@@ -17,6 +17,7 @@ import { Dashboard } from './dashboard';
 import { LastHour } from './hour';
 import { mount } from './http';
 import { type DashboardOptions, resolveOptions, type Settings } from './options';
+import type { Sample, Told } from './page';
 import { Reader } from './reader';
 import { Sampler } from './sampler';
 import { Streams } from './stream';
@@ -74,7 +75,7 @@ function describe(
 @Injectable()
 class DashboardLifecycle implements OnModuleInit, OnModuleDestroy {
   private readonly hour: LastHour;
-  private readonly streams: Streams;
+  private readonly streams: Streams<Sample>;
   private dashboard: Dashboard | undefined;
 
   constructor(
@@ -87,7 +88,7 @@ class DashboardLifecycle implements OnModuleInit, OnModuleDestroy {
   ) {
     this.hour = new LastHour(() => monitor.counters());
     const sampler = new Sampler(() => this.views.sample());
-    this.streams = new Streams(sampler, () => ({ hour: this.hour.hour, window: health.window }));
+    this.streams = new Streams(sampler, (): Omit<Told, 'sample'> => ({ hour: this.hour.hour, window: health.window }));
   }
 
   /** Before Nest says 404 to everything that it does not know. A program without HTTP has nothing to mount it on. */

@@ -17,7 +17,7 @@ import { ASSETS, Assets } from './assets';
 import { bodyOf, type Exchange, send, sendJson } from './http';
 import { Jobs } from './jobs';
 import type { Settings } from './options';
-import type { BulkJob, Me } from './page';
+import type { BulkJob, Me, Sample } from './page';
 import { refuse } from './refusal';
 import type { Streams } from './stream';
 import { HiddenFieldError, type Views } from './views';
@@ -38,7 +38,7 @@ export class Dashboard {
     private readonly settings: Settings,
     private readonly operations: OutboxOperations,
     private readonly views: Views,
-    private readonly streams: Streams,
+    private readonly streams: Streams<Sample>,
   ) {
     this.bulk = new Jobs(operations, (error) => this.logger.error(`A bulk operation failed: ${String(error)}`));
   }

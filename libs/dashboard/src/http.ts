@@ -52,7 +52,7 @@ export function mount(
 const MAX_BODY_BYTES = 64 * 1024;
 
 /** The JSON in the body, whether or not somebody before us has read it. @throws SyntaxError */
-export async function bodyOf({ given, request }: Exchange): Promise<unknown> {
+export async function bodyOf({ given, request }: Pick<Exchange, 'given' | 'request'>): Promise<unknown> {
   const { body } = given as { body?: unknown };
   if (request.readableEnded || body !== undefined) return typeof body === 'string' ? JSON.parse(body) : body;
   const parts: Buffer[] = [];

@@ -5,9 +5,9 @@ import { gzipSync } from 'node:zlib';
 import type { INestApplication } from '@nestjs/common';
 import { OutboxOperations, rabbitMq } from '@tallystick/outbox';
 import { connectTestPostgres, findChromium, testBroker, testDatabase, until } from '@tallystick/services';
+import { openBrowser, openTab, seriousFindings, tooWide } from '@tallystick/services/browser';
 import type { Browser, Page } from 'playwright-core';
 import { DataSource } from 'typeorm';
-import { openBrowser, openTab, seriousFindings, tooWide } from './browser.fixture';
 import { startProxy } from './proxy.fixture';
 import { type RunningShop, startShop, startWarehouse } from './shop.fixture';
 

@@ -16,7 +16,7 @@ describe('The sampler', () => {
   beforeEach(() => jest.useFakeTimers());
   afterEach(() => jest.useRealTimers());
 
-  const setUp = (): { take: jest.Mock; sampler: Sampler } => {
+  const setUp = (): { take: jest.Mock; sampler: Sampler<Sample> } => {
     const take = jest.fn(() => Promise.resolve(SAMPLE));
     return { take, sampler: new Sampler(take) };
   };
@@ -55,7 +55,7 @@ describe('The sampler', () => {
   it('tells when the database does not answer, and asks again', async () => {
     const { take, sampler } = setUp();
     take.mockRejectedValueOnce(new Error('gone'));
-    const told: Look[] = [];
+    const told: Look<Sample>[] = [];
     sampler.watch((look) => told.push(look));
     await jest.advanceTimersByTimeAsync(1_500);
     expect(told).toEqual([{ trouble: expect.any(String) }, { sample: SAMPLE }]);

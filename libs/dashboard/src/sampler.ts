@@ -1,19 +1,17 @@
-import type { Sample } from './page';
-
 /** What everybody who watches is shown: a sample, or that there is none. */
-export type Look = { readonly sample: Sample } | { readonly trouble: string };
+export type Look<Sample> = { readonly sample: Sample } | { readonly trouble: string };
 
 const EVERY_MS = 1_000;
 
 /**
  * Looks once a second for everybody who watches, and not at all while nobody does. The next look begins a second after the last
- * one ended, so a slow database is asked less.
+ * one ended, so a slow database is asked less. (Or at another pace, see `everyMs`.)
  */
-export class Sampler {
-  private readonly watchers = new Set<(look: Look) => void>();
+export class Sampler<Sample> {
+  private readonly watchers = new Set<(look: Look<Sample>) => void>();
   private timer: NodeJS.Timeout | undefined;
   private looking = false;
-  private latest: Look | undefined;
+  private latest: Look<Sample> | undefined;
 
   constructor(
     private readonly take: () => Promise<Sample>,
@@ -21,7 +19,7 @@ export class Sampler {
   ) {}
 
   /** @returns how to stop watching */
-  watch(watcher: (look: Look) => void): () => void {
+  watch(watcher: (look: Look<Sample>) => void): () => void {
     this.watchers.add(watcher);
     if (this.latest) watcher(this.latest);
     else if (!this.timer && !this.looking) void this.look();
@@ -44,7 +42,7 @@ export class Sampler {
   private async look(): Promise<void> {
     this.looking = true;
     this.timer = undefined;
-    let look: Look;
+    let look: Look<Sample>;
     try {
       look = { sample: await this.take() };
     } catch {

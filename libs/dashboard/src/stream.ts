@@ -1,19 +1,19 @@
 import type { ServerResponse } from 'node:http';
 import { PROTECTED } from './http';
-import type { Told } from './page';
 import type { Look, Sampler } from './sampler';
 
 /** Then the browser asks again, and whoever may not look any more is refused. */
 const LONGEST_MS = 5 * 60_000;
 
 /** Server-sent events to everybody who watches, from one sampler. */
-export class Streams {
+export class Streams<Sample> {
   private readonly open = new Map<ServerResponse, () => void>();
   private closed = false;
 
   constructor(
-    private readonly sampler: Sampler,
-    private readonly own: () => Omit<Told, 'sample'>,
+    private readonly sampler: Sampler<Sample>,
+    /** Told with every look. */
+    private readonly more: () => object,
   ) {}
 
   serve(response: ServerResponse): void {
@@ -48,8 +48,8 @@ export class Streams {
     }
   }
 
-  private tell(response: ServerResponse, look: Look): void {
+  private tell(response: ServerResponse, look: Look<Sample>): void {
     if (response.writableNeedDrain) return; // somebody slow sees the next one
-    response.write(`data: ${JSON.stringify({ ...look, ...this.own() })}\n\n`);
+    response.write(`data: ${JSON.stringify({ ...look, ...this.more() })}\n\n`);
   }
 }
