@@ -61,6 +61,7 @@ export default tseslint.config(
           './tsconfig.spec.json',
           './libs/*/tsconfig.json',
           './libs/dashboard/web/tsconfig.json',
+          './apps/demo/web/tsconfig.json',
           './apps/*/tsconfig.json',
           './tools/*/tsconfig.json',
           './proof/tsconfig.json',
@@ -192,6 +193,23 @@ export default tseslint.config(
   forbid(['libs/dashboard/web/**/*.{ts,tsx}'], {
     group: ['../src/*', '!../src/page', '@nestjs/*', '@tallystick/*', 'node:*', 'pg', 'typeorm'],
     message: 'The page runs in a browser: it knows the types of src/page.ts, and Preact.',
+  }),
+  forbid(['apps/demo/web/**/*.{ts,tsx}'], {
+    group: [
+      '../src/**',
+      '!../src/page',
+      '!../src/page/page',
+      '!../src/texts',
+      '!../src/finding',
+      '!../src/money',
+      '@nestjs/*',
+      '@tallystick/*',
+      '!@tallystick/dashboard',
+      'node:*',
+      'pg',
+    ],
+    message:
+      'The page runs in a browser: it knows the types of src/page/page.ts, the texts, Preact, and parts of the dashboard.',
   }),
   forbid(['libs/dashboard/src/**/*.ts'], {
     group: ['../web/*', 'preact', 'preact/*', '@tallystick/outbox/*', '!@tallystick/outbox/testing'],

@@ -1,5 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { type Cleanup, findRabbit, rabbitAnswers, rabbitInstalled, startRabbit } from '@tallystick/services';
+import {
+  type Cleanup,
+  findRabbit,
+  rabbitAnswers,
+  rabbitInstalled,
+  type RabbitServer,
+  startRabbit,
+} from '@tallystick/services';
 import { ownQueues } from './own-queues';
 
 export interface CarrierOptions {
@@ -11,7 +18,13 @@ export interface CarrierOptions {
 
 /** What carries the messages, and why that. */
 export type Carrier = { why: string } & (
-  { transport: 'rabbitmq'; broker: string } | { transport: 'direct'; broker: null }
+  | {
+      transport: 'rabbitmq';
+      broker: string;
+      /** The broker itself, where we started it: it may be stopped, and started again. */
+      ours?: Pick<RabbitServer, 'flush' | 'kill' | 'start'>;
+    }
+  | { transport: 'direct'; broker: null }
 );
 
 const LOCAL_BROKER = 'amqp://guest:guest@127.0.0.1:5672';
@@ -24,7 +37,7 @@ const LOCAL_BROKER = 'amqp://guest:guest@127.0.0.1:5672';
 export async function findCarrier(options: CarrierOptions, cleanup: Cleanup): Promise<Carrier> {
   const { wanted, amqpUrl, onProgress } = options;
   if (wanted === 'direct') return { transport: 'direct', broker: null, why: 'you asked for it' };
-  const over = (broker: string, why: string): Carrier => ({ transport: 'rabbitmq', broker, why });
+  const over = (broker: string, why: string) => ({ transport: 'rabbitmq' as const, broker, why });
   const removeQueuesLater = async (url: string): Promise<void> => {
     const remove = await ownQueues(url);
     // The broker may be gone by then, and the story is told.
@@ -42,8 +55,8 @@ export async function findCarrier(options: CarrierOptions, cleanup: Cleanup): Pr
     return over(vhost.url, 'a broker answers on 127.0.0.1:5672; in a virtual host of its own');
   }
   if (rabbitInstalled()) {
-    const { url } = cleanup.stopLater(await startRabbit({ onProgress }));
-    return over(url, 'rabbitmq-server is installed; this is a private one');
+    const ours = cleanup.stopLater(await startRabbit({ onProgress }));
+    return { ...over(ours.url, 'rabbitmq-server is installed; this is a private one'), ours };
   }
   // Last, because its queues may have the names of ours and belong to somebody.
   if (local) {

@@ -1,17 +1,24 @@
 import { Client } from 'pg';
-import { money } from './stage';
-import type { Texts } from './texts';
+import type { Finding } from './finding';
 
-/** Something that must hold in the end, and what was found in the tables. */
-export interface Finding {
-  readonly claim: string;
-  readonly holds: boolean;
-  readonly evidence: string;
+/** Asks one database. */
+export type Ask = <Row extends object>(sql: string, values: readonly unknown[]) => Promise<Row[]>;
+
+/** What both databases say of some users. */
+interface Books {
+  readonly deposits: readonly number[];
+  readonly balances: readonly { readonly balance: number }[];
+  readonly purchases: readonly PurchaseRow[];
+  readonly messages: readonly { readonly id: string }[];
+  readonly orders: readonly OrderRow[];
 }
 
-interface PurchaseRow {
+interface OrderRow {
   readonly id: string;
   readonly content: string;
+}
+
+interface PurchaseRow extends OrderRow {
   readonly status: string;
   readonly amount: number;
   readonly messageId: string;
@@ -20,113 +27,144 @@ interface PurchaseRow {
   readonly settled: boolean;
 }
 
+/** Before the id of every message. */
+const ANY_TIME = '00000000-0000-0000-0000-000000000000';
+
 /**
  * Asks both databases whether the promise was kept: plain SQL, not a line of the services or of the library.
  * @param deposits who was given how much; only what these users did is looked at
- * @param texts in which language it is told
  */
 export async function checkInvariants(
   databases: { user: string; order: string },
   deposits: ReadonlyMap<string, number>,
-  texts: Texts,
 ): Promise<Finding[]> {
-  const says = texts.invariants;
+  const [user, order] = [asker(databases.user), asker(databases.order)];
+  const books = await readBooks(user, order, deposits);
+  return [moneyIsConserved(books), oneMessageEach(books), oneOrderEach(books), nothingOpen(books)];
+}
+
+/**
+ * What holds at every moment, also while messages are on their way.
+ * @param asks `user` sees one moment, as one transaction does; `userNow` sees what has come since
+ * @param since an id that no message of these users is smaller than
+ */
+export async function checkWhileRunning(
+  asks: { readonly user: Ask; readonly order: Ask; readonly userNow: Ask },
+  deposits: ReadonlyMap<string, number>,
+  since: string,
+): Promise<Finding[]> {
+  const books = await readBooks(asks.user, asks.order, deposits, since);
+  const known = new Set(books.purchases.map(({ id }) => id));
+  const unknown = books.orders.map(({ id }) => id).filter((id) => !known.has(id));
+  const later =
+    unknown.length === 0
+      ? []
+      : await asks.userNow<{ id: string }>('select id from purchases where id = any($1)', [unknown]);
+  const orders = oneOrderEachSoFar(books, new Set(later.map(({ id }) => id)));
+  return [moneyIsConserved(books), oneMessageEach(books), orders, endedAlike(books)];
+}
+
+/** First the purchases, then the orders: so each order that is missing is missing, and not only late. */
+async function readBooks(
+  user: Ask,
+  order: Ask,
+  deposits: ReadonlyMap<string, number>,
+  since = ANY_TIME,
+): Promise<Books> {
   const users = [...deposits.keys()];
-  const balances = await select<{ balance: number }>(
-    databases.user,
-    'select balance::float8 from users where id = any($1)',
-    users,
-  );
-  const purchases = await select<PurchaseRow>(
-    databases.user,
+  const balances = await user<{ balance: number }>('select balance::float8 from users where id = any($1)', [users]);
+  const purchases = await user<PurchaseRow>(
     `select p.id, concat_ws(' ', p.user_id, p.sku, p.quantity, p.amount) as content, p.status, p.amount::float8,
             p.message_id as "messageId", d.state as delivery, d.settled_at is not null as settled
        from purchases p
        left join outbox_delivery d on d.message_id = p.message_id
       where p.user_id = any($1)`,
-    users,
+    [users],
   );
-  const orders = await select<{ id: string; content: string }>(
-    databases.order,
+  const messages = await user<{ id: string }>(
+    `select id from outbox_message where id >= $2 and payload ->> 'userId' = any($1)`,
+    [users, since],
+  );
+  const orders = await order<OrderRow>(
     `select id, concat_ws(' ', user_id, sku, quantity, amount) as content from orders where user_id = any($1)`,
-    users,
+    [users],
   );
-  const messages = await select<{ id: string }>(
-    databases.user,
-    `select id from outbox_message where payload ->> 'userId' = any($1)`,
-    users,
-  );
-  return [
-    moneyIsConserved([...deposits.values()], balances, purchases, says),
-    oneMessageEach(purchases, messages, says),
-    oneOrderEach(purchases, orders, says),
-    nothingOpen(purchases, says),
-  ];
+  return { deposits: [...deposits.values()], balances, purchases, messages, orders };
 }
 
-type Says = Texts['invariants'];
-
-function moneyIsConserved(
-  deposits: number[],
-  balances: { balance: number }[],
-  purchases: PurchaseRow[],
-  says: Says,
-): Finding {
+function moneyIsConserved({ deposits, balances, purchases }: Books): Finding {
   const deposited = sum(deposits);
   const left = sum(balances.map(({ balance }) => balance));
   const paid = sum(purchases.filter(({ status }) => status !== 'refunded').map(({ amount }) => amount));
-  return {
-    claim: says.money,
-    holds: deposited === left + paid,
-    evidence: says.moneyFound(money(deposited), money(left), money(paid)),
-  };
+  return { claim: 'money', holds: deposited === left + paid, deposited, left, paid };
 }
 
-function oneMessageEach(purchases: PurchaseRow[], messages: { id: string }[], says: Says): Finding {
+function oneMessageEach({ purchases, messages }: Books): Finding {
   const asText = (ids: string[]): string => ids.sort().join();
-  return {
-    claim: says.message,
-    holds: asText(purchases.map(({ messageId }) => messageId)) === asText(messages.map(({ id }) => id)),
-    evidence: says.messageFound(purchases.length, messages.length),
-  };
+  const holds = asText(purchases.map(({ messageId }) => messageId)) === asText(messages.map(({ id }) => id));
+  return { claim: 'message', holds, purchases: purchases.length, messages: messages.length };
 }
 
-function oneOrderEach(purchases: PurchaseRow[], orders: { id: string; content: string }[], says: Says): Finding {
+function oneOrderEach({ purchases, orders }: Books): Finding {
   const completed = purchases.filter(({ status }) => status === 'completed');
-  const asText = (rows: { id: string; content: string }[]): string =>
+  const asText = (rows: readonly OrderRow[]): string =>
     rows
       .map(({ id, content }) => `${id} ${content}`)
       .sort()
       .join('\n');
-  return {
-    claim: says.order,
-    holds: asText(completed) === asText(orders),
-    evidence: says.orderFound(completed.length, orders.length),
+  const holds = asText(completed) === asText(orders);
+  return { claim: 'order', holds, completed: completed.length, orders: orders.length };
+}
+
+/**
+ * A completed purchase has its order, read after it; an order has its purchase, and the money for it was not given back.
+ * @param later purchases that came while the orders were read
+ */
+function oneOrderEachSoFar({ purchases, orders }: Books, later: ReadonlySet<string>): Finding {
+  const bought = new Map(purchases.map((purchase) => [purchase.id, purchase]));
+  const ordered = new Set(orders.map(({ id }) => id));
+  const completed = purchases.filter(({ status }) => status === 'completed');
+  const rightful = ({ id, content }: OrderRow): boolean => {
+    const purchase = bought.get(id);
+    return purchase ? purchase.content === content && purchase.status !== 'refunded' : later.has(id);
+  };
+  const holds =
+    completed.every(({ id }) => ordered.has(id)) && orders.every(rightful) && ordered.size === orders.length;
+  return { claim: 'orderSoFar', holds, completed: completed.length, orders: orders.length };
+}
+
+function nothingOpen({ purchases }: Books): Finding {
+  const holds = purchases.every((purchase) => purchase.settled && agrees(purchase));
+  return { claim: 'open', holds, states: statesOf(purchases) };
+}
+
+function endedAlike({ purchases }: Books): Finding {
+  const over = ({ settled, status }: PurchaseRow): boolean => settled || status !== 'pending';
+  return { claim: 'ended', holds: purchases.filter(over).every(agrees), states: statesOf(purchases) };
+}
+
+function agrees({ status, delivery }: PurchaseRow): boolean {
+  return (status === 'completed' && delivery === 'completed') || (status === 'refunded' && delivery === 'compensated');
+}
+
+function statesOf(purchases: readonly PurchaseRow[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { delivery } of purchases) counts[delivery ?? 'missing'] = (counts[delivery ?? 'missing'] ?? 0) + 1;
+  return counts;
+}
+
+function asker(url: string): Ask {
+  return async <Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> => {
+    const client = new Client({ connectionString: url, application_name: 'tallystick-demo' });
+    await client.connect();
+    try {
+      return (await client.query<Row>(sql, [...values])).rows;
+    } finally {
+      await client.end();
+    }
   };
 }
 
-function nothingOpen(purchases: PurchaseRow[], says: Says): Finding {
-  const agrees = ({ status, delivery }: PurchaseRow): boolean =>
-    (status === 'completed' && delivery === 'completed') || (status === 'refunded' && delivery === 'compensated');
-  const counts = new Map<string, number>();
-  for (const { delivery } of purchases) counts.set(delivery ?? 'missing', (counts.get(delivery ?? 'missing') ?? 0) + 1);
-  return {
-    claim: says.open,
-    holds: purchases.every((purchase) => purchase.settled && agrees(purchase)),
-    evidence: [...counts].map(([state, count]) => `${count} ${state}`).join(', '),
-  };
-}
-
-async function select<Row extends object>(url: string, sql: string, users: string[]): Promise<Row[]> {
-  const client = new Client({ connectionString: url, application_name: 'tallystick-demo' });
-  await client.connect();
-  try {
-    return (await client.query<Row>(sql, [users])).rows;
-  } finally {
-    await client.end();
-  }
-}
-
-function sum(values: number[]): number {
+function sum(values: readonly number[]): number {
   return values.reduce((total, value) => total + value, 0);
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { Client } from 'pg';
 import { type Cleanup, freePort, startPostgres } from '@tallystick/services';
 import { type Carrier, findCarrier } from './carrier';
-import { layLine, type Line } from './line';
+import { type BrokerSwitch, layLine, laySlowLine, type Line, type Slowness } from './line';
 import { ServiceProcess, type ServiceWatcher } from './service-process';
 import type { Terminal } from './terminal';
 
@@ -29,9 +29,13 @@ export interface Running {
   readonly order: string;
   readonly databases: Databases;
   readonly carrier: Carrier;
+  readonly userService: ServiceProcess;
   readonly orderService: ServiceProcess;
-  /** Absent where the demo cannot break it. */
+  /** Absent where the demo cannot break it, as the others. */
   readonly line?: Line;
+  readonly brokerSwitch?: BrokerSwitch;
+  /** Of order-service's database. */
+  readonly slowness?: Slowness;
 }
 
 /** Something a person can put right. Its message says how; a stack trace would not help. */
@@ -61,18 +65,24 @@ export async function launch(
   signal.throwIfAborted();
 
   const address = `${HOST}:${await freePort()}`;
-  const { line, brokerOfOrders, addressOfOrders } = await layLine(carrier, address, cleanup);
+  const { line, brokers, brokerSwitch, addressOfOrders } = await layLine(carrier, address, cleanup);
+  const slow = await laySlowLine(databases.order, cleanup);
   const common = {
     HOST,
     LOG_LEVEL: process.env.LOG_LEVEL ?? 'warn',
     TRANSPORT: carrier.transport,
-    ...(carrier.broker && { AMQP_URL: carrier.broker }),
   };
   const service = (side: 'user' | 'order', more: NodeJS.ProcessEnv): ServiceProcess => {
     const name = `${side}-service` as const;
     const watcher: ServiceWatcher = { onDeath };
     if (options.verbose) watcher.onLine = (line) => terminal.progress(`${name} | ${line}`);
-    const environment = { ...common, PORT: String(options.ports[side]), DATABASE_URL: databases[side], ...more };
+    const environment: NodeJS.ProcessEnv = {
+      ...common,
+      PORT: String(options.ports[side]),
+      DATABASE_URL: databases[side],
+      ...more,
+    };
+    if (brokers) environment.AMQP_URL = brokers[side];
     const made = new ServiceProcess(name, environment, watcher);
     cleanup.defer(() => made.stop());
     signal.addEventListener('abort', () => void made.stop()); // also while it is starting
@@ -80,7 +90,7 @@ export async function launch(
   };
   const orderService = service('order', {
     DIRECT_LISTEN: address,
-    ...(brokerOfOrders && { AMQP_URL: brokerOfOrders }),
+    ...(slow && { DATABASE_URL: slow.url }),
   });
   const userService = service('user', {
     ORDER_SERVICE_ADDRESS: addressOfOrders,
@@ -91,17 +101,17 @@ export async function launch(
   signal.throwIfAborted();
 
   const { ports } = options;
-  const running = {
+  return {
     user: `http://${HOST}:${ports.user}`,
     order: `http://${HOST}:${ports.order}`,
     databases,
     carrier,
+    userService,
     orderService,
     ...(line && { line }),
+    ...(brokerSwitch && { brokerSwitch }),
+    ...(slow && { slowness: slow.slowness }),
   };
-  const { transport, broker } = carrier;
-  terminal.ready({ user: running.user, order: running.order, databases, transport, broker });
-  return running;
 }
 
 async function findDatabases(

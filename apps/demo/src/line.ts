@@ -12,12 +12,19 @@ export interface Line {
   cut(): void;
 }
 
+/** Takes the broker away from both services, and gives it back. */
+export interface BrokerSwitch {
+  off(): Promise<void>;
+  on(): Promise<void>;
+}
+
 /** Where the services find each other, with the line in between. */
 export interface Routes {
   /** Undefined where it is not ours to break: a broker with TLS would not be reached through it. */
   readonly line?: Line;
-  /** What order-service connects to instead of the broker, where there is one. */
-  readonly brokerOfOrders?: string;
+  /** What each connects to instead of the broker, where there is one. */
+  readonly brokers?: { readonly user: string; readonly order: string };
+  readonly brokerSwitch?: BrokerSwitch;
   /** Where user-service calls order-service, over direct calls. */
   readonly addressOfOrders: string;
 }
@@ -28,12 +35,53 @@ export async function layLine(carrier: Carrier, address: string, cleanup: Cleanu
     const proxy = await opened({ targetPort: Number(new URL(`tcp://${address}`).port) }, cleanup);
     return { line: lineOf(proxy, 'down'), addressOfOrders: `127.0.0.1:${proxy.port}` };
   }
-  const broker = new URL(carrier.broker);
-  if (broker.protocol !== 'amqp:') return { brokerOfOrders: carrier.broker, addressOfOrders: address };
-  const proxy = await opened({ targetHost: broker.hostname, targetPort: Number(broker.port || 5672) }, cleanup);
-  broker.hostname = '127.0.0.1';
-  broker.port = String(proxy.port);
-  return { line: lineOf(proxy, 'up'), brokerOfOrders: broker.href, addressOfOrders: address };
+  const { broker, ours } = carrier;
+  const killing = ours && {
+    off: async () => {
+      await ours.flush(); // or it forgets queues that it was told of just before
+      await ours.kill();
+    },
+    on: () => ours.start(),
+  };
+  const url = new URL(broker);
+  if (url.protocol !== 'amqp:')
+    return {
+      brokers: { user: broker, order: broker },
+      addressOfOrders: address,
+      ...(killing && { brokerSwitch: killing }),
+    };
+  const target = { targetHost: url.hostname, targetPort: Number(url.port || 5672) };
+  const proxies = { user: await opened(target, cleanup), order: await opened(target, cleanup) };
+  return {
+    line: lineOf(proxies.order, 'up'),
+    brokers: { user: through(url, proxies.user), order: through(url, proxies.order) },
+    brokerSwitch: killing ?? cutting(Object.values(proxies)),
+    addressOfOrders: address,
+  };
+}
+
+/** What a database answers, late: whoever works with it becomes slow. */
+export interface Slowness {
+  /** Of each direction; 0 ends it. */
+  delay(ms: number): void;
+}
+
+/**
+ * A way to a database that can be made slow, for one service alone. Undefined where there is none through TCP, or where
+ * the name of the host is checked.
+ */
+export async function laySlowLine(
+  databaseUrl: string,
+  cleanup: Cleanup,
+): Promise<{ url: string; slowness: Slowness } | undefined> {
+  const url = new URL(databaseUrl);
+  if (!url.hostname || url.searchParams.has('host') || url.searchParams.has('sslmode')) return undefined;
+  const proxy = await opened({ targetHost: url.hostname, targetPort: Number(url.port || 5432) }, cleanup);
+  return { url: through(url, proxy), slowness: proxy };
+}
+
+function through(url: URL, proxy: TcpProxy): string {
+  return Object.assign(new URL(url), { hostname: '127.0.0.1', port: String(proxy.port) }).href;
 }
 
 async function opened(target: { targetHost?: string; targetPort: number }, cleanup: Cleanup): Promise<TcpProxy> {
@@ -49,6 +97,21 @@ function lineOf(proxy: TcpProxy, answers: 'up' | 'down'): Line {
     cut: () => {
       proxy.cut();
       proxy.thaw();
+    },
+  };
+}
+
+/** For a broker that is not ours to stop: to the services it is all the same. */
+function cutting(proxies: readonly TcpProxy[]): BrokerSwitch {
+  return {
+    off: async () => {
+      for (const proxy of proxies) {
+        await proxy.refuse(true);
+        proxy.cut();
+      }
+    },
+    on: async () => {
+      for (const proxy of proxies) await proxy.refuse(false);
     },
   };
 }

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
 import { Cleanup, RabbitUnavailableError } from '@tallystick/services';
@@ -6,18 +7,21 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import { checkInvariants } from './invariants';
 import { DemoError, launch, type LaunchOptions, type Running } from './launcher';
 import { enterPressed } from './pause';
+import { openPage } from './page/open';
 import { Rows } from './rows';
 import { Shop } from './shop';
 import { Stage } from './stage';
 import { CHAPTERS } from './story';
 import { Terminal } from './terminal';
-import { type Language, TEXTS } from './texts';
+import { findingText, type Language, TEXTS } from './texts';
 
 interface Arguments {
   readonly lang: Language;
   readonly once: boolean;
   readonly pause: boolean;
   readonly ports: LaunchOptions['ports'];
+  /** False: nothing but the page. */
+  readonly story: boolean;
   readonly transport?: 'rabbitmq' | 'direct';
   readonly verbose: boolean;
 }
@@ -37,6 +41,7 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143, SIGHUP: 129 } as const;
 /** Starts everything, plays the story, and cleans up whichever way it ends. */
 async function demo(options: Arguments, terminal: Terminal): Promise<number> {
   const ending = new AbortController();
+  setMaxListeners(100, ending.signal); // customers wait for it, ten at a time
   for (const [name, exitCode] of Object.entries(SIGNALS)) {
     process.on(name, () => ending.abort(new Ended(`${name}: stopping`, exitCode)));
   }
@@ -47,9 +52,21 @@ async function demo(options: Arguments, terminal: Terminal): Promise<number> {
   try {
     const onDeath = (report: string): void => ending.abort(new Ended(report, 1));
     const running = await launch({ ...options, ...fromEnvironment() }, terminal, cleanup, ending.signal, onDeath);
-    const kept = await play(running, options, terminal, ending.signal);
-    if (options.once) return kept ? 0 : 1;
-    terminal.say(`\n${TEXTS[options.lang].serving(running.user, running.order)}`);
+    const texts = TEXTS[options.lang];
+    const world = {
+      shop: new Shop(running, ending.signal),
+      deposits: new Map<string, number>(),
+      signal: ending.signal,
+    };
+    const page = options.once ? undefined : await openPage(running, world, options.lang, cleanup);
+    const { user, order, databases, carrier } = running;
+    const { transport, broker } = carrier;
+    terminal.ready({ user, order, databases, transport, broker, ...(page && { page: page.url }) });
+    if (page) terminal.say(texts.page(page.url));
+    const kept = options.story ? await play(running, world, options, terminal) : true;
+    if (!page) return kept ? 0 : 1;
+    page.storyIsOver();
+    terminal.say(`\n${texts.serving(user, order, page.url)}`);
     const { exitCode } = await end;
     return exitCode === SIGNALS.SIGINT && kept ? 0 : exitCode;
   } catch (error) {
@@ -64,13 +81,13 @@ async function demo(options: Arguments, terminal: Terminal): Promise<number> {
 
 /** @returns whether everything was as it should be */
 async function play(
-  { databases, orderService, line, ...urls }: Running,
+  { databases, orderService, line }: Running,
+  { shop, deposits, signal }: { shop: Shop; deposits: Map<string, number>; signal: AbortSignal },
   { lang, pause }: Arguments,
   terminal: Terminal,
-  signal: AbortSignal,
 ): Promise<boolean> {
   const texts = TEXTS[lang];
-  const props = { shop: new Shop(urls, signal), rows: new Rows(databases), orderService, ...(line && { line }) };
+  const props = { shop, deposits, rows: new Rows(databases), orderService, ...(line && { line }) };
   const stage = new Stage(props, terminal, texts, signal);
   const mayPause = async (): Promise<void> => {
     if (!pause || !process.stdin.isTTY) return;
@@ -89,8 +106,11 @@ async function play(
   }
   await mayPause();
   terminal.heading(texts.inTheEnd);
-  const findings = await checkInvariants(databases, stage.deposits, texts);
-  for (const { claim, holds, evidence } of findings) terminal.verdict(holds, `${claim}: ${evidence}`);
+  const findings = await checkInvariants(databases, deposits);
+  for (const finding of findings) {
+    const { claim, evidence } = findingText(finding, texts);
+    terminal.verdict(finding.holds, `${claim}: ${evidence}`);
+  }
   const kept = stage.failures === 0 && findings.every(({ holds }) => holds);
   terminal.heading(kept ? texts.kept : texts.broken);
   return kept;
@@ -134,6 +154,7 @@ const program = new Command('npm start --')
       ),
   )
   .option('--ports <user,order>', 'HTTP ports of the services', readPorts, { user: 3001, order: 3002 })
+  .addOption(new Option('--no-story', 'only serve, with the page that has the buttons').conflicts('once'))
   .option('--once', 'end after the story: with 0 if everything was as it should be, else with 1', false)
   .addOption(new Option('--lang <language>', 'the story in English or Chinese').choices(['en', 'zh']).default('en'))
   .option('--pause', 'wait for Enter before each chapter, if somebody sits at a terminal', false)

@@ -22,12 +22,18 @@ export class ServiceProcess {
   private lines: string[] = [];
   /** True while we want it to be running. */
   private wanted = false;
+  private up = false;
 
   constructor(
     readonly name: ServiceName,
     private readonly environment: NodeJS.ProcessEnv,
     private readonly watcher: ServiceWatcher,
   ) {}
+
+  /** It listens, or did a moment ago. */
+  get running(): boolean {
+    return this.up;
+  }
 
   /** Resolves when it listens; rejects with its last lines if it ends before, or takes a minute. */
   async start(): Promise<void> {
@@ -47,6 +53,7 @@ export class ServiceProcess {
         this.keep(line);
         if (!line.startsWith(`${this.name} listening on`)) return;
         clearTimeout(slow);
+        this.up = true;
         resolve();
       };
       for (const stream of [child.stdout!, child.stderr!]) createInterface(stream).on('line', listen);
@@ -54,6 +61,7 @@ export class ServiceProcess {
       // 'close' comes after the last line has been read; 'exit' may come before.
       child.once('close', (code, signal) => {
         clearTimeout(slow);
+        if (this.child === child) this.up = false;
         if (!this.wanted || this.child !== child) return resolve(); // ended by us, perhaps started again since
         this.wanted = false;
         const report = this.report(`ended unexpectedly (${signal ?? `exit code ${code}`})`);

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { until } from '@tallystick/services';
 import type { Line } from './line';
+import { money } from './money';
 import type { Rows } from './rows';
 import type { ServiceProcess } from './service-process';
 import type { Purchase, Shop } from './shop';
@@ -15,6 +16,8 @@ const PATIENCE_MS = 60_000;
 export interface Props {
   readonly shop: Shop;
   readonly rows: Rows;
+  /** Filled in: who was given how much, in cents. */
+  readonly deposits: Map<string, number>;
   readonly orderService: Pick<ServiceProcess, 'crash' | 'start'>;
   /** Absent where the demo cannot break it. */
   readonly line?: Line;
@@ -25,8 +28,6 @@ export interface Props {
  * each step stand the rows of the message, as they were right then.
  */
 export class Stage {
-  /** Who was given how much, in cents. */
-  readonly deposits = new Map<string, number>();
   /** Checks that failed. */
   failures = 0;
   /** Not the same in two runs, which may share databases and a broker. */
@@ -55,7 +56,7 @@ export class Stage {
   async user(name: string, balance: number): Promise<string> {
     this.messageId = undefined;
     const id = await this.props.shop.createUser(name, balance);
-    this.deposits.set(id, balance);
+    this.props.deposits.set(id, balance);
     await this.tell(this.texts.user(name, money(balance)));
     return id;
   }
@@ -138,8 +139,4 @@ export class Stage {
     const rows = this.messageId === undefined ? undefined : await this.props.rows.of(this.messageId);
     this.terminal.step(text, rows && `${rows.delivery} → ${rows.inbox}`);
   }
-}
-
-export function money(cents: number): string {
-  return (cents / 100).toFixed(2);
 }

@@ -1,6 +1,7 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { configuration, database, HealthModule, MetricsModule, observed, SERVICE_CONFIG } from '@tallystick/chassis';
+import { OutboxDashboardModule } from '@tallystick/dashboard';
 import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { OrderServiceConfig } from './config';
 import { CreateStockAndOrders1795300000000 } from './migrations/1795300000000-create-stock-and-orders';
@@ -31,6 +32,7 @@ import { StockModule } from './stock/stock.module';
         ...observed,
       }),
     }),
+    OutboxDashboardModule.forRoot(), // for a person in front of this machine, as in user-service
     HealthModule,
     MetricsModule,
     StockModule,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { type Browser, chromium, type Page } from 'playwright-core';
 
+export type { Browser, Page };
+
 /** What a page asked for, and what went wrong in it. */
 export interface Watched {
   readonly page: Page;

@@ -1,3 +1,5 @@
+import { PAGE_EN } from './page-en';
+
 /** What the demo says, in English. Every other language has the same keys (`Texts`). */
 export const EN = {
   stage: 'Set the stage',
@@ -5,8 +7,9 @@ export const EN = {
   inTheEnd: 'What both databases say',
   kept: 'All was as promised.',
   broken: 'Something was not as promised: look for ✗.',
-  serving: (user: string, order: string): string =>
-    `Both services go on serving: ${user}/docs and ${order}/docs; every message, both halves: ${user}/outbox/. Ctrl-C ends the demo.`,
+  page: (url: string): string => `Look at it in a browser: ${url}`,
+  serving: (user: string, order: string, page: string): string =>
+    `Both services go on serving: ${user}/docs and ${order}/docs; every message, both halves: ${user}/outbox/.\nThe page with the buttons that break things: ${page}. Ctrl-C ends the demo.`,
   legend:
     'right of │ after each step: outbox_delivery of user-service (state, attempts, verdict) → inbox_message of order-service',
   pressEnter: 'Enter goes on',
@@ -84,8 +87,12 @@ export const EN = {
     messageFound: (purchases: number, messages: number): string => `${purchases} purchases, ${messages} messages`,
     order: 'Every completed purchase has its order, and there is no other order',
     orderFound: (purchases: number, orders: number): string => `${purchases} purchases completed, ${orders} orders`,
+    orderSoFar: 'Every completed purchase has its order, and no order is there whose money was given back',
     open: 'No delivery is open, and each ended as its purchase did',
+    ended: 'Every delivery that has ended, ended as its purchase did',
   },
+
+  onPage: PAGE_EN,
 };
 
 export type Texts = typeof EN;

@@ -1,4 +1,5 @@
 import type { Texts } from './en';
+import { PAGE_ZH } from './page-zh';
 
 /** 演示用的中文。 */
 export const ZH: Texts = {
@@ -7,8 +8,9 @@ export const ZH: Texts = {
   inTheEnd: '对账：两个数据库怎么说',
   kept: '全部符合承诺。',
   broken: '有不符合承诺的地方：找 ✗。',
-  serving: (user, order) =>
-    `两个服务继续运行：${user}/docs 和 ${order}/docs；每条消息的两半：${user}/outbox/。按 Ctrl-C 结束。`,
+  page: (url) => `在浏览器里看：${url}`,
+  serving: (user, order, page) =>
+    `两个服务继续运行：${user}/docs 和 ${order}/docs；每条消息的两半：${user}/outbox/。\n有故障按钮的页面：${page}。按 Ctrl-C 结束。`,
   legend:
     '每一步右边 │ 之后：user-service 的 outbox_delivery（状态、次数、结果）→ order-service 的收件箱 inbox_message',
   pressEnter: '按回车继续',
@@ -84,6 +86,10 @@ export const ZH: Texts = {
     messageFound: (purchases, messages) => `${purchases} 笔购买，${messages} 条消息`,
     order: '每笔完成的购买都有订单，除此之外没有订单',
     orderFound: (purchases, orders) => `${purchases} 笔完成，${orders} 张订单`,
+    orderSoFar: '每笔完成的购买都有订单，退了款的没有订单',
     open: '没有未完成的投递，每条的结局与它的购买一致',
+    ended: '已有结局的投递，每条的结局与它的购买一致',
   },
+
+  onPage: PAGE_ZH,
 };
