@@ -181,10 +181,10 @@ function binary(text: string): string {
   return `<<${JSON.stringify(text)}/utf8>>`;
 }
 
-/** Can a client log in there? */
-export async function rabbitAnswers(url: string): Promise<boolean> {
+/** Can a client log in there? A port where nobody listens, and a user who may not, say so at once. */
+export async function rabbitAnswers(url: string, timeoutMs = 2_000): Promise<boolean> {
   try {
-    const connection = await connect(url, { timeout: 2_000 });
+    const connection = await connect(url, { timeout: timeoutMs });
     connection.on('error', () => {});
     await connection.close();
     return true;

@@ -58,6 +58,9 @@ export class RabbitUnavailableError extends Error {
   override readonly name = 'RabbitUnavailableError';
 }
 
+/** A broker that was given to us is there: it may be busy. */
+const PATIENCE_MS = 30_000;
+
 /**
  * A broker, by the first way that works: the given one · a private node of the installed RabbitMQ · the same after
  * installing it (if allowed) · a container. A given broker that does not answer is an error, not a reason to go on.
@@ -79,7 +82,7 @@ export async function findRabbit(options: FindRabbitOptions = {}): Promise<Rabbi
 }
 
 async function useRabbit(url: string): Promise<RabbitServer> {
-  if (await rabbitAnswers(url)) return new GivenRabbit(url, undefined);
+  if (await rabbitAnswers(url, PATIENCE_MS)) return new GivenRabbit(url, undefined);
   const { host } = new URL(url); // not the whole url: it holds a password
   throw new RabbitUnavailableError(
     `The broker of AMQP_URL (${host}) does not let us log in. Start it, or unset AMQP_URL.`,
