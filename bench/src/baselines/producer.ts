@@ -11,6 +11,8 @@ export interface HandWrittenProducerOptions {
   readonly amqpUrl: string;
   readonly poolSize: number;
   readonly marks: 'single' | 'coalesced';
+  /** One after another, in the order of the table: the next is sent when the one before is completed. */
+  readonly serial?: boolean;
 }
 
 const INSERT_OUTBOX = `
@@ -23,6 +25,7 @@ where id = any (array(
   select id from outbox where next_at <= clock_timestamp() order by next_at limit 500 for update skip locked
 ))
 returning id, payload::text as payload`;
+const FIRST = `select id, payload::text as payload from outbox where next_at is not null order by next_at limit 1`;
 const SWEEP_EVERY_MS = 1_000;
 const RECEIPT_PREFETCH = 256;
 
@@ -36,6 +39,8 @@ export class HandWrittenProducer {
   private readonly marks: Marks;
   private broker!: HandWrittenBroker;
   private sweeping: NodeJS.Timeout | undefined;
+  /** Of a serial one. */
+  private busy = false;
 
   constructor(private readonly options: HandWrittenProducerOptions) {
     this.pool = new Pool({ connectionString: options.databaseUrl, max: options.poolSize });
@@ -48,9 +53,11 @@ export class HandWrittenProducer {
       void this.marks.completed(message.properties.correlationId as string).then(() => {
         ack();
         this.onCompleted();
+        this.busy = false;
+        if (this.options.serial) void this.sendFirst();
       });
     });
-    this.sweeping = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
+    if (!this.options.serial) this.sweeping = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
   }
 
   async stop(): Promise<void> {
@@ -80,19 +87,32 @@ export class HandWrittenProducer {
     } finally {
       client.release();
     }
-    void this.send(id, payload);
+    void (this.options.serial ? this.sendFirst() : this.send(id, payload));
     return id;
   }
 
+  private async sendFirst(): Promise<void> {
+    if (this.busy) return;
+    this.busy = true;
+    const { rows } = await this.pool.query<{ id: string; payload: string }>({ name: 'first', text: FIRST });
+    const [first] = rows;
+    if (first) await this.publish(first.id, first.payload);
+    else this.busy = false;
+  }
+
   private async send(id: string, payload: string): Promise<void> {
-    await this.broker.publish(ORDER_QUEUE, payload, {
+    await this.publish(id, payload);
+    await this.marks.sent(id);
+  }
+
+  private publish(id: string, payload: string): Promise<void> {
+    return this.broker.publish(ORDER_QUEUE, payload, {
       messageId: id,
       type: 'order.requested',
       appId: USERS,
       replyTo: RECEIPT_QUEUE,
       timestamp: Math.floor(Date.now() / 1000),
     });
-    await this.marks.sent(id);
   }
 
   private async sweep(): Promise<void> {

@@ -16,17 +16,17 @@ export function newOrder(number: number): OrderRequested {
   return { purchaseId: randomUUID(), userId: userId(number), sku: 'tally-stick', quantity: 1, amount: 100 };
 }
 
-/** `concurrency` purchases under way at any time, each from its debit to its completion, until `count` are completed. */
+/** `concurrency` purchases under way at any time, of so many users, each from its debit to its completion, until `count` are completed. */
 export async function closedLoop(
   producer: Producer,
-  { count, concurrency }: { count: number; concurrency: number },
+  { count, concurrency, users = Infinity }: { count: number; concurrency: number; users?: number },
 ): Promise<Load> {
   const committedAt = new Map<string, number>();
   const began = performance.now();
   await drive(producer, count, (buy) => {
     let started = 0;
     const next = (): void => {
-      if (started < count) void buy(started++).then((id) => committedAt.set(id, now()));
+      if (started < count) void buy(started++ % users).then((id) => committedAt.set(id, now()));
     };
     for (let i = 0; i < concurrency; i++) next();
     return next;

@@ -26,6 +26,10 @@ export class OrderRequested {
   amount!: number;
 }
 
+/** The same, one after another by user. */
+@OutboxMessage({ type: 'order.in-line', to: ORDERS, key: 'userId', deadline: '15m', ordered: true })
+export class OrderInLine extends OrderRequested {}
+
 /** Purchases of many users, so that no row is hot: what is measured is messaging, not lock waits. */
 export const USER_COUNT = 1_000;
 

@@ -77,6 +77,7 @@ export class Stage {
 const BROKER_OBJECTS = {
   queues: [
     'bench-orders.order.requested',
+    'bench-orders.order.in-line',
     'bench-orders.cancel',
     'bench-orders.quarantine',
     'bench-orders.receipts',

@@ -6,7 +6,7 @@ import {
   type MessageHandlerOptions,
   MessageRejected,
 } from '@tallystick/outbox';
-import { OrderRequested } from '../business/order-requested';
+import { OrderInLine, OrderRequested } from '../business/order-requested';
 import { INSERT_ORDER, INSERT_ORDERS } from '../business/sql';
 
 /** Handlers at work at once, here and in the hand-written consumer. */
@@ -19,6 +19,14 @@ export const ALONE: MessageHandlerOptions = { concurrency: CONCURRENCY };
 export const GROUPED: MessageHandlerOptions = { concurrency: 64, groupCommit: 'auto' };
 /** One call and one statement for up to 64. */
 export const ARRAYS: BatchHandlerOptions = { batch: 64 };
+
+@Injectable()
+export class OrdersInLine {
+  @MessageHandler(OrderInLine, ALONE)
+  async create({ purchaseId, userId, sku, quantity, amount }: OrderInLine, { manager }: MessageContext): Promise<void> {
+    await manager.query(INSERT_ORDER, [purchaseId, userId, sku, quantity, amount]);
+  }
+}
 
 /** @param rejectEvery rejects one order in so many, after its insert; undefined: none */
 export function ordersWith(options: OrderOptions, rejectEvery?: number): Type {

@@ -13,6 +13,8 @@ export interface LibraryProducerOptions extends SideOptions {
   readonly watched?: Watched;
   /** Serves the dashboard, at `dashboardUrl`. @default false */
   readonly dashboard?: boolean;
+  /** Messages of one user are to be in order. */
+  readonly inLine?: boolean;
 }
 
 /** The producing service, with the library. */
@@ -72,6 +74,8 @@ export class LibraryProducer implements Producer {
   }
 
   async purchase(order: OrderRequested, statements: 2 | 4 = 2): Promise<string> {
-    return recordedMessageId(await this.app.get(Purchases).purchase(order, statements))!;
+    const purchases = this.app.get(Purchases);
+    const bought = this.options.inLine ? purchases.purchaseInLine(order) : purchases.purchase(order, statements);
+    return recordedMessageId(await bought)!;
   }
 }

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Compensate, TransactionalMessage, Transactions } from '@tallystick/outbox';
 import type { EntityManager } from 'typeorm';
-import { OrderRequested } from '../business/order-requested';
+import { OrderInLine, OrderRequested } from '../business/order-requested';
 import { DEBIT, INSERT_JOURNAL, INSERT_PURCHASE, SELECT_BALANCE } from '../business/sql';
 
 /** What the library is used for, as an application writes it. */
@@ -15,6 +15,12 @@ export class Purchases {
     return order;
   }
 
+  @TransactionalMessage(OrderInLine)
+  async purchaseInLine(order: OrderRequested): Promise<OrderInLine> {
+    await pay(this.transactions.manager(), order, 2);
+    return order;
+  }
+
   @TransactionalMessage(OrderRequested)
   async purchaseMany(orders: readonly OrderRequested[]): Promise<readonly OrderRequested[]> {
     for (const order of orders) await pay(this.transactions.manager(), order, 2);
@@ -23,6 +29,7 @@ export class Purchases {
 
   /** Makes rows expect a follow-up when they are rejected; accepted ones are closed in batches. */
   @Compensate(OrderRequested)
+  @Compensate(OrderInLine)
   async refund({ userId, amount }: OrderRequested): Promise<void> {
     await this.transactions.manager().query(DEBIT, [userId, -amount]);
   }

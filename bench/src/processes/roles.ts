@@ -55,7 +55,7 @@ abstract class ProducerRole<Side extends Producer> extends Role {
     await this.side.stop();
   }
 
-  async roundTrips(load: { count: number; concurrency: number }): Promise<LoadResult> {
+  async roundTrips(load: { count: number; concurrency: number; users?: number }): Promise<LoadResult> {
     return this.result(await closedLoop(this.side, load));
   }
 

@@ -4,6 +4,7 @@ import { growth } from './growth';
 import { idle } from './idle';
 import { latency } from './latency';
 import { memory } from './memory';
+import { order } from './order';
 import { peers } from './peers';
 import { record } from './record';
 import { relay } from './relay';
@@ -21,6 +22,7 @@ export const SCENARIOS: readonly Scenario[] = [
   peers,
   latency,
   consume,
+  order,
   backlog,
   growth,
   idle,

@@ -13,7 +13,7 @@ export const PRODUCER_POOL = 16;
 export interface Pair {
   readonly name: string;
   readonly place: Place;
-  roundTrips(load: { count: number; concurrency: number }): Promise<LoadResult>;
+  roundTrips(load: { count: number; concurrency: number; users?: number }): Promise<LoadResult>;
   atRate(load: { perSecond: number; seconds: number }): Promise<LoadResult>;
   /** Deletes what is old enough; the library's pair only. */
   prune?(): Promise<void>;
@@ -47,14 +47,17 @@ export async function libraryPair(
     outbox,
     watched,
     dashboard,
+    inLine,
     name = LIBRARY,
-  }: Pick<LibraryProducerOptions, 'outbox' | 'watched' | 'dashboard'> & { readonly name?: LibraryName } = {},
+  }: Pick<LibraryProducerOptions, 'outbox' | 'watched' | 'dashboard' | 'inLine'> & {
+    readonly name?: LibraryName;
+  } = {},
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'library-users'), await database(context, 'library-orders')];
-  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox, watched, dashboard };
+  const options = { databaseUrl: users, amqpUrl, poolSize: PRODUCER_POOL, outbox, watched, dashboard, inLine };
   const [producer, consumer] = await Promise.all([
     start(context, 'library-producer', options),
-    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name], watched }),
+    start(context, 'library-consumer', { databaseUrl: orders, amqpUrl, handler: HANDLERS[name], watched, inLine }),
   ]);
   const place = placeOf([users, orders], producer, consumer);
   return warm(context, {
@@ -70,6 +73,7 @@ export async function rawPair(
   context: Context,
   amqpUrl: string,
   name: typeof RAW_SINGLE | typeof RAW_COALESCED,
+  { serial }: { readonly serial?: boolean } = {},
 ): Promise<Pair> {
   const [users, orders] = [await database(context, 'raw-users'), await database(context, 'raw-orders')];
   const single = name === RAW_SINGLE;
@@ -79,6 +83,7 @@ export async function rawPair(
       amqpUrl,
       poolSize: PRODUCER_POOL,
       marks: single ? 'single' : 'coalesced',
+      serial,
     }),
     start(context, 'raw-consumer', {
       databaseUrl: orders,

@@ -1,0 +1,63 @@
+import { figure } from '../harness/result';
+import { alternate } from '../harness/rounds';
+import { summarise } from '../harness/statistics';
+import { costing, type Measured, medianCost } from './cost';
+import { LIBRARY, libraryPair, type Pair, RAW_SINGLE, rawPair } from './pairs';
+import { type Context, type Findings, type Scenario, size } from './scenario';
+
+const CONCURRENCY = 32;
+const IN_LINE = 'ordered, 1,000 keys';
+const ONE_KEY = 'ordered, one key';
+const BY_HAND = 'hand-written loop, one at a time';
+
+/** What order costs: among many keys, and with one, which is strictly serial. */
+export const order: Scenario = {
+  name: 'order',
+  rounds: 5,
+  measures:
+    'round trips/s in order of 1,000 keys against none, and of one key against a serial loop by hand, 32 under way',
+
+  async run(context: Context): Promise<Findings> {
+    const { rounds, stage, cleanup, progress } = context;
+    const count = size(context, 2_000, 200);
+    const serial = Math.ceil(count / 4);
+    const broker = (): Promise<string> => stage.broker(cleanup);
+    const unordered = await libraryPair(context, await broker());
+    const inLine = await libraryPair(context, await broker(), { inLine: true });
+    const byHand = await rawPair(context, await broker(), RAW_SINGLE, { serial: true });
+
+    const variant = (name: string, pair: Pair, load: { count: number; users?: number }) => ({
+      name,
+      measure: (): Promise<Measured<number>> =>
+        costing(context, pair.place, load.count, async () => {
+          const { tookMs } = await pair.roundTrips({ ...load, concurrency: CONCURRENCY });
+          return (load.count / tookMs) * 1000;
+        }),
+    });
+    const measured = await alternate(
+      rounds,
+      [
+        variant(LIBRARY, unordered, { count }),
+        variant(IN_LINE, inLine, { count }),
+        variant(ONE_KEY, inLine, { count: serial, users: 1 }),
+        variant(BY_HAND, byHand, { count: serial, users: 1 }),
+      ],
+      (name, round, { result }) => progress.line(`  round ${round}: ${result.toFixed(0)}/s · ${name}`),
+    );
+    const against = (ours: string, baseline: string, atLeast: number) => {
+      const [own, other] = [measured.get(ours)!, measured.get(baseline)!];
+      return figure({
+        name: ours,
+        unit: 'round trips/s',
+        ours: summarise(own.map(({ result }) => result)),
+        cost: medianCost(own),
+        baseline: { name: baseline, ...summarise(other.map(({ result }) => result)), cost: medianCost(other) },
+        target: { of: 'ratio', atLeast },
+      });
+    };
+    return {
+      parameters: { messages: count, messagesOfOneKey: serial, concurrency: CONCURRENCY },
+      figures: [against(IN_LINE, LIBRARY, 0.7), against(ONE_KEY, BY_HAND, 0.8)],
+    };
+  },
+};
