@@ -6,8 +6,8 @@ import type { Bystander as Fate } from '../protocols/protocol';
 const EVERY_MS = 20;
 /** Who waits longer gives up, and tries again. */
 const LOCK_TIMEOUT_MS = 150;
-/** So many tries in a row tell. */
-const TRIES = 3;
+/** So many tries in a row tell: three quarters of a second, longer than a busy disk takes to commit. */
+const TRIES = 5;
 
 /**
  * Somebody else who wants to buy from the same account, over and over: another process of user-service, with a connection of
