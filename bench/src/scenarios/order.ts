@@ -1,6 +1,7 @@
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
+import { everyPurchaseArrived } from './arrived';
 import { costing, type Measured, medianCost } from './cost';
 import { LIBRARY, libraryPair, type Pair, RAW_SINGLE, rawPair } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
@@ -44,6 +45,8 @@ export const order: Scenario = {
       ],
       (name, round, { result }) => progress.line(`  round ${round}: ${result.toFixed(0)}/s · ${name}`),
     );
+    for (const { place } of [unordered, inLine, byHand])
+      await everyPurchaseArrived(...(place.databases as [string, string]));
     const against = (ours: string, baseline: string, atLeast: number) => {
       const [own, other] = [measured.get(ours)!, measured.get(baseline)!];
       return figure({

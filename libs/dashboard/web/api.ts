@@ -1,23 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from 'preact/hooks';
 import type { ActionRequest, ActionResult, BulkJob, BulkRequest, Pause, PauseTarget, Told } from '../src/page';
-
-/** Relative to the page, wherever a proxy has put it. */
-async function answered<T>(asking: Promise<Response>): Promise<T> {
-  const response = await asking;
-  const body = (await response.json().catch(() => ({}))) as { problem?: string };
-  if (!response.ok) throw new Error(body.problem ?? `${response.status}`);
-  return body as T;
-}
-
-function get<T>(path: string, query: Readonly<Record<string, string | undefined>> = {}): Promise<T> {
-  const given = Object.entries(query).filter(([, value]) => value !== undefined) as [string, string][];
-  return answered<T>(fetch(`api/${path}?${new URLSearchParams(given)}`));
-}
-
-function post<T>(path: string, request: object): Promise<T> {
-  const body = JSON.stringify(request);
-  return answered(fetch(`api/${path}`, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body }));
-}
+import { get, post, useStream } from './server';
 
 export const act = (request: ActionRequest): Promise<ActionResult> => post('actions', request);
 /** Answered when it has begun. */
@@ -56,28 +39,11 @@ export interface Live extends Partial<Told> {
   readonly away: boolean;
 }
 
-/** The stream, only while somebody sees the page. */
 export function useLive(): Live {
   const [live, setLive] = useState<Live>({ away: false });
-  useEffect(() => {
-    let source: EventSource | undefined;
-    const follow = (): void => {
-      source?.close();
-      source = undefined;
-      if (document.hidden) return;
-      source = new EventSource('api/stream');
-      source.onmessage = ({ data }) => {
-        const told = JSON.parse(data as string) as Told;
-        setLive(({ sample }) => ({ sample, ...told, away: told.sample === undefined }));
-      };
-      source.onerror = () => setLive((last) => ({ ...last, away: true }));
-    };
-    follow();
-    document.addEventListener('visibilitychange', follow);
-    return () => {
-      document.removeEventListener('visibilitychange', follow);
-      source?.close();
-    };
-  }, []);
+  useStream<Told>(
+    (told) => setLive(({ sample }) => ({ sample, ...told, away: told.sample === undefined })),
+    () => setLive((last) => ({ ...last, away: true })),
+  );
   return live;
 }
