@@ -58,6 +58,8 @@ describe('Whatever an envelope may hold', () => {
   );
   const numbers = fc.oneof(fc.integer(), fc.constantFrom(MAX_ATTEMPT, MAX_ATTEMPT + 1, 2 ** 53, -1, 0.5));
   const hostile = fc.oneof(times, texts, numbers);
+  /** What the reader refuses is no run: about one in ten is read. */
+  const AS_MANY_AS_ARE_READ = { numRuns: 30, maxSkipsPerRun: 100 };
 
   /** Was refused by no column; that there is no such row is fine. */
   const stored = async (work: () => Promise<unknown>): Promise<void> => {
@@ -68,7 +70,6 @@ describe('Whatever an envelope may hold', () => {
 
   it('of a message can be stored in the inbox', async () => {
     const wire = encode(message);
-    let read = 0;
     const changed = fc.tuple(fc.constantFrom(...Object.keys(wire.headers)), hostile).map(([name, value]) => ({
       ...wire,
       headers: { ...wire.headers, [name]: value },
@@ -76,8 +77,7 @@ describe('Whatever an envelope may hold', () => {
     await fc.assert(
       fc.asyncProperty(changed, async (each) => {
         const envelope = decode(each as WireEnvelope, 'order-service');
-        if (envelope.kind !== 'message') return;
-        read++;
+        fc.pre(envelope.kind === 'message');
         const { message: arrived, deadlineAt } = envelope;
         const { id: messageId, source, recordedAt } = arrived;
         const hash = payloadHash(arrived.type, arrived.payload);
@@ -90,14 +90,12 @@ describe('Whatever an envelope may hold', () => {
           }),
         );
       }),
-      { numRuns: 300 },
+      AS_MANY_AS_ARE_READ,
     );
-    expect(read).toBeGreaterThan(20);
   });
 
   it('of a receipt can be stored with the delivery', async () => {
     const wire = encode({ kind: 'receipt', to: 'user-service', receipt });
-    let read = 0;
     const body = JSON.parse(wire.body) as Record<string, unknown>;
     const changed = fc
       .tuple(fc.constantFrom(...Object.keys(body), 'result', 'payloadHash'), hostile, fc.oneof(numbers, fc.constant(1)))
@@ -109,8 +107,7 @@ describe('Whatever an envelope may hold', () => {
     await fc.assert(
       fc.asyncProperty(changed, async (each) => {
         const envelope = decode(each as WireEnvelope, 'user-service');
-        if (envelope.kind !== 'receipt' || envelope.receipt.verdict !== 'rejected') return;
-        read++;
+        fc.pre(envelope.kind === 'receipt' && envelope.receipt.verdict === 'rejected');
         const { receipt: arrived } = envelope;
         const answer = { verdict: 'rejected', reason: envelope.receipt.reason, result: undefined } as const;
         const about = { ...answer, payloadHash: arrived.payloadHash };
@@ -119,8 +116,7 @@ describe('Whatever an envelope may hold', () => {
         await stored(() => fixture.outbox.defer(arrived, arrived.attempt, { waitMs: 0, code: 'C', error: 'e' }));
         await stored(() => fixture.outbox.ageMs(arrived.recordedAt));
       }),
-      { numRuns: 300 },
+      AS_MANY_AS_ARE_READ,
     );
-    expect(read).toBeGreaterThan(20);
   });
 });
