@@ -7,7 +7,7 @@ describe('the crash matrix: every point with a kill, and with one more action in
   beforeAll(async () => {
     summary = await runCrashMatrix({ scope: 'some', seed: 1 });
     console.log(JSON.stringify(summary, undefined, 2));
-  }, 900_000);
+  }, 1_800_000);
 
   it('reaches every point, and the promise holds at each', () => {
     expect(summary.failures).toEqual([]);
