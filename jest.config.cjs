@@ -65,6 +65,7 @@ module.exports = {
   workerGracefulExitTimeout: 10_000,
   // Generous: a busy machine is slow, and only a test that hangs should meet it.
   testTimeout: 120_000,
+  testSequencer: '<rootDir>/tools/jest/longest-first.cjs',
   projects: [
     {
       ...common,
