@@ -165,7 +165,7 @@ export default tseslint.config(
     whole,
   ),
   forbid(
-    [`${source}/adapters/direct/**/*.ts`, `${source}/adapters/memory/**/*.ts`],
+    [`${source}/adapters/direct/**/*.ts`],
     {
       group: features.map((name) => `../../${name}/*`),
       message: 'An adapter implements a port: it knows message/ and ports/.',
@@ -188,7 +188,20 @@ export default tseslint.config(
     testing,
     whole,
   ),
-  forbid([`${source}/outbox.module.ts`, `${source}/index.ts`], testing, measuring),
+  // Test equipment stands on ports like an adapter does, and needs no server's driver.
+  forbid(
+    [`${source}/testing/memory/**/*.ts`],
+    {
+      group: features.map((name) => `../../${name}/*`),
+      message: 'The store and the broker in memory implement ports: they know message/ and ports/.',
+    },
+    typeorm,
+    broker,
+    microservices,
+    measuring,
+    whole,
+  ),
+  forbid([`${source}/*.ts`], testing, measuring),
   // The page and the server share types, and nothing else: what one of them needs must not get into the other.
   forbid(['libs/dashboard/web/**/*.{ts,tsx}'], {
     group: ['../src/*', '!../src/page', '@nestjs/*', '@tallystick/*', 'node:*', 'pg', 'typeorm'],

@@ -3,7 +3,7 @@ import { forwardRef, Inject, Injectable, type Provider } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { DataSource } from 'typeorm';
-import { memory } from './adapters/memory/memory-transport';
+import { memory } from './testing/memory/memory-transport';
 import {
   Compensate,
   HandlersUnknownError,

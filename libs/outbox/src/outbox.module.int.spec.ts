@@ -6,7 +6,7 @@ import { Test } from '@nestjs/testing';
 import { InjectRepository, TypeOrmModule } from '@nestjs/typeorm';
 import { IsInt } from 'class-validator';
 import { Column, DataSource, Entity, EntityManager, PrimaryColumn, type Repository } from 'typeorm';
-import { memory } from './adapters/memory/memory-transport';
+import { memory } from './testing/memory/memory-transport';
 import {
   Compensate,
   type FollowUpContext,

@@ -1,4 +1,4 @@
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { VirtualClock } from '../testing/memory/virtual-clock';
 import { Coalescer } from './coalescer';
 
 describe('Coalescer', () => {

@@ -1,4 +1,4 @@
-import type { DeliveryRow } from '../adapters/memory/memory-tables';
+import type { DeliveryRow } from '../testing/memory/memory-tables';
 import { MessageRejected, OutboxMessage } from '../index';
 import { compensate, handle, OutboxHarness } from '../testing';
 

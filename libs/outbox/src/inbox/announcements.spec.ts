@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { VirtualClock } from '../testing/memory/virtual-clock';
 import { Announcements, waitingRoom } from './announcements';
 import type { Outcome } from './outcome';
 

@@ -1,4 +1,4 @@
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { VirtualClock } from '../testing/memory/virtual-clock';
 import type { Executable, Execution, GroupOutcome } from './execution';
 import { Grouping, sharingOf } from './grouping';
 import type { Outcome } from './outcome';

@@ -1,6 +1,6 @@
 import type { OutboxEvent } from '../message/events';
 import { INSTRUMENTS, type Instrument, type Labels } from '../message/instruments';
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { VirtualClock } from '../testing/memory/virtual-clock';
 import type { OutboxSample } from '../ports/store';
 import { Metrics } from './metrics';
 import { Sampler } from './sampler';

@@ -3,8 +3,8 @@ import { Test } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { connectTestPostgres, testDatabase, testDatabasesArePooled, until } from '@tallystick/services';
 import { DataSource } from 'typeorm';
-import { MemoryBroker } from '../adapters/memory/memory-broker';
-import { memory } from '../adapters/memory/memory-transport';
+import { MemoryBroker } from '../testing/memory/memory-broker';
+import { memory } from '../testing/memory/memory-transport';
 import { SystemClock } from '../adapters/system/system-clock';
 import {
   MessageHandler,

@@ -1,5 +1,5 @@
-import { VirtualClock } from '../adapters/memory/virtual-clock';
-import { SeededRandom } from '../adapters/memory/seeded-random';
+import { VirtualClock } from '../testing/memory/virtual-clock';
+import { SeededRandom } from '../testing/memory/seeded-random';
 import type { OutboxEvent } from '../message/events';
 import { OutboxPressure } from './pressure';
 

@@ -1,4 +1,4 @@
-import type { DeliveryRow } from '../adapters/memory/memory-tables';
+import type { DeliveryRow } from '../testing/memory/memory-tables';
 import { OutboxMessage } from '../index';
 import { handle, type HarnessService, onAccepted, OutboxHarness } from '../testing';
 import type { HarnessServiceOptions } from '../testing';

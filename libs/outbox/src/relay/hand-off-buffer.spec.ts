@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { SeededRandom } from '../adapters/memory/seeded-random';
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { SeededRandom } from '../testing/memory/seeded-random';
+import { VirtualClock } from '../testing/memory/virtual-clock';
 import { HandOffBuffer } from './hand-off-buffer';
 
 describe('the hand-off', () => {

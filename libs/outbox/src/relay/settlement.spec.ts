@@ -1,4 +1,4 @@
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { VirtualClock } from '../testing/memory/virtual-clock';
 import type { ClaimedDelivery, DeliveryKey } from '../message/delivery';
 import type { OutboxStore, Settled, SettleRow } from '../ports/store';
 import { Settlements } from './settlement';

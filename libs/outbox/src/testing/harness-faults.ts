@@ -1,4 +1,4 @@
-import { type Fate, type FaultPlan, fates, type Passage } from '../adapters/memory/fates';
+import { type Fate, type FaultPlan, fates, type Passage } from './memory/fates';
 import { CANCEL_TYPE, RECEIPT_TYPE } from '../message/envelope';
 
 /** What travels: a message (request or announcement), a cancel, a receipt. */

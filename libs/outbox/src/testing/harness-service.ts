@@ -1,9 +1,9 @@
-import type { MemoryBroker } from '../adapters/memory/memory-broker';
-import type { MemoryClient, MemoryDatabase } from '../adapters/memory/memory-database';
-import { MemoryStore } from '../adapters/memory/memory-store';
-import type { MemoryTransaction } from '../adapters/memory/memory-transaction';
-import { MemoryTransactions } from '../adapters/memory/memory-transactions';
-import { memory, MemoryTransport } from '../adapters/memory/memory-transport';
+import type { MemoryBroker } from './memory/memory-broker';
+import type { MemoryClient, MemoryDatabase } from './memory/memory-database';
+import { MemoryStore } from './memory/memory-store';
+import type { MemoryTransaction } from './memory/memory-transaction';
+import { MemoryTransactions } from './memory/memory-transactions';
+import { memory, MemoryTransport } from './memory/memory-transport';
 import { concurrencyOf, type HandlerOptions } from '../discovery/handler-options';
 import { PLAIN } from '../message/codec';
 import { type ContractClass, contractOf } from '../message/contract';

@@ -1,8 +1,8 @@
-import { MemoryBroker } from '../adapters/memory/memory-broker';
-import { MemoryDatabase } from '../adapters/memory/memory-database';
-import type { DeliveryRow } from '../adapters/memory/memory-tables';
-import { SeededRandom } from '../adapters/memory/seeded-random';
-import { VirtualClock } from '../adapters/memory/virtual-clock';
+import { MemoryBroker } from './memory/memory-broker';
+import { MemoryDatabase } from './memory/memory-database';
+import type { DeliveryRow } from './memory/memory-tables';
+import { SeededRandom } from './memory/seeded-random';
+import { VirtualClock } from './memory/virtual-clock';
 import { type Duration, toMs } from '../message/duration';
 import type { MessageStatus } from '../outbox/outbox';
 import { HarnessFaults } from './harness-faults';

@@ -1,16 +1,16 @@
 // For tests and proofs: time, chance, a database and a broker in memory, and the whole library on top of them.
-export { type Fate, type FaultPlan, fates, type Passage } from '../adapters/memory/fates';
+export { type Fate, type FaultPlan, fates, type Passage } from './memory/fates';
 export { membersOf } from '../adapters/rabbitmq/bundle';
-export { MemoryBroker } from '../adapters/memory/memory-broker';
-export { type Interference, type MemoryClient, MemoryDatabase, type Moment } from '../adapters/memory/memory-database';
-export { MemoryDatabaseError } from '../adapters/memory/memory-database-error';
-export { MemoryStore } from '../adapters/memory/memory-store';
-export { type DeliveryRow, type InboxMessageRow, OutboxTables } from '../adapters/memory/memory-tables';
-export type { MemoryTransaction } from '../adapters/memory/memory-transaction';
-export { MemoryTransactions } from '../adapters/memory/memory-transactions';
-export { memory, MemoryTransport } from '../adapters/memory/memory-transport';
-export { SeededRandom } from '../adapters/memory/seeded-random';
-export { VirtualClock } from '../adapters/memory/virtual-clock';
+export { MemoryBroker } from './memory/memory-broker';
+export { type Interference, type MemoryClient, MemoryDatabase, type Moment } from './memory/memory-database';
+export { MemoryDatabaseError } from './memory/memory-database-error';
+export { MemoryStore } from './memory/memory-store';
+export { type DeliveryRow, type InboxMessageRow, OutboxTables } from './memory/memory-tables';
+export type { MemoryTransaction } from './memory/memory-transaction';
+export { MemoryTransactions } from './memory/memory-transactions';
+export { memory, MemoryTransport } from './memory/memory-transport';
+export { SeededRandom } from './memory/seeded-random';
+export { VirtualClock } from './memory/virtual-clock';
 export { OutboxHarness } from './harness';
 export { HarnessFaults, type Travelling } from './harness-faults';
 export {

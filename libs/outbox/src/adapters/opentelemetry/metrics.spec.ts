@@ -7,7 +7,7 @@ import {
   PeriodicExportingMetricReader,
 } from '@opentelemetry/sdk-metrics';
 import { INSTRUMENTS, openTelemetryName } from '../../message/instruments';
-import { measuredShop } from '../measured-shop.fixture';
+import { measuredShop } from '../../testing/shop/measured-shop.fixture';
 import { openTelemetryMetrics } from './index';
 
 describe('openTelemetryMetrics', () => {

@@ -15,7 +15,7 @@ import {
   Transactions,
 } from '../../index';
 import { retryingConflicts } from '../../flow/conflict';
-import { memory } from '../memory/memory-transport';
+import { memory } from '../../testing/memory/memory-transport';
 
 @OutboxMessage({ type: 'order.requested', to: 'somebody-else' })
 class OrderRequested {}

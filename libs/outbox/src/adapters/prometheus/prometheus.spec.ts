@@ -1,6 +1,6 @@
 import { Registry } from 'prom-client';
 import { INSTRUMENTS, prometheusLabel, prometheusName } from '../../message/instruments';
-import { measuredShop } from '../measured-shop.fixture';
+import { measuredShop } from '../../testing/shop/measured-shop.fixture';
 import { prometheusMetrics } from './index';
 
 describe('prometheusMetrics', () => {

@@ -1,7 +1,7 @@
 import type { PublishOutcome } from '../../message/delivery';
 import { encode } from '../../message/envelope';
 import { request } from '../../testing/transport-contract-scenario';
-import { VirtualClock } from '../memory/virtual-clock';
+import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { isBundle, MAX_BUNDLE_BYTES, MAX_MEMBERS, membersOf } from './bundle';
 import { Bundler } from './bundler';
 import { type Outgoing, toProperties } from './wire';

@@ -1,4 +1,4 @@
-import { VirtualClock } from '../memory/virtual-clock';
+import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { Appetite } from './appetite';
 import { MAX_MEMBERS } from './bundle';
 import { Takers } from './takers';

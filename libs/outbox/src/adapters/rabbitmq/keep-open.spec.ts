@@ -1,6 +1,6 @@
 import { getEventListeners } from 'node:events';
-import { SeededRandom } from '../memory/seeded-random';
-import { VirtualClock } from '../memory/virtual-clock';
+import { SeededRandom } from '../../testing/memory/seeded-random';
+import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { KeepOpen, type KeepOpenOptions, type Session } from './keep-open';
 
 describe('KeepOpen', () => {

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
-import { VirtualClock } from '../memory/virtual-clock';
+import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { PublishingSession } from './publishing-session';
 import type { Outgoing } from './wire';
 

@@ -3,7 +3,7 @@ import { Lane, NotBegunError } from '../../flow/lane';
 import { PLAIN } from '../../message/codec';
 import { encode, type MessageEnvelope } from '../../message/envelope';
 import { ContractEndpoint, idOf, receiptFrom, request, requests } from '../../testing/transport-contract-scenario';
-import { VirtualClock } from '../memory/virtual-clock';
+import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { bundleOf, memberOf } from './bundle';
 import { Receiver, type ReceiverParts } from './receiver';
 import { ComesAgainError } from './returns';

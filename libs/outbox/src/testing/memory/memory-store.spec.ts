@@ -1,5 +1,5 @@
 import { inboxStoreContract, outboxStoreContract, type StoreFixture } from '../../testing/store-contract';
-import { SystemClock } from '../system/system-clock';
+import { SystemClock } from '../../adapters/system/system-clock';
 import { MemoryDatabase } from './memory-database';
 import { MemoryStore } from './memory-store';
 import { MemoryTransactions } from './memory-transactions';

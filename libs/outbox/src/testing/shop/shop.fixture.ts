@@ -1,18 +1,18 @@
-import { clientOfThisProject } from './adapters/postgres/client/client.fixture';
+import { clientOfThisProject } from '../../adapters/postgres/client/client.fixture';
 import { testDatabasesArePooled, until } from '@tallystick/services';
 import { Injectable } from '@nestjs/common';
 import { Test, type TestingModule } from '@nestjs/testing';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { IsString, IsUUID } from 'class-validator';
 import { DataSource } from 'typeorm';
-import type { FaultPlan } from './adapters/memory/fates';
-import { MemoryBroker } from './adapters/memory/memory-broker';
-import { MemoryTransport } from './adapters/memory/memory-transport';
-import { type RoleSettings, urlOfRole } from './adapters/postgres/postgres.fixture';
-import { SystemClock } from './adapters/system/system-clock';
-import type { Duration } from './message/duration';
-import type { OutboxEventName } from './message/events';
-import type { TransportFactory } from './ports/transport';
+import type { FaultPlan } from '../memory/fates';
+import { MemoryBroker } from '../memory/memory-broker';
+import { MemoryTransport } from '../memory/memory-transport';
+import { type RoleSettings, urlOfRole } from '../../adapters/postgres/postgres.fixture';
+import { SystemClock } from '../../adapters/system/system-clock';
+import type { Duration } from '../../message/duration';
+import type { OutboxEventName } from '../../message/events';
+import type { TransportFactory } from '../../ports/transport';
 import {
   Compensate,
   type FollowUpContext,
@@ -27,7 +27,7 @@ import {
   OutboxModule,
   OutboxMonitor,
   Transactions,
-} from './index';
+} from '../../index';
 
 /** Short leases, so that what a lost connection left leased is soon due again. */
 export const PUBLISH_TIMEOUT_MS = 400;

@@ -1,6 +1,6 @@
-import { MessageRejected, OutboxMessage } from '../index';
-import type { Meter } from '../ports/meter';
-import { compensate, handle, onAccepted, OutboxHarness } from '../testing';
+import { MessageRejected, OutboxMessage } from '../../index';
+import type { Meter } from '../../ports/meter';
+import { compensate, handle, onAccepted, OutboxHarness } from '..';
 
 @OutboxMessage({ type: 'order.requested', to: 'order-service' })
 class OrderRequested {

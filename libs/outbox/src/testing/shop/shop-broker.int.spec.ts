@@ -1,6 +1,6 @@
 import { type RabbitServer, startRabbit, testDatabase, until } from '@tallystick/services';
 import { randomUUID } from 'node:crypto';
-import { rabbitMq } from './adapters/rabbitmq';
+import { rabbitMq } from '../../adapters/rabbitmq';
 import { PUBLISH_TIMEOUT_MS, type Shop, ShopFixture, STARTING } from './shop.fixture';
 
 /** A broker of our own: it loses what it had confirmed, by order of its operator. */

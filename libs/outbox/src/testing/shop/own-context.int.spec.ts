@@ -1,9 +1,9 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
 import { freePort, testBroker, testDatabase } from '@tallystick/services';
-import { direct } from './adapters/direct';
-import { rabbitMq } from './adapters/rabbitmq';
-import type { TransportFactory } from './ports/transport';
+import { direct } from '../../adapters/direct';
+import { rabbitMq } from '../../adapters/rabbitmq';
+import type { TransportFactory } from '../../ports/transport';
 import { ShopFixture, STARTING } from './shop.fixture';
 
 const overDirect = async (): Promise<TransportFactory> => {

@@ -1,8 +1,8 @@
 import { PLAIN } from '../../message/codec';
 import { encode } from '../../message/envelope';
 import { transportContract, type TransportFixture } from '../../testing/transport-contract';
-import { SystemClock } from '../system/system-clock';
-import { SystemRandom } from '../system/system-random';
+import { SystemClock } from '../../adapters/system/system-clock';
+import { SystemRandom } from '../../adapters/system/system-random';
 import { MemoryBroker } from './memory-broker';
 import { memory } from './memory-transport';
 

@@ -1,9 +1,9 @@
 import { connectTestPostgres, TcpProxy, testDatabase, until } from '@tallystick/services';
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
-import { type FaultPlan, fates } from './adapters/memory/fates';
-import { retryingConflicts } from './flow/conflict';
-import { type IsolationLevel, MessageAlreadyRecordedError } from './index';
+import { type FaultPlan, fates } from '../memory/fates';
+import { retryingConflicts } from '../../flow/conflict';
+import { type IsolationLevel, MessageAlreadyRecordedError } from '../../index';
 import { type Moment, PurchaseMade, type Shop, ShopFixture, type ShopOptions, STARTING } from './shop.fixture';
 
 const LEVELS: IsolationLevel[] = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'];
