@@ -16,6 +16,7 @@ import {
   OutboxMessage,
   OutboxModule,
   OutboxOperations,
+  postgres,
   rabbitMq,
   Transactions,
 } from './index';
@@ -82,7 +83,7 @@ describe('What became of a message in trouble', () => {
           giveUpAfter: '2s',
           maxFollowUpAttempts: 3,
           pollInterval: 50,
-          namedStatements: !testDatabasesArePooled(),
+          store: postgres({ namedStatements: !testDatabasesArePooled() }),
         }),
       ],
       providers: [Shop],

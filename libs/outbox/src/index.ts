@@ -5,6 +5,8 @@ export {
   OUTBOX_MIGRATIONS,
   outboxSchemaSql,
   outboxTables,
+  postgres,
+  type PostgresOptions,
   type OutboxTables,
   type SchemaOptions,
   type TableOptions,
@@ -91,6 +93,7 @@ export type { BulkJob, BulkOrder, BulkVerb, Refusal } from './ports/jobs';
 export type { BulkWatch } from './operations/bulk';
 export { pauseText, type Pause, type PauseTarget } from './message/pause';
 export type { AuditRecord, DeliveryHistoryEntry, DeliveryRecord, OutboxStats } from './ports/store';
+export type { StoreFactory } from './ports/store-factory';
 export type { TransportFactory } from './ports/transport';
 export {
   type IsolationLevel,

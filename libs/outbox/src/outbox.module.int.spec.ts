@@ -24,6 +24,7 @@ import {
   type OutboxModuleOptions,
   type OutboxOptionsFactory,
   OutboxOperations,
+  postgres,
   recordedMessageId,
   SchemaMismatchError,
   Transactional,
@@ -128,7 +129,7 @@ const options = (): OutboxModuleOptions => ({
   transport: memory(),
   backoff: { first: 20, max: 50 },
   pollInterval: 20,
-  namedStatements: !testDatabasesArePooled(),
+  store: postgres({ namedStatements: !testDatabasesArePooled() }),
 });
 
 async function boot(providers: Type[], imports = [OutboxModule.forRoot(options())]) {

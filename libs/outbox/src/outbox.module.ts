@@ -14,9 +14,7 @@ import {
 } from '@nestjs/common';
 import { DiscoveryModule, DiscoveryService, MetadataScanner, ModuleRef, ModulesContainer } from '@nestjs/core';
 import { getDataSourceToken, getRepositoryToken } from '@nestjs/typeorm';
-import type { Pool } from 'pg';
 import type { DataSource, EntityTarget, ObjectLiteral } from 'typeorm';
-import { endPool, PostgresStore, poolFrom } from './adapters/postgres';
 import { SystemClock } from './adapters/system/system-clock';
 import { SystemRandom } from './adapters/system/system-random';
 import { HandlerExplorer } from './discovery/handler-explorer';
@@ -31,13 +29,14 @@ import { type OutboxModuleOptions, type ResolvedOptions, resolveOptions } from '
 import { OutboxRuntime } from './outbox.runtime';
 import { Outbox } from './outbox/outbox';
 import type { Clock, Random } from './ports/clock';
+import type { Store } from './ports/store-factory';
 import type { Transport } from './ports/transport';
-import { ambientRepository, Transactions } from './transactions';
+import { ambientRepository, type EntityManager, Transactions } from './transactions';
 
 const GIVEN = Symbol('OutboxModuleOptions');
 const OPTIONS = Symbol('ResolvedOptions');
 const TRANSPORT = Symbol('Transport');
-const POOL = Symbol('Pool');
+const STORE = Symbol('Store');
 const CLOCK = Symbol('Clock');
 const RANDOM = Symbol('Random');
 
@@ -132,8 +131,7 @@ function describe(
       HandlerExplorer,
       OPTIONS,
       TRANSPORT,
-      POOL,
-      PostgresStore,
+      STORE,
     ],
   };
 }
@@ -154,16 +152,10 @@ const PROVIDERS: Provider[] = [
     inject: ['tallystick.datasource', OPTIONS],
   },
   {
-    provide: POOL,
-    useFactory: (dataSource: DataSource, { poolSize, namedStatements }: ResolvedOptions) =>
-      poolFrom(dataSource, { max: poolSize, namedStatements }),
+    provide: STORE,
+    useFactory: (source: DataSource, { store, tables, poolSize }: ResolvedOptions) =>
+      store.create({ source, tables, poolSize }),
     inject: ['tallystick.datasource', OPTIONS],
-  },
-  {
-    provide: PostgresStore,
-    useFactory: (pool: Pool, { tables, namedStatements }: ResolvedOptions) =>
-      new PostgresStore({ pool, ...tables, namedStatements }),
-    inject: [POOL, OPTIONS],
   },
   {
     provide: HandlerExplorer,
@@ -203,7 +195,7 @@ const PROVIDERS: Provider[] = [
     provide: OutboxRuntime,
     useFactory: (
       options: ResolvedOptions,
-      store: PostgresStore,
+      store: Store<EntityManager>,
       transactions: Transactions,
       transport: Transport,
       handlers: HandlerExplorer,
@@ -215,7 +207,7 @@ const PROVIDERS: Provider[] = [
       if (runtime.metrics) monitor.watch(runtime.metrics.record);
       return runtime;
     },
-    inject: [OPTIONS, PostgresStore, Transactions, TRANSPORT, HandlerExplorer, CLOCK, RANDOM, LoggingMonitor],
+    inject: [OPTIONS, STORE, Transactions, TRANSPORT, HandlerExplorer, CLOCK, RANDOM, LoggingMonitor],
   },
   { provide: Outbox, useFactory: ({ outbox }: OutboxRuntime) => outbox, inject: [OutboxRuntime] },
   { provide: OutboxOperations, useFactory: ({ operations }: OutboxRuntime) => operations, inject: [OutboxRuntime] },
@@ -248,8 +240,7 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
   constructor(
     private readonly runtime: OutboxRuntime,
     private readonly explorer: HandlerExplorer,
-    private readonly store: PostgresStore,
-    @Inject(POOL) private readonly pool: Pool,
+    @Inject(STORE) private readonly store: Store<EntityManager>,
     modules: ModulesContainer,
   ) {
     if ([...modules.values()].filter(({ metatype }) => metatype === OutboxCoreModule).length > 1) {
@@ -282,7 +273,7 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
 
   private async end(): Promise<void> {
     if (this.started) await this.runtime.stop();
-    await endPool(this.pool);
+    await this.store.end();
   }
 
   private async boot(): Promise<void> {

@@ -24,6 +24,10 @@ describe('resolveOptions', () => {
     });
   });
 
+  it('keeps its tables in PostgreSQL unless it is told where', () => {
+    expect(resolveOptions({ service: 'user-service', transport }).store.name).toBe('postgres');
+  });
+
   it('reports all problems in one error', () => {
     expect(problemsOf({ service: 'User.Service', lease: 'soon', window: 0 })).toHaveLength(3);
   });
@@ -48,6 +52,7 @@ describe('resolveOptions', () => {
     [{ lease: 10 }, 'lease'],
     [{ backoff: { first: '10m', max: '5m' } }, 'backoff.first'],
     [{ transport: undefined }, 'transport is missing'],
+    [{ store: 'postgres' }, 'store is none'],
     [{ transactionHost: { manager: () => undefined } }, 'needs both functions'],
     [{ strictWrites: 'maybe' }, 'strictWrites'],
     [{ relay: 'yes' }, 'relay'],

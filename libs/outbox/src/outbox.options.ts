@@ -1,3 +1,4 @@
+import { postgres } from './adapters/postgres';
 import { InvalidOptionsError } from './errors';
 import type { SigningKeys } from './message/codec';
 import { describeMs, type Duration, toMs } from './message/duration';
@@ -5,9 +6,10 @@ import { serviceNameProblem } from './message/names';
 import { unknownOptions } from './message/unknown-options';
 import type { OnAlarm, OnError } from './operations/monitor';
 import type { Meter } from './ports/meter';
+import type { StoreFactory } from './ports/store-factory';
 import type { Tracing } from './ports/tracing';
 import type { TransportFactory } from './ports/transport';
-import type { TransactionHost } from './transactions';
+import type { DataSource, EntityManager, TransactionHost } from './transactions';
 
 /** What `OutboxModule.forRoot` takes. Durations are milliseconds or text with a unit: `'30s'`, `'15m'`, `'14d'`. */
 export interface OutboxModuleOptions {
@@ -15,6 +17,8 @@ export interface OutboxModuleOptions {
   service: string;
   /** What carries the messages: `rabbitMq()`, `direct({ … })`, or `memory()` in tests. */
   transport: TransportFactory;
+  /** The database that holds the tables: the one your DataSource is for. @default postgres() */
+  store?: StoreFactory<DataSource, EntityManager>;
   /** False in a process that only records (a web worker, a script): another instance relays. @default true */
   relay?: boolean;
   /** How long a claimed row belongs to one relay. Longer survives slower pauses; shorter repeats sooner after a crash. @default '30s' */
@@ -52,8 +56,6 @@ export interface OutboxModuleOptions {
   maxPayloadBytes?: number;
   /** Where the tables are: as given to `outboxMigrations()`. @default { prefix: '' } in the connection's search path */
   tables?: { schema?: string; prefix?: string };
-  /** Named prepared statements: a third faster; off behind PgBouncer, unless its `max_prepared_statements` is set. @default true */
-  namedStatements?: boolean;
   /** Connections of the library's own pool, beside your DataSource's. @default 4 */
   poolSize?: number;
   /** Signs messages, cancels and receipts, and takes none that is not signed: see SECURITY.md. @default none: the broker is trusted */
@@ -76,6 +78,7 @@ export interface OutboxModuleOptions {
 export interface ResolvedOptions {
   service: string;
   transport: TransportFactory;
+  store: StoreFactory<DataSource, EntityManager>;
   relay: boolean;
   leaseMs: number;
   window: number;
@@ -94,7 +97,6 @@ export interface ResolvedOptions {
   shutdownTimeoutMs: number;
   maxPayloadBytes: number;
   tables: { schema?: string; prefix?: string };
-  namedStatements: boolean;
   poolSize: number;
   signing: SigningKeys | undefined;
   strictWrites: 'throw' | 'warn' | 'off';
@@ -108,6 +110,7 @@ export interface ResolvedOptions {
 const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   service: true,
   transport: true,
+  store: true,
   relay: true,
   lease: true,
   window: true,
@@ -125,7 +128,6 @@ const KNOWN: Record<keyof OutboxModuleOptions, true> = {
   shutdownTimeout: true,
   maxPayloadBytes: true,
   tables: true,
-  namedStatements: true,
   poolSize: true,
   signing: true,
   strictWrites: true,
@@ -149,6 +151,7 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
   const options: ResolvedOptions = {
     service: given.service,
     transport: given.transport,
+    store: given.store ?? postgres(),
     relay: reader.flag('relay', given.relay, true),
     leaseMs: reader.duration('lease', given.lease, '30s'),
     window: reader.whole('window', given.window, 1_024, 2, 10_000),
@@ -169,7 +172,6 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     shutdownTimeoutMs: reader.duration('shutdownTimeout', given.shutdownTimeout, '10s'),
     maxPayloadBytes: reader.whole('maxPayloadBytes', given.maxPayloadBytes, 256 * 1024, 1024, 16 * 1024 * 1024),
     tables: given.tables ?? {},
-    namedStatements: reader.flag('namedStatements', given.namedStatements, true),
     poolSize: reader.whole('poolSize', given.poolSize, 4, 1, 100),
     signing: given.signing,
     strictWrites: given.strictWrites ?? (process.env.NODE_ENV === 'production' ? 'warn' : 'throw'),
@@ -193,12 +195,13 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
 
 /** Values that are fine alone and cannot work together: names both options and both values. */
 function contradictions(options: ResolvedOptions): (string | undefined)[] {
-  const { horizonMs, retention, giveUpAfterMs, transport, strictWrites, transactionHost, leaseMs } = options;
+  const { horizonMs, retention, giveUpAfterMs, transport, store, strictWrites, transactionHost, leaseMs } = options;
   const days = (ms: number): string => describeMs(ms);
   return [
     typeof transport?.create !== 'function'
       ? 'transport is missing or none: write transport: rabbitMq() or transport: direct({ … })'
       : undefined,
+    typeof store?.create !== 'function' ? 'store is none: write store: postgres(), or leave it out' : undefined,
     retention.inboxMs < horizonMs + DAY_MS
       ? `retention.inbox (${days(retention.inboxMs)}) must be at least horizon (${days(horizonMs)}) + 1 day: a copy that outlives its inbox row would be executed twice`
       : undefined,

@@ -1,10 +1,11 @@
-import { DataSource } from 'typeorm';
-import { endPool, poolFrom, PostgresStore, type TableOptions } from './adapters/postgres';
+import { postgres } from './adapters/postgres';
 import { SystemClock } from './adapters/system/system-clock';
 import { SystemRandom } from './adapters/system/system-random';
 import { InvalidOptionsError } from './errors';
 import { OutboxOperations } from './operations/operations';
 import { Pruner } from './operations/pruner';
+import type { StoreFactory } from './ports/store-factory';
+import type { DataSource, EntityManager } from './transactions';
 
 export interface PassiveOptions {
   /** Of the database of the service: `postgres://…`. */
@@ -12,7 +13,9 @@ export interface PassiveOptions {
   /** Whose messages: several services may share the tables. Undefined: the only one that is there. */
   readonly service?: string;
   /** Where the tables are, as in the options of `OutboxModule`. */
-  readonly tables?: TableOptions;
+  readonly tables?: { schema?: string; prefix?: string };
+  /** The database, as in the options of `OutboxModule`. @default postgres() */
+  readonly store?: StoreFactory<DataSource, EntityManager>;
 }
 
 /** A service's operations without the service. */
@@ -27,16 +30,18 @@ export interface PassiveOutbox {
   close(): Promise<void>;
 }
 
+const POOL_SIZE = 2;
+
 /**
  * For tools: looks at a service's messages and steers them, by the same guarded transitions as the service itself, and does
  * nothing else. It has no transport, so it neither sends nor consumes: what is opened again is due at once, and sent by the
  * next relay that looks.
  * @throws SchemaMismatchError if the tables are not there · InvalidOptionsError if the service is not given and not to be guessed
  */
-export async function openOutbox({ url, service, tables = {} }: PassiveOptions): Promise<PassiveOutbox> {
-  const pool = poolFrom(new DataSource({ type: 'postgres', url, applicationName: 'tallystick tool' }), { max: 2 });
+export async function openOutbox(options: PassiveOptions): Promise<PassiveOutbox> {
+  const { url, service, tables = {}, store: factory = postgres() } = options;
+  const store = factory.create({ source: factory.sourceOf(url), tables, poolSize: POOL_SIZE });
   try {
-    const store = new PostgresStore({ pool, ...tables });
     await store.checkSchema();
     const whose = service ?? theOnly(await store.services());
     const nobody = { reserve: () => undefined, wake: () => {} };
@@ -50,9 +55,9 @@ export async function openOutbox({ url, service, tables = {} }: PassiveOptions):
     );
     const prune: PassiveOutbox['prune'] = (olderThan) =>
       new Pruner({ service: whose, everyMs: 0, ...olderThan }, store, new SystemClock(), { record: () => {} }).prune();
-    return { service: whose, operations, prune, close: () => endPool(pool) };
+    return { service: whose, operations, prune, close: () => store.end() };
   } catch (error) {
-    await endPool(pool);
+    await store.end();
     throw error;
   }
 }

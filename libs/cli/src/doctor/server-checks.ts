@@ -82,7 +82,7 @@ async function pooler({ connect }: DatabaseContext): Promise<Finding[]> {
     return [
       note(
         'A pooler in transaction mode stands in between, and loses statements that are prepared by name.',
-        'Set namedStatements: false in the options of OutboxModule, or max_prepared_statements of PgBouncer (1.21 or later).',
+        'Set store: postgres({ namedStatements: false }) in the options of OutboxModule, or max_prepared_statements of PgBouncer (1.21 or later).',
       ),
     ];
   }
@@ -94,7 +94,7 @@ async function pooler({ connect }: DatabaseContext): Promise<Finding[]> {
         )
       : unknown(
           'A pooler stands in between; whether in transaction mode could not be seen.',
-          'If it is, and has no max_prepared_statements, set namedStatements: false in the options of OutboxModule.',
+          'If it is, and has no max_prepared_statements, set store: postgres({ namedStatements: false }) in the options of OutboxModule.',
         ),
   ];
 }

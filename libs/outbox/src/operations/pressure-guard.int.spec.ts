@@ -12,6 +12,7 @@ import {
   OutboxMessage,
   OutboxModule,
   OutboxMonitor,
+  postgres,
   Sheddable,
   TransactionalMessage,
 } from '../index';
@@ -79,7 +80,7 @@ describe('a sheddable route', () => {
           transport: memory(broker),
           pollInterval: 20,
           shedAfter: 50,
-          namedStatements: !testDatabasesArePooled(),
+          store: postgres({ namedStatements: !testDatabasesArePooled() }),
         }),
       ],
       controllers: [ReportsController, StatisticsController],

@@ -1,4 +1,4 @@
-export type { EntityManager } from 'typeorm';
+export type { DataSource, EntityManager } from 'typeorm';
 export { Patience, type Session } from './session';
 export { ambientRepository } from './ambient-repository';
 export type { TransactionHost } from './transaction-host';

@@ -39,7 +39,7 @@ const FOREIGN_SESSION = ['26000', '42P05'];
 
 const HOW_TO_POOL =
   '. A pooler in transaction mode seems to stand before PostgreSQL, and loses prepared statements: set ' +
-  '`namedStatements: false` in the options of OutboxModule, or max_prepared_statements in PgBouncer 1.21 and later.';
+  '`store: postgres({ namedStatements: false })` in the options of OutboxModule, or max_prepared_statements in PgBouncer 1.21 and later.';
 
 const DEFAULT_ISOLATION: Statement = {
   name: 'outbox.isolation',

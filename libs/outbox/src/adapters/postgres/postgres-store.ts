@@ -7,18 +7,19 @@ import type {
   InboxMessage,
   InboxReject,
   InboxResult,
-  InboxStore,
   RegisteredHandler,
 } from '../../ports/store';
+import type { Store } from '../../ports/store-factory';
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
 import { PostgresOutboxStore } from './postgres-outbox-store';
 import { checkDurability, checkSchema, located } from './boot-checks';
+import { endPool } from './pool';
 import { servicesSql } from './sql/search';
 import { type TableOptions, type Tables, tables } from './tables';
 
 export interface PostgresStoreOptions extends TableOptions {
-  /** For statements outside of the application's transactions; see `poolFrom`. The store does not end it. */
+  /** For statements outside of the application's transactions; see `poolFrom`. `end` ends it. */
   pool: Pool;
   /** Prepare by name what the library adds to the application's transactions. @default true */
   namedStatements?: boolean;
@@ -27,7 +28,7 @@ export interface PostgresStoreOptions extends TableOptions {
 }
 
 /** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
-export class PostgresStore extends PostgresOutboxStore implements InboxStore<EntityManager> {
+export class PostgresStore extends PostgresOutboxStore implements Store<EntityManager> {
   private readonly inbox: PostgresInboxStore;
   private readonly inPlace: () => Promise<Tables>;
 
@@ -41,20 +42,21 @@ export class PostgresStore extends PostgresOutboxStore implements InboxStore<Ent
     this.inbox = new PostgresInboxStore(database, inPlace);
   }
 
-  /** @throws SchemaMismatchError if the tables are missing, older or newer than this version of the library needs */
   async checkSchema(): Promise<void> {
     await checkSchema(this.database, await this.inPlace());
   }
 
-  /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */
   checkDurability(): Promise<string[]> {
     return checkDurability(this.database);
   }
 
-  /** Who records here, as far as recent messages and registered follow-ups tell; in alphabetical order. */
   async services(): Promise<string[]> {
     const { rows } = await this.database.run(servicesSql(await this.inPlace()), []);
     return rows.map((row) => row.source!);
+  }
+
+  end(): Promise<void> {
+    return endPool(this.database.pool);
   }
 
   begin(

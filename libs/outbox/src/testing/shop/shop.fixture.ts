@@ -26,6 +26,7 @@ import {
   OutboxMessage,
   OutboxModule,
   OutboxMonitor,
+  postgres,
   Transactions,
 } from '../../index';
 
@@ -256,7 +257,7 @@ async function application(
         poolSize,
         handlerTimeout,
         shutdownTimeout,
-        namedStatements: !testDatabasesArePooled(),
+        store: postgres({ namedStatements: !testDatabasesArePooled() }),
       }),
     ],
     providers: [Shop],
