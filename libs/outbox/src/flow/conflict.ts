@@ -1,7 +1,5 @@
-import { codeOf, isSessionFault } from './failure';
+import type { Faults } from '../ports/faults';
 
-/** PostgreSQL's "try the same again": serialization failure and deadlock. */
-const CONFLICTS = ['40001', '40P01'];
 const TRIES = 3;
 
 /**
@@ -14,17 +12,12 @@ const TRIES = 3;
  *
  * @param transaction opens its own; in one that is open already, the conflict has ended that one
  */
-export async function retryingConflicts<T>(transaction: () => Promise<T>): Promise<T> {
+export async function retryingConflicts<T>(faults: Faults, transaction: () => Promise<T>): Promise<T> {
   for (let tries = 1; ; tries++) {
     try {
       return await transaction();
     } catch (error) {
-      if (tries >= TRIES || !(isConflict(error) || isSessionFault(error))) throw error;
+      if (tries >= TRIES || !(faults.isConflict(error) || faults.isSessionFault(error))) throw error;
     }
   }
-}
-
-/** The database rolled this transaction back in favour of another one. */
-export function isConflict(error: unknown): boolean {
-  return CONFLICTS.includes(codeOf(error));
 }

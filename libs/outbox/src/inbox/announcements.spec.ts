@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { VirtualClock } from '../testing/memory/virtual-clock';
+import { postgresFaults } from '../transactions/postgres/faults';
 import { Announcements, waitingRoom } from './announcements';
 import type { Outcome } from './outcome';
 
@@ -11,7 +12,12 @@ const failed = (error: unknown): Outcome => ({ kind: 'deferred', error });
 
 function open(limits: { concurrency: number; timeoutMs: number }) {
   const clock = new VirtualClock();
-  const announcements = new Announcements(limits, clock, { next: () => 0.5, token: () => '', id: () => '' });
+  const announcements = new Announcements(
+    limits,
+    clock,
+    { next: () => 0.5, token: () => '', id: () => '' },
+    postgresFaults,
+  );
   let atWork = 0;
   const seen = { most: 0 };
   /** Takes `ms`, then fails or not. Resolves with how long it was in hand. */

@@ -1,6 +1,6 @@
-import { failureOf } from '../flow/failure';
 import { Lane } from '../flow/lane';
 import type { Clock, Random } from '../ports/clock';
+import type { Faults } from '../ports/faults';
 import type { BoundHandler } from '../ports/handlers';
 import type { Outcome } from './outcome';
 
@@ -40,6 +40,7 @@ export class Announcements {
     limits: Limits,
     private readonly clock: Clock,
     private readonly random: Random,
+    private readonly faults: Faults,
   ) {
     this.places = new Lane(limits.concurrency);
     this.room = waitingRoom(limits);
@@ -77,7 +78,7 @@ export class Announcements {
       return true;
     }
     // While nothing is reached, nobody else could use the place.
-    if (pauseMs > SHORT_PAUSE_MS && failureOf(failure) !== 'unavailable') return false;
+    if (pauseMs > SHORT_PAUSE_MS && this.faults.failureOf(failure) !== 'unavailable') return false;
     await pause();
     return true;
   }

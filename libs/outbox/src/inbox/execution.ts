@@ -1,5 +1,5 @@
 import { MessageRejected } from '../errors';
-import { isConflict, retryingConflicts } from '../flow/conflict';
+import { retryingConflicts } from '../flow/conflict';
 import { inConversation } from '../flow/conversation';
 import { withTimeout } from '../flow/time-out';
 import type { RecordedMessage } from '../message/delivery';
@@ -58,7 +58,7 @@ export class Execution {
   /** One message, one transaction. Never rejects. */
   async alone(executable: Executable): Promise<Outcome> {
     try {
-      return await retryingConflicts(() =>
+      return await retryingConflicts(this.transactions.faults, () =>
         this.transactions.run((transaction) => this.executeIn(transaction, executable), { propagation: 'new' }),
       );
     } catch (error) {
@@ -101,7 +101,7 @@ export class Execution {
         { propagation: 'new' },
       );
     } catch (error) {
-      const contention = error instanceof TwinInProgressError || isConflict(error);
+      const contention = error instanceof TwinInProgressError || this.transactions.faults.isConflict(error);
       this.undone(group, error, contention);
       return { kind: 'failed', contention };
     }

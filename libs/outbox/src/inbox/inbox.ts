@@ -44,7 +44,7 @@ export class Inbox {
   constructor(
     private readonly settings: InboxSettings,
     private readonly store: InboxStore,
-    transactions: TransactionRunner,
+    private readonly transactions: TransactionRunner,
     private readonly handlers: HandlerRegistry,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -79,7 +79,8 @@ export class Inbox {
   }
 
   private announcementsFor(handler: BoundHandler): Announcements {
-    const announcements = this.announcements.get(handler) ?? new Announcements(handler, this.clock, this.random);
+    const announcements =
+      this.announcements.get(handler) ?? new Announcements(handler, this.clock, this.random, this.transactions.faults);
     this.announcements.set(handler, announcements);
     return announcements;
   }

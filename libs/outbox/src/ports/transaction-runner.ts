@@ -1,3 +1,5 @@
+import type { Faults } from './faults';
+
 /**
  * Opens and observes database transactions. `transactions/` implements it over TypeORM; a simulation over a map.
  *
@@ -5,6 +7,8 @@
  * never looks inside.
  */
 export interface TransactionRunner<Tx = unknown> {
+  /** What the errors of its database mean. */
+  readonly faults: Faults;
   /**
    * Runs `work` in the ambient transaction, or in a new one. Resolves only if COMMIT was answered with COMMIT.
    * Rejections are of three kinds: the work's own error (rolled back), a refused commit (rolled back) and a lost

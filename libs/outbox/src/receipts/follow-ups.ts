@@ -128,7 +128,7 @@ export class FollowUpRunner implements FollowUps {
     const { messageId, attempt, leaseToken } = delivery;
     const answer = delivery.answer!;
     try {
-      const ran = await retryingConflicts(() =>
+      const ran = await retryingConflicts(this.transactions.faults, () =>
         this.transactions.run(
           async (transaction) => {
             const followUp = await this.store.closeAnswered(transaction, delivery, leaseToken);

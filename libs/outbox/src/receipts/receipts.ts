@@ -1,6 +1,5 @@
 import { Coalescer } from '../flow/coalescer';
 import { retryingConflicts } from '../flow/conflict';
-import { failureOf } from '../flow/failure';
 import { Lane } from '../flow/lane';
 import type { Turns } from '../flow/turns';
 import { type Doubling, doubled } from '../message/backoff';
@@ -93,7 +92,7 @@ export class Receipts {
       this.monitor.record({ event: 'receipt.untrusted', messageId, consumer, problem: error.message });
       return { kind: 'quarantine', problem: `UNTRUSTED: ${error.message}` };
     }
-    const failure = failureOf(error);
+    const failure = this.transactions.faults.failureOf(error);
     if (failure === 'data' || (failure === 'other' && returns >= MAX_RETURNS)) {
       const problem = `it cannot be applied: ${errorText(error)}`;
       this.refused++;
@@ -132,7 +131,8 @@ export class Receipts {
       const closed = new Map(rows.map((row) => [keyText(row), appliedTo(row.type, row)]));
       return batch.map((delivery) => closed.get(keyText(delivery)));
     } catch (error) {
-      if (batch.length === 1 || failureOf(error) === 'unavailable') return batch.map(() => rejected(error));
+      if (batch.length === 1 || this.transactions.faults.failureOf(error) === 'unavailable')
+        return batch.map(() => rejected(error));
       const middle = batch.length >> 1;
       return [...(await this.closeMany(batch.slice(0, middle))), ...(await this.closeMany(batch.slice(middle)))];
     }
@@ -144,7 +144,7 @@ export class Receipts {
     let followUpBegan = false;
     let applied: Applied = {};
     try {
-      const closed = await retryingConflicts(() => {
+      const closed = await retryingConflicts(this.transactions.faults, () => {
         followUpBegan = false;
         return this.transactions.run(
           async (transaction) => {

@@ -1,5 +1,8 @@
 export type { DataSource, EntityManager } from 'typeorm';
-export { Patience, type Session } from './session';
+export { Patience } from './patience';
+export { codeOf, isRefusedBySession, postgresFaults } from './postgres/faults';
+export { poolView } from './postgres/pool';
+export { postgresSessions } from './postgres/sessions';
 export { ambientRepository } from './ambient-repository';
 export type { TransactionHost } from './transaction-host';
 export { injectTransactions, Transactional, transactionsOf } from './transactional.decorator';

@@ -1,7 +1,7 @@
 import { Logger } from '@nestjs/common';
 import type { DataSource, QueryRunner } from 'typeorm';
 import { WriteOutsideTransactionError } from '../errors';
-import { findWrites } from './sql-verbs';
+import type { Dialect } from './dialect';
 import type { TransactionScopes } from './transaction-scopes';
 import type { TransactionsOptions } from './transactions.options';
 
@@ -12,7 +12,7 @@ const DEFAULT_CACHE_TABLE = 'query-result-cache';
  * repository, the DataSource, a second query runner). Such a write commits by itself and survives the rollback.
  *
  * It sees every statement TypeORM sends for this DataSource. It does not see a SELECT of a function that writes, the raw
- * `pg` client, streams, nor other DataSources. A second *transaction* is reported even if it only reads: what it will do
+ * client, streams, nor other DataSources. A second *transaction* is reported even if it only reads: what it will do
  * is not known yet, and with an exhausted pool it would wait for the connection its opener holds.
  */
 export class StrayWriteGuard {
@@ -22,6 +22,7 @@ export class StrayWriteGuard {
   private readonly ignored: ReadonlySet<string>;
 
   constructor(
+    private readonly dialect: Dialect,
     private readonly dataSource: DataSource,
     private readonly scopes: TransactionScopes,
     private readonly options: TransactionsOptions,
@@ -33,8 +34,7 @@ export class StrayWriteGuard {
 
   /** The guard comes after a connection is taken, except for entity events and transactions: too late for a full pool. */
   noteIfThePoolWaitsForEver(): void {
-    const { connectTimeoutMS, extra } = this.dataSource.options as PoolOptions;
-    if (connectTimeoutMS || extra?.connectionTimeoutMillis) return;
+    if (this.dialect.connectTimeoutOf(this.dataSource) !== undefined) return;
     this.logger.debug(
       'The DataSource has no connectTimeoutMS: when its pool is exhausted, a query waits for a connection for ever, and ' +
         'one that goes past its open transaction may wait for itself. Set e.g. connectTimeoutMS: 10_000.',
@@ -53,7 +53,7 @@ export class StrayWriteGuard {
   /** The text is looked at only when the connection is a stranger's: the right way costs two comparisons. */
   checkStatement(runner: QueryRunner, sql: string): void {
     if (!this.strays(runner)) return;
-    const write = findWrites(sql).find(({ table }) => table === undefined || !this.ignores(table));
+    const write = this.dialect.findWrites(sql).find(({ table }) => table === undefined || !this.ignores(table));
     if (write) this.report(write.verb, write.table);
   }
 
@@ -105,11 +105,6 @@ function withTheCaller<E extends Error>(make: () => E): E {
   } finally {
     Error.stackTraceLimit = stackTraceLimit;
   }
-}
-
-interface PoolOptions {
-  connectTimeoutMS?: number;
-  extra?: { connectionTimeoutMillis?: number };
 }
 
 /** `"public"."account"` and `account` are one table here: a guard may be generous with names, not with verbs. */

@@ -11,7 +11,7 @@ describe('TransactionRecord', () => {
   let record: TransactionRecord;
   const register = (name: string): void => record.afterCommit(named(name) as unknown as () => void);
   beforeEach(() => {
-    record = new TransactionRecord();
+    record = new TransactionRecord({});
   });
 
   it('hands the callbacks out once, in order, when the outermost level commits', () => {

@@ -1,5 +1,6 @@
 import type { EntityManager, QueryRunner } from 'typeorm';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
+import type { Session } from './dialect';
 import { LaterAnswers } from './later-answers';
 import type { IsolationLevel } from './transactions.options';
 import { UnderWay } from './under-way';
@@ -18,6 +19,9 @@ interface Registered<Fn> {
  * inside adds one. Pure bookkeeping: {@link TransactionSubscriber} tells it what TypeORM does.
  */
 export class TransactionRecord {
+  /** @param session the connection it is open on */
+  constructor(readonly session: Session) {}
+
   /** `Transactions.run` opened it. */
   own = false;
   /** Known only for our own transactions. */
@@ -139,7 +143,7 @@ export class TransactionRecords {
     return record?.ending ? undefined : record;
   }
 
-  begin(runner: QueryRunner): void {
-    this.byRunner.set(runner, new TransactionRecord());
+  begin(runner: QueryRunner, session: Session): void {
+    this.byRunner.set(runner, new TransactionRecord(session));
   }
 }

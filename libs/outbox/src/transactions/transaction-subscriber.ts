@@ -5,15 +5,12 @@ import type {
   EntitySubscriberInterface,
   QueryRunner,
 } from 'typeorm';
+import { sessionOf } from './session-of';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
-import { judge, sessionOf } from './session';
+import type { Dialect } from './dialect';
 import type { StrayWriteGuard } from './stray-write-guard';
 import type { TransactionRecord, TransactionRecords } from './transaction-record';
 import type { TransactionScopes } from './transaction-scopes';
-
-const ENDS_TRANSACTION = /^\s*(?:commit|end|rollback|abort)\b/i;
-const COMMITS = /^\s*(?:commit|end)\b/i;
-const ROLLS_BACK_TO_SAVEPOINT = /^\s*rollback(?:\s+(?:work|transaction))?\s+to\b/i;
 
 interface OnConnection {
   queryRunner: QueryRunner;
@@ -31,6 +28,7 @@ interface OnEntity extends OnConnection {
  */
 export class TransactionSubscriber implements EntitySubscriberInterface {
   constructor(
+    private readonly dialect: Dialect,
     private readonly records: TransactionRecords,
     private readonly scopes: TransactionScopes,
     private readonly guard: StrayWriteGuard,
@@ -44,10 +42,10 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     if (!this.records.openOn(queryRunner)) this.guard.checkTransaction(queryRunner);
   }
 
-  afterTransactionStart({ queryRunner }: OnConnection): void {
+  async afterTransactionStart({ queryRunner }: OnConnection): Promise<void> {
     const open = this.records.openOn(queryRunner);
     if (open) open.savepointOpened();
-    else this.records.begin(queryRunner);
+    else this.records.begin(queryRunner, await sessionOf(queryRunner));
   }
 
   async beforeTransactionCommit({ queryRunner }: OnConnection): Promise<void> {
@@ -56,7 +54,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     if (record.outermost) {
       await this.runHooks(record, queryRunner);
       record.underWay.refuseCommit();
-      await this.refuseIfEndedByHand(record, queryRunner);
+      this.refuseIfEndedByHand(record);
       record.ending = true;
     }
     record.announced = true;
@@ -87,10 +85,10 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   /** Not thrown but returned: TypeORM would dress a thrown error up as a failed query. */
   afterQuery({ query, queryRunner, success, error, rawResults }: AfterQueryEvent): Promise<void> | void {
     const record = this.records.of(queryRunner);
-    if (!success) return record && this.noteFailure(record, queryRunner, error);
+    if (!success) return record && this.noteFailure(record, error);
     if (query !== 'COMMIT') return;
-    const answer = (rawResults as { command?: string } | undefined)?.command;
-    if (answer !== 'COMMIT') return refuseSilentRollback(record, answer);
+    const answer = this.dialect.insteadOfCommit(rawResults);
+    if (answer !== undefined) return this.refuseSilentRollback(record, answer);
   }
 
   beforeInsert({ queryRunner, metadata }: OnEntity): void {
@@ -114,15 +112,15 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   private watchStatement(record: TransactionRecord, sql: string): void {
-    const ends = ENDS_TRANSACTION.test(sql);
-    if (ends && record.announced) return;
+    const ending = this.dialect.endingOf(sql);
+    if (ending && record.announced) return;
     if (record.ending) return refuseStraggler(record, sql);
     record.statements += 1;
-    if (!ends) return;
-    if (COMMITS.test(sql)) record.underWay.refuseCommit();
+    if (!ending) return;
+    if (ending === 'commit') record.underWay.refuseCommit();
     // Written by hand. What a savepoint's rollback undid, or whether the transaction committed, is no longer known.
     record.dropCallbacks();
-    if (record.own && !ROLLS_BACK_TO_SAVEPOINT.test(sql)) {
+    if (record.own && ending !== 'rollback to savepoint') {
       throw new TransactionEndedError(
         `"${excerpt(sql)}" would end a transaction that Transactions.run() or @Transactional() opened. ` +
           'To roll back, throw an error; to commit, return.',
@@ -131,9 +129,9 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   }
 
   /** @throws the error of a statement of ours that this one was sent with, if that one is the reason */
-  private async noteFailure(record: TransactionRecord, runner: QueryRunner, error: unknown): Promise<void> {
+  private async noteFailure(record: TransactionRecord, error: unknown): Promise<void> {
     // Also when the caller catches the error and throws another one: the next transaction gets another connection.
-    judge(await sessionOf(runner), error);
+    this.dialect.sessions.judge(record.session, error);
     const reason = await record.later.failure();
     if (reason !== undefined) throw reason;
   }
@@ -150,9 +148,8 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
    * the COMMIT that follows with COMMIT, so only the connection's status tells. For a failed transaction the status is
    * no help: the error reaches the caller before the status does (128 of 400 missed); there, COMMIT's answer decides.
    */
-  private async refuseIfEndedByHand(record: TransactionRecord, runner: QueryRunner): Promise<void> {
-    const client = (await runner.connect()) as { getTransactionStatus?(): string | null };
-    if (client.getTransactionStatus?.() !== 'I') return;
+  private refuseIfEndedByHand(record: TransactionRecord): void {
+    if (!this.dialect.sessions.isIdle(record.session)) return;
     record.dropCallbacks();
     if (!record.own) return;
     throw new TransactionEndedError(
@@ -160,16 +157,16 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
         'committed statement by statement. To roll back, throw an error; to commit, return.',
     );
   }
-}
 
-async function refuseSilentRollback(record: TransactionRecord | undefined, answer: string | undefined): Promise<never> {
-  const reason = await record?.later.failure();
-  if (reason !== undefined) throw reason;
-  throw new SilentRollbackError(
-    `PostgreSQL answered COMMIT with ${answer}: a SQL error inside the transaction was caught and ignored, so nothing ` +
-      'was saved. Let the error leave the transaction, or wrap the part that may fail in ' +
-      "transactions.run(…, { propagation: 'savepoint' }) and catch the error outside of that part.",
-  );
+  private async refuseSilentRollback(record: TransactionRecord | undefined, answer: string): Promise<never> {
+    const reason = await record?.later.failure();
+    if (reason !== undefined) throw reason;
+    throw new SilentRollbackError(
+      `${this.dialect.name} answered COMMIT with ${answer}: a SQL error inside the transaction was caught and ignored, so nothing ` +
+        'was saved. Let the error leave the transaction, or wrap the part that may fail in ' +
+        "transactions.run(…, { propagation: 'savepoint' }) and catch the error outside of that part.",
+    );
+  }
 }
 
 function refuseStraggler(record: TransactionRecord, sql: string): void {

@@ -1,10 +1,12 @@
 import { Injectable, Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
-import type { Pool } from 'pg';
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner, Repository } from 'typeorm';
 import { InvalidOptionsError, TransactionEndedError, TransactionRequiredError } from '../errors';
-import { failureOf } from '../flow/failure';
 import { TimeIsOverError } from '../flow/time-out';
-import { cancel, destroy, isUnfit, judge, Patience, type Session, sessionOf, watch } from './session';
+import type { Faults } from '../ports/faults';
+import type { ConnectionPool, Dialect, Session } from './dialect';
+import { dialectOf } from './dialects';
+import { Patience } from './patience';
+import { sessionOf } from './session-of';
 import { StrayWriteGuard } from './stray-write-guard';
 import { AfterCommit, BeforeCommit, TransactionRecord, TransactionRecords } from './transaction-record';
 import { TransactionScopes } from './transaction-scopes';
@@ -26,8 +28,11 @@ const BEGINNINGS = 3;
  */
 @Injectable()
 export class Transactions implements OnModuleInit, OnApplicationShutdown {
+  /** What the errors of this database mean. */
+  readonly faults: Faults;
+  private readonly dialect: Dialect;
   private readonly records = new TransactionRecords();
-  private readonly sessions = new Set<Session>();
+  private readonly open = new Set<Session>();
   private readonly waiting = new WaitingForConnection(new Logger(Transactions.name));
   private readonly scopes: TransactionScopes;
   private readonly guard: StrayWriteGuard;
@@ -37,9 +42,11 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     readonly dataSource: DataSource,
     private readonly options: TransactionsOptions,
   ) {
+    this.dialect = dialectOf(dataSource);
+    this.faults = this.dialect.faults;
     this.scopes = new TransactionScopes(dataSource, options.transactionHost);
-    this.guard = new StrayWriteGuard(dataSource, this.scopes, options);
-    this.subscriber = new TransactionSubscriber(this.records, this.scopes, this.guard);
+    this.guard = new StrayWriteGuard(this.dialect, dataSource, this.scopes, options);
+    this.subscriber = new TransactionSubscriber(this.dialect, this.records, this.scopes, this.guard);
   }
 
   onModuleInit(): void {
@@ -56,8 +63,9 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     const { subscribers } = this.dataSource;
     const position = subscribers.indexOf(this.subscriber);
     if (position >= 0) subscribers.splice(position, 1);
-    this.pool?.off('connect', watch);
-    await Promise.all([...this.sessions].map((session) => cancel(session).then(() => destroy(session))));
+    const { sessions } = this.dialect;
+    this.pool?.offConnect(sessions.watch);
+    await Promise.all([...this.open].map((session) => this.takeAway(session)));
   }
 
   /**
@@ -70,7 +78,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   async run<T>(fn: (manager: EntityManager) => Promise<T>, options: TransactionOptions = {}): Promise<T> {
     if (this.options.transactionHost) return this.runInHost(fn, options);
     const ambient = options.propagation === 'new' ? undefined : this.current();
-    if (!ambient) return this.open(fn, options.isolation);
+    if (!ambient) return this.begin(fn, options.isolation);
     this.refuseOtherIsolation(ambient, options.isolation);
     if (options.propagation !== 'savepoint') return fn(ambient);
     return ambient.transaction((manager) => this.scopes.inside(manager, () => fn(manager)));
@@ -186,7 +194,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     return this.openRecord(manager, 'statementCount').statements;
   }
 
-  private async open<T>(fn: (manager: EntityManager) => Promise<T>, isolation?: IsolationLevel): Promise<T> {
+  private async begin<T>(fn: (manager: EntityManager) => Promise<T>, isolation?: IsolationLevel): Promise<T> {
     this.listen();
     for (let tries = 1; ; tries++) {
       const { runner, session } = await this.connect();
@@ -196,23 +204,24 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
         return fn(manager);
       };
       try {
-        return await this.scopes.outside(() => this.openOn(runner, session, work, isolation));
+        return await this.scopes.outside(() => this.beginOn(runner, session, work, isolation));
       } catch (error) {
         // A pool hands out connections that died a moment ago. Nothing of the work has run: it is begun on another one.
-        if (begun || tries >= BEGINNINGS || failureOf(error) !== 'unavailable') throw error;
+        if (begun || tries >= BEGINNINGS || this.faults.failureOf(error) !== 'unavailable') throw error;
       }
     }
   }
 
   /** As TypeORM's `manager.transaction`, on a connection that is looked at before and afterwards. */
-  private async openOn<T>(
+  private async beginOn<T>(
     runner: QueryRunner,
     session: Session,
     fn: (manager: EntityManager) => Promise<T>,
     isolation?: IsolationLevel,
   ): Promise<T> {
-    const patience = new Patience(session);
-    this.sessions.add(session);
+    const { sessions } = this.dialect;
+    const patience = new Patience(sessions, session);
+    this.open.add(session);
     let record: TransactionRecord | undefined;
     const work = async (manager: EntityManager): Promise<T> => {
       patience.end();
@@ -229,12 +238,12 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
       patience.begin();
       return await (isolation ? manager.transaction(isolation, work) : manager.transaction(work));
     } catch (error) {
-      judge(session, error);
+      sessions.judge(session, error);
       throw error;
     } finally {
       patience.end();
-      this.sessions.delete(session);
-      if (isUnfit(session)) destroy(session);
+      this.open.delete(session);
+      if (sessions.isUnfit(session)) sessions.destroy(session);
       await runner.release();
       // Not left to the subscriber: TypeORM announces nothing when the connection is lost during COMMIT or ROLLBACK.
       for (const callback of record?.ended() ?? []) this.scopes.detach(callback, 'afterEnd');
@@ -243,12 +252,13 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
 
   /** A connection that is known of no fault. Each turn leaves the pool one faulty connection less. */
   private async connect(): Promise<{ runner: QueryRunner; session: Session }> {
+    const { sessions } = this.dialect;
     for (;;) {
       const runner = this.dataSource.createQueryRunner();
       const session = await this.waiting.watch(sessionOf(runner), this.pool);
-      watch(session);
-      if (!isUnfit(session)) return { runner, session };
-      destroy(session);
+      sessions.watch(session);
+      if (!sessions.isUnfit(session)) return { runner, session };
+      sessions.destroy(session);
       await runner.release();
     }
   }
@@ -267,11 +277,16 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
     } catch (error) {
       if (error instanceof TimeIsOverError) {
         if (record) record.ending = true;
-        await cancel(session);
-        destroy(session);
+        await this.takeAway(session);
       }
       throw error;
     }
+  }
+
+  private async takeAway(session: Session): Promise<void> {
+    const { sessions } = this.dialect;
+    await sessions.cancel(session);
+    sessions.destroy(session);
   }
 
   private async runInHost<T>(fn: (manager: EntityManager) => Promise<T>, options: TransactionOptions): Promise<T> {
@@ -301,8 +316,8 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   }
 
   /** Of the DataSource; none before it is initialised. */
-  private get pool(): Pool | undefined {
-    return (this.dataSource.driver as { master?: Pool }).master;
+  private get pool(): ConnectionPool | undefined {
+    return this.dialect.poolOf(this.dataSource);
   }
 
   private openRecord(manager: EntityManager | undefined, caller: string): TransactionRecord {
@@ -319,7 +334,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   private listen(): void {
     if (this.dataSource.subscribers.includes(this.subscriber)) return;
     this.dataSource.subscribers.push(this.subscriber);
-    this.pool?.on('connect', watch);
+    this.pool?.onConnect(this.dialect.sessions.watch);
   }
 }
 

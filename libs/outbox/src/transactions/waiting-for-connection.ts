@@ -1,17 +1,14 @@
 import type { Logger } from '@nestjs/common';
-import type { Pool } from 'pg';
+import type { ConnectionPool } from './dialect';
 
-/** What `pg` says when a pool's `connectionTimeoutMillis` is over. */
-const TIMED_OUT = 'timeout exceeded when trying to connect';
 /** A transaction that has waited for so long is worth a line; whether it goes on waiting, the pool's options say. */
 const LONG_MS = 10_000;
 
 /** The same error, or one that names the option whose time is over, and what there may be too few of. */
-export function namingConnectTimeout(error: unknown, pool: Pool | undefined): unknown {
-  if (!(error instanceof Error) || error.message !== TIMED_OUT || !pool) return error;
-  const { connectionTimeoutMillis, max } = pool.options;
+export function namingConnectTimeout(error: unknown, pool: ConnectionPool | undefined): unknown {
+  if (!(error instanceof Error) || !pool?.isTimeout(error)) return error;
   return new Error(
-    `no connection within ${connectionTimeoutMillis} ms (connectTimeoutMS of the DataSource): all ${max} of its pool are ` +
+    `no connection within ${pool.timeoutMs} ms (connectTimeoutMS of the DataSource): all ${pool.size} of its pool are ` +
       'in use, or the database does not answer',
     { cause: error },
   );
@@ -24,7 +21,7 @@ export class WaitingForConnection {
   constructor(private readonly logger: Logger) {}
 
   /** Once for all that wait at the same time, and again after one of them has got its connection. */
-  async watch<T>(connecting: Promise<T>, pool: Pool | undefined): Promise<T> {
+  async watch<T>(connecting: Promise<T>, pool: ConnectionPool | undefined): Promise<T> {
     const timer = setTimeout(() => this.say(pool), LONG_MS);
     try {
       const connected = await connecting;
@@ -37,16 +34,16 @@ export class WaitingForConnection {
     }
   }
 
-  private say(pool: Pool | undefined): void {
+  private say(pool: ConnectionPool | undefined): void {
     if (this.said) return;
     this.said = true;
-    const { connectionTimeoutMillis, max } = pool?.options ?? {};
-    const patience = connectionTimeoutMillis
-      ? `It goes on waiting until ${connectionTimeoutMillis} ms are over (connectTimeoutMS)`
+    const { timeoutMs, size, waiting = 0 } = pool ?? {};
+    const patience = timeoutMs
+      ? `It goes on waiting until ${timeoutMs} ms are over (connectTimeoutMS)`
       : 'It waits for ever: set e.g. connectTimeoutMS: 10_000';
     this.logger.warn(
-      `A transaction has waited ${LONG_MS} ms for a connection of the DataSource, and ${pool?.waitingCount ?? 0} wait now: ` +
-        `all ${max} of its pool (poolSize) are in use, or the database does not answer. ${patience}.`,
+      `A transaction has waited ${LONG_MS} ms for a connection of the DataSource, and ${waiting} wait now: ` +
+        `all ${size} of its pool (poolSize) are in use, or the database does not answer. ${patience}.`,
     );
   }
 }

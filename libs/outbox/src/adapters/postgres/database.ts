@@ -1,9 +1,8 @@
 import type { ClientBase, Pool, QueryConfig, QueryResult } from 'pg';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionRequiredError } from '../../errors';
-import { isRefusedBySession } from '../../flow/failure';
 import type { Later } from '../../ports/store';
-import { Patience, type Session } from '../../transactions';
+import { isRefusedBySession, Patience, postgresSessions } from '../../transactions';
 import { canHold } from './client/outbox-client';
 import { Connections } from './pool';
 
@@ -123,8 +122,8 @@ export class Database {
     }
     const { logger } = tx.dataSource;
     logger.logQuery(statement.text, undefined, runner);
-    const client = (await runner.connect()) as ClientBase & Session;
-    const patience = new Patience(client);
+    const client = (await runner.connect()) as ClientBase;
+    const patience = new Patience(postgresSessions, client);
     try {
       patience.begin();
       return await this.send(client, statement, values, statement.prepared === 'all');

@@ -16,6 +16,7 @@ import {
 } from '../../index';
 import { retryingConflicts } from '../../flow/conflict';
 import { memory } from '../../testing/memory/memory-transport';
+import { postgresFaults } from '../../transactions';
 
 @OutboxMessage({ type: 'order.requested', to: 'somebody-else' })
 class OrderRequested {}
@@ -73,7 +74,9 @@ describe.each([{ namedStatements: true }, { namedStatements: false }])(
       await connectTestPostgres().dropDatabase(url);
     });
     // The relay's statements take their locks in another order.
-    beforeEach(() => retryingConflicts(() => dataSource.query('truncate business, outbox_message, outbox_delivery')));
+    beforeEach(() =>
+      retryingConflicts(postgresFaults, () => dataSource.query('truncate business, outbox_message, outbox_delivery')),
+    );
     afterEach(() => jest.restoreAllMocks());
 
     const usesNames = options.namedStatements && !testDatabasesArePooled();

@@ -4,8 +4,7 @@ import type { Duplex } from 'node:stream';
 import { Pool, type PoolClient, type PoolConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { InvalidOptionsError } from '../../errors';
-import { codeOf, isSessionFault } from '../../flow/failure';
-import { namingConnectTimeout } from '../../transactions';
+import { codeOf, namingConnectTimeout, poolView, postgresFaults } from '../../transactions';
 
 /** The part of TypeORM's PostgreSQL options that says how to connect. */
 interface ConnectOptions {
@@ -152,7 +151,7 @@ export class Connections {
       client.release();
       return result;
     } catch (error) {
-      if (isSessionFault(error) || codeOf(error) === '') this.generation += 1;
+      if (postgresFaults.isSessionFault(error) || codeOf(error) === '') this.generation += 1;
       client.release(true); // in the middle of a statement this destroys the socket
       throw error;
     } finally {
@@ -163,7 +162,7 @@ export class Connections {
   private async connect(): Promise<PoolClient> {
     for (;;) {
       const client = await this.pool.connect().catch((error: unknown) => {
-        throw namingConnectTimeout(error, this.pool);
+        throw namingConnectTimeout(error, poolView(this.pool));
       });
       if ((this.generations.get(client) ?? 0) === this.generation) return client;
       client.release(true);

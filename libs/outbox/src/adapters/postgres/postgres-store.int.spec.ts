@@ -32,7 +32,9 @@ describe.each(TO_TRY)('PostgresStore %s', (_, options) => {
     inbox: fixture.inbox,
     advance: (ms) => fixture.advance(ms),
     transactions: options.settings
-      ? { run: (work, how) => retryingConflicts(() => fixture.transactions.run(work, how)) }
+      ? {
+          run: (work, how) => retryingConflicts(fixture.transactions.faults, () => fixture.transactions.run(work, how)),
+        }
       : fixture.transactions,
   });
 

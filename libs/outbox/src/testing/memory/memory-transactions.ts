@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { TransactionRunner } from '../../ports/transaction-runner';
+import { postgresFaults } from '../../transactions/postgres/faults';
 import type { MemoryClient } from './memory-database';
 import type { MemoryTransaction } from './memory-transaction';
 
@@ -15,6 +16,8 @@ const scopes = new AsyncLocalStorage<Scope>();
 
 /** Opens transactions on a {@link MemoryClient} and keeps the ambient one, as `transactions/` does over TypeORM. */
 export class MemoryTransactions implements TransactionRunner<MemoryTransaction> {
+  /** A {@link MemoryDatabaseError} has PostgreSQL's codes. */
+  readonly faults = postgresFaults;
   private readonly own = new WeakSet<MemoryTransaction>();
 
   constructor(private readonly client: MemoryClient) {}

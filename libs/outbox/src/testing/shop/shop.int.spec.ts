@@ -4,6 +4,7 @@ import type { Pool } from 'pg';
 import { type FaultPlan, fates } from '../memory/fates';
 import { retryingConflicts } from '../../flow/conflict';
 import { type IsolationLevel, MessageAlreadyRecordedError } from '../../index';
+import { postgresFaults } from '../../transactions';
 import { type Moment, PurchaseMade, type Shop, ShopFixture, type ShopOptions, STARTING } from './shop.fixture';
 
 const LEVELS: IsolationLevel[] = ['READ COMMITTED', 'REPEATABLE READ', 'SERIALIZABLE'];
@@ -49,7 +50,8 @@ describe('A service on PostgreSQL', () => {
       const purchases = Array.from({ length: 40 }, async (_, index) => {
         const shop = pick(fixture.shops, index);
         const id = await buy(shop, index);
-        if (index % 8 === 0) await retryingConflicts(() => shop.outbox.cancel(id, { reason: 'changed my mind' }));
+        if (index % 8 === 0)
+          await retryingConflicts(postgresFaults, () => shop.outbox.cancel(id, { reason: 'changed my mind' }));
       });
       await Promise.all(purchases);
       const { completed, refunded } = await fixture.booksBalance();
@@ -71,7 +73,7 @@ describe('A service on PostgreSQL', () => {
         if (tries === 1) throw Object.assign(new Error('as if somebody else had been faster'), { code: '40001' });
       };
       const id = randomUUID();
-      await retryingConflicts(() => shop.buy(id, { account: 'ada', sku: 'stick', isolation }));
+      await retryingConflicts(postgresFaults, () => shop.buy(id, { account: 'ada', sku: 'stick', isolation }));
       expect(tries).toBe(2);
       expect(await fixture.booksBalance()).toEqual({ completed: 1, refunded: 0 });
     });

@@ -1,10 +1,8 @@
-/**
- * What a failure of the database says about trying again: *data*: it refuses these values, and always will;
- * *unavailable*: it was not reached, or could not work for anybody just now; *other*: anything else, a mistake of ours
- * included.
- */
-export type Failure = 'data' | 'unavailable' | 'other';
+import type { Failure, Faults } from '../../ports/faults';
+import { isUnreachable } from '../unreachable';
 
+/** "Try the same again": serialization failure and deadlock. */
+const CONFLICTS = ['40001', '40P01'];
 /** Data exception; integrity constraint violation. */
 const DATA = ['22', '23'];
 /**
@@ -23,25 +21,22 @@ const SESSION_ENDED = ['57P', '08'];
 /** Of these the server says that it did nothing. Not so if the connection is lost, or the server crashes (57P02). */
 const REFUSED = [...SESSION_FAULTS, '57P01'];
 
-/** The driver and the pool speak of connections without a code. */
-const CONNECTION = /\b(connect(ion|ed)?|pool|time-?out|timed out|client was closed)\b/i;
-
-export function failureOf(error: unknown): Failure {
-  const code = codeOf(error);
-  if (/^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)) {
-    if (DATA.includes(code.slice(0, 2))) return 'data';
-    return code === READ_ONLY || UNAVAILABLE.includes(code.slice(0, 2)) ? 'unavailable' : 'other';
-  }
-  // ECONNREFUSED, ENOTFOUND, …: of the operating system
-  if (/^E[A-Z_]+$/.test(code)) return 'unavailable';
-  return error instanceof Error && CONNECTION.test(error.message) ? 'unavailable' : 'other';
-}
-
-/** On a new connection the same might succeed. */
-export function isSessionFault(error: unknown): boolean {
-  const code = codeOf(error);
-  return SESSION_FAULTS.includes(code) || SESSION_ENDED.some((prefix) => code.startsWith(prefix));
-}
+/** By SQLSTATE. */
+export const postgresFaults: Faults = {
+  failureOf(error): Failure {
+    const code = codeOf(error);
+    if (/^[0-9A-Z]{5}$/.test(code) && /\d/.test(code)) {
+      if (DATA.includes(code.slice(0, 2))) return 'data';
+      return code === READ_ONLY || UNAVAILABLE.includes(code.slice(0, 2)) ? 'unavailable' : 'other';
+    }
+    return isUnreachable(code, error) ? 'unavailable' : 'other';
+  },
+  isConflict: (error) => CONFLICTS.includes(codeOf(error)),
+  isSessionFault(error) {
+    const code = codeOf(error);
+    return SESSION_FAULTS.includes(code) || SESSION_ENDED.some((prefix) => code.startsWith(prefix));
+  },
+};
 
 /** A fault of the session that the server noticed before it did anything: what was asked may be asked again, whatever it is. */
 export function isRefusedBySession(error: unknown): boolean {

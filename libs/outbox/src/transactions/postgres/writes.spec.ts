@@ -1,4 +1,4 @@
-import { findWrites } from './sql-verbs';
+import { findWrites } from './writes';
 
 const writes: [sql: string, verb: string, table: string | undefined][] = [
   ['insert into x', 'INSERT', 'x'],

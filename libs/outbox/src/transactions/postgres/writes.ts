@@ -1,8 +1,4 @@
-/** One write that a SQL text performs. `table` as written but without quotes; absent where it cannot be told. */
-export interface SqlWrite {
-  readonly verb: string;
-  readonly table?: string;
-}
+import type { SqlWrite } from '../dialect';
 
 /** What can hide a verb or look like one: comments, strings ('…', E'…', $$…$$) and quoted names. */
 const NOISE =

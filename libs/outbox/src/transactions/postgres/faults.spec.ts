@@ -1,4 +1,6 @@
-import { failureOf } from './failure';
+import { postgresFaults } from './faults';
+
+const { failureOf } = postgresFaults;
 
 const withCode = (code: string): Error => Object.assign(new Error('failed'), { code });
 

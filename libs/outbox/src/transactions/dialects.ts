@@ -1,0 +1,14 @@
+import type { DataSource } from 'typeorm';
+import { InvalidOptionsError } from '../errors';
+import type { Dialect } from './dialect';
+import { postgresDialect } from './postgres/dialect';
+
+const DIALECTS: Readonly<Record<string, Dialect>> = { postgres: postgresDialect };
+
+/** @throws InvalidOptionsError if transactions of this kind of DataSource are not known here */
+export function dialectOf({ options: { type } }: DataSource): Dialect {
+  const dialect = DIALECTS[type];
+  if (dialect) return dialect;
+  const known = Object.keys(DIALECTS).map((name) => `'${name}'`);
+  throw new InvalidOptionsError([`the DataSource is of type '${type}'; the outbox needs ${known.join(' or ')}`]);
+}
