@@ -11,6 +11,7 @@ import {
   OutboxMessage,
   OutboxModule,
   OutboxMonitor,
+  postgres,
   SilentRollbackError,
   Transactions,
 } from '../../index';
@@ -50,7 +51,7 @@ describe.each([{ namedStatements: true }, { namedStatements: false }])(
             poolSize: 2,
             extra: { Client: OutboxClient },
           }),
-          OutboxModule.forRoot({ service: 'shop', transport: memory(), pollInterval: 20, ...options }),
+          OutboxModule.forRoot({ service: 'shop', transport: memory(), store: postgres(options), pollInterval: 20 }),
         ],
       }).compile();
       application.useLogger(false);
