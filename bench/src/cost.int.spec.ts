@@ -1,7 +1,7 @@
 import { Socket } from 'node:net';
 import { Cleanup, type PostgresServer, startPostgres, testBroker, until } from '@tallystick/services';
 import { outboxSchemaSql } from '@tallystick/outbox';
-import { newOrder } from './business/load';
+import { closedLoop, newOrder } from './business/load';
 import type { Consumer, Producer } from './business/sides';
 import { ORDERS_SCHEMA, USERS_SCHEMA } from './business/sql';
 import { withClient } from './harness/stage';
@@ -145,6 +145,43 @@ describe('what one message costs', () => {
       // How many are ready together is the machine's affair; without bundles it would be all of them.
       expect(broker.publishes).toBeLessThanOrEqual(MESSAGES * 0.8);
     });
+  }, 60_000);
+});
+
+describe('what a message costs whose key is in order, and busy', () => {
+  const cleanup = new Cleanup();
+  afterAll(() => cleanup.run());
+
+  it('is closed and followed by the next one in one statement; nothing is claimed', async () => {
+    const count = 100;
+    const settings = { shared_preload_libraries: 'pg_stat_statements' };
+    const server = cleanup.stopLater(await startPostgres({ settings }));
+    const statements = cleanup.stopLater(await StatementCounter.connect(server.url()));
+    const amqpUrl = await testBroker('cost-in-line');
+    const [users, orders] = [await server.createDatabase(), await server.createDatabase()];
+    for (const [url, schema] of [
+      [users, USERS_SCHEMA],
+      [orders, ORDERS_SCHEMA],
+    ] as const)
+      await withClient(url, (client) => client.query(`${outboxSchemaSql()}${schema} -- bench`));
+    const consumer = new LibraryConsumer({ databaseUrl: orders, amqpUrl, inLine: true });
+    const producer = new LibraryProducer({ databaseUrl: users, amqpUrl, poolSize: 4, inLine: true });
+    await consumer.start();
+    await producer.start();
+    try {
+      await statements.reset([users]);
+      await closedLoop(producer, { count, concurrency: 8, users: 1 });
+      const counted = new Map((await statements.read([users]))!.map((each) => [each.statement, each]));
+      expect(counted.get('outbox.claim')?.rows ?? 0).toBe(0);
+      expect(counted.get('outbox.close-and-take')!.calls).toBeLessThanOrEqual(count);
+      // Those that it closes are among them: nearly each is followed by one that was taken with it.
+      expect(counted.get('outbox.close-and-take')!.rows).toBeGreaterThan(count * 1.5);
+      // One look for each that was recorded, and those of an empty line.
+      expect(counted.get('outbox.next-turn')!.calls).toBeLessThanOrEqual(count * 1.5);
+    } finally {
+      await producer.stop();
+      await consumer.stop();
+    }
   }, 60_000);
 });
 

@@ -66,6 +66,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   readonly metrics: Metrics | undefined;
   private readonly sampler: Sampler;
   private readonly runner: RelayRunner;
+  private readonly turns: Turns;
   private malformed = 0;
   /** What a transport brings is nobody's request here, also if it comes over a connection that a request opened. */
   private readonly inOwnContext = AsyncLocalStorage.snapshot();
@@ -81,7 +82,6 @@ export class OutboxRuntime<Tx = EntityManager> {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
     const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
     const verdicts = new VerdictWatch(clock);
-    const turns = new Turns(store, clock, monitor, () => this.runner.wake());
     const settlements = new Settlements(store, clock, monitor);
     const rate = new TokenBucket(options.maxPublishesPerSecond, clock);
     const buffer = new HandOffBuffer(
@@ -94,6 +94,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       },
       () => transport.ready && rate.hasPlenty() && !this.relay.pausing,
     );
+    const turns = (this.turns = new Turns(store, buffer, options.giveUpAfterMs, clock, monitor));
     const followUps = new FollowUpRunner(
       { timeoutMs: options.handlerTimeoutMs, alarmAfter: options.alarmAfter },
       store,
@@ -134,6 +135,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       store,
       transactions,
       buffer,
+      turns,
       verdicts,
       clock,
       random,
@@ -260,6 +262,7 @@ export class OutboxRuntime<Tx = EntityManager> {
   private async finish(): Promise<void> {
     await this.pruner.stop();
     await this.sampler.stop();
+    await this.turns.drain();
     await this.runner.stop();
   }
 

@@ -114,7 +114,7 @@ describe('the model of the protocol', () => {
     const { baselines, removals } = summary.ordered;
     expect(baselines.every(({ holds }) => holds)).toBe(true);
     expect(Object.fromEntries(removals.map(({ id, property }) => [id, property]))).toEqual({
-      ...{ K1: 'PK1', K2: 'PK1', K3: 'PK1', K4: 'PK1', K5: 'PK3', K6: 'PK3', K7: 'PK2' },
+      ...{ K1: 'PK1', K2: 'PK1', K3: 'PK1', K4: 'PK1', K5: 'PK3', K6: 'PK3', K7: 'PK2', K8: 'PK3' },
     });
   });
 

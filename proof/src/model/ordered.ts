@@ -6,10 +6,12 @@ import { Model, Property, Step } from './explorer';
 export const ORDER_RULES = {
   oneRecords: 'Who records a key waits for the end of every transaction that has recorded it.',
   inTurn: 'None is claimed while an earlier one of its key is not final.',
-  claimedOnly: 'The recorder does not hand its message over: it is claimed like all others.',
+  claimedOnly:
+    'The recorder hands nothing over that it has not taken after its commit, by the same look as all others.',
   untilFinal: 'An earlier one holds the key until it is final, not only until it is sent.',
-  passedOn: 'Who has made one final looks for the next one, after its commit.',
+  passedOn: 'Who has made one final has taken the next one with it, or looks for it after its commit.',
   looksAgain: 'Who has held one back looks again, after its commit.',
+  recorderLooks: 'Who has recorded one looks whose turn it is, after its commit.',
   looksItself: 'One that is held back is due by itself after a while.',
 } as const;
 
@@ -24,6 +26,7 @@ export const ORDER_REMOVALS: readonly SideRemoval<OrderRule>[] = [
   { id: 'K5', without: ['passedOn'], breaks: 'PK3', thereafter: 'It waits for the clock.' },
   { id: 'K6', without: ['looksAgain'], breaks: 'PK3', thereafter: 'It waits for the clock.' },
   { id: 'K7', without: ['looksItself'], breaks: 'PK2', thereafter: 'Nobody looks at it any more.' },
+  { id: 'K8', without: ['recorderLooks'], breaks: 'PK3', thereafter: 'It waits for the clock.' },
 ];
 
 const MESSAGES = ['a', 'b'] as const;
@@ -45,6 +48,8 @@ const FIELDS = {
   ...{ one: HANDS, other: HANDS },
   /** Whose end is committed, and not looked after yet. */
   ended: ['none', 'a', 'b'],
+  /** Whether who recorded it has committed, and has not looked yet. */
+  ...{ aLook: [false, true], bLook: [false, true] },
   /** Somebody died, and what he was to do is left to the clock. */
   crashed: [false, true],
 } as const;
@@ -93,17 +98,19 @@ export function ordered(without: readonly OrderRule[] = []): Model<typeof FIELDS
     fields: FIELDS,
     initial: {
       ...{ aRow: 'begun', bRow: 'begun', aNumber: 0, bNumber: 0, aCommit: 0, bCommit: 0, aEffect: 0, bEffect: 0 },
-      ...{ aCopy: false, bCopy: false, one: 'idle', other: 'idle', ended: 'none', crashed: false },
+      ...{ aCopy: false, bCopy: false, one: 'idle', other: 'idle', ended: 'none', aLook: false, bLook: false },
+      crashed: false,
     },
     steps(s, step) {
       for (const m of MESSAGES) {
         recording(s, step, m, keeps);
         sending(s, step, m, keeps);
-        receiving(s, step, m);
+        receiving(s, step, m, keeps);
+        looking(s, step, m);
       }
       for (const relay of RELAYS) relaying(s, step, relay, keeps);
       if (s.ended === 'none') return;
-      if (keeps('passedOn')) step('producer', 'Who made it final looks for the next one.', next(s), { ended: 'none' });
+      if (keeps('passedOn')) look(s, step, 'Who made it final', { ended: 'none' });
       else step('producer', 'Nobody looks for the next one.', { ended: 'none' });
       step('fault', 'Who made it final dies before it looks for the next one.', { ended: 'none', crashed: true });
     },
@@ -117,11 +124,26 @@ function isBehind(s: State, m: Message, keeps: (rule: OrderRule) => boolean): bo
   return isCommitted(s, other) && s[`${other}Number`] < s[`${m}Number`] && !passed.includes(rowOf(s, other));
 }
 
-/** The first of the key, if it is held, is due. */
-function next(s: State): Change {
+/** The first of the key that is not final, if it is held for its turn. */
+function held(s: State): Message | undefined {
   const open = MESSAGES.filter((m) => isCommitted(s, m) && rowOf(s, m) !== 'final');
   const [first] = open.sort((one, other) => s[`${one}Number`] - s[`${other}Number`]);
-  return first && rowOf(s, first) === 'held' ? { [`${first}Row`]: 'due' } : {};
+  return first && rowOf(s, first) === 'held' ? first : undefined;
+}
+
+/** Somebody looks whose turn it is: he takes it, to send it, or makes it due for others. */
+function look(s: State, step: Step<State>, who: string, done: Change): void {
+  const first = held(s);
+  if (!first) return step('producer', `${who} looks for the next one, and nobody is held.`, done);
+  step('producer', `${who} takes ${first}, whose turn it is.`, done, { [`${first}Row`]: 'leased' });
+  step('producer', `${who} makes ${first} due, whose turn it is.`, done, { [`${first}Row`]: 'due' });
+}
+
+function looking(s: State, step: Step<State>, m: Message): void {
+  const [looks, done] = [s[`${m}Look`], { [`${m}Look`]: false }];
+  if (!looks) return;
+  look(s, step, `Who recorded ${m}`, done);
+  step('fault', `Who recorded ${m} dies before it looks.`, done, { crashed: true });
 }
 
 function recording(s: State, step: Step<State>, m: Message, keeps: (rule: OrderRule) => boolean): void {
@@ -138,7 +160,12 @@ function recording(s: State, step: Step<State>, m: Message, keeps: (rule: OrderR
     }
     case 'recorded': {
       const committed = { [`${m}Commit`]: s[`${other}Commit`] === 0 ? 1 : 2 };
-      step('producer', `The transaction of ${m} commits.`, committed, { [`${m}Row`]: 'due' });
+      step('producer', `The transaction of ${m} commits; it waits for its turn.`, committed, {
+        ...{ [`${m}Row`]: 'held', [`${m}Look`]: keeps('recorderLooks') },
+      });
+      step('producer', `The transaction of ${m}, which is not the library's, commits.`, committed, {
+        [`${m}Row`]: 'due',
+      });
       if (!keeps('claimedOnly'))
         step('producer', `The transaction of ${m} commits, and its process publishes it from memory.`, committed, {
           ...{ [`${m}Row`]: 'sent', [`${m}Copy`]: true },
@@ -172,7 +199,7 @@ function sending(s: State, step: Step<State>, m: Message, keeps: (rule: OrderRul
   }
 }
 
-function receiving(s: State, step: Step<State>, m: Message): void {
+function receiving(s: State, step: Step<State>, m: Message, keeps: (rule: OrderRule) => boolean): void {
   if (!s[`${m}Copy`]) return;
   const row = `${m}Row` as const;
   const gone = { [`${m}Copy`]: false };
@@ -186,6 +213,11 @@ function receiving(s: State, step: Step<State>, m: Message): void {
     step('exchange', `A copy of ${m} is handled, and its receipt makes it final.`, done, gone, final);
     step('fault', `The same, and another copy of ${m} stays in the queue.`, done, final);
   }
+  const next = isOpen && keeps('passedOn') ? held({ ...s, [row]: 'final' }) : undefined;
+  if (next)
+    step('exchange', `A copy of ${m} is handled; its receipt makes it final, and takes ${next} with it.`, done, gone, {
+      ...{ [row]: 'final', [`${next}Row`]: 'leased' },
+    });
   if (isOpen && s[`${m}Effect`] === 0)
     step('time', `A copy of ${m} cannot be processed: it is parked.`, gone, { [row]: 'parked' });
 }
@@ -212,7 +244,7 @@ function relaying(
   const m = hand[0] as Message;
   step('fault', `${who} dies.`, idle, { crashed: true });
   if (hand.endsWith('Held')) {
-    step('producer', `${who} looks again whose turn it is.`, idle, next(s));
+    look(s, step, who, idle);
   } else if (rowOf(s, m) !== 'due') {
     step('producer', `${who} finds ${m} taken.`, idle);
   } else if (hand.endsWith('Free')) {

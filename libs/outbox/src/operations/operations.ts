@@ -241,7 +241,7 @@ export class OutboxOperations {
         'Only a parked delivery can be discarded, and without { force: true } only after its cancel went unanswered, it expired, or its verdict cannot be applied. Try cancel() first',
       );
     }
-    if ((await this.store.nextTurn(changed)) > 0) this.handOff.wake();
+    if ((await this.store.nextTurn(changed)).due > 0) this.handOff.wake();
     return changed;
   }
 

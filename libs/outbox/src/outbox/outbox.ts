@@ -6,6 +6,7 @@ import {
   UnknownDeliveryError,
   VerdictTimeoutError,
 } from '../errors';
+import type { Turns } from '../flow/turns';
 import { type ContractClass, contractOf, type MessageContract } from '../message/contract';
 import { type ClaimedDelivery, EVERYBODY, isFinal } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';
@@ -62,6 +63,7 @@ export class Outbox<Tx = EntityManager> {
     private readonly store: OutboxStore<Tx>,
     private readonly transactions: TransactionRunner<Tx>,
     private readonly handOff: HandOff,
+    private readonly turns: Pick<Turns, 'next'>,
     private readonly verdicts: VerdictWatch,
     private readonly clock: Clock,
     private readonly random: Random,
@@ -125,17 +127,19 @@ export class Outbox<Tx = EntityManager> {
     for (const each of data) drafts.push(await draftOf(this.settings, this.random, declared, each, options));
 
     const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
-    // What is to be in order goes past nobody: the claim, which the commit wakes, knows whose turn it is.
-    const handsOff = drafts[0]!.delayMs === 0 && !declared.ordered && this.transactions.isOwn(transaction);
-    const slot = handsOff ? this.handOff.reserve(deliveries) : undefined;
+    const atOnce = drafts[0]!.delayMs === 0 && this.transactions.isOwn(transaction);
+    // What is to be in order goes past nobody: whose turn it is can be seen after the commit (K3).
+    const waitsItsTurn = atOnce && declared.ordered;
+    const slot = atOnce && !declared.ordered ? this.handOff.reserve(deliveries) : undefined;
     const creations = options.headers?.[TRACEPARENT] === undefined ? this.created(drafts) : [];
     try {
       const lease = slot && { token: slot.leaseToken, leaseMs: slot.leaseMs };
       const messages = drafts.map((draft, at) =>
-        Object.assign(draft, { lease, headers: Object.assign(draft.headers, creations[at]?.trace) }),
+        Object.assign(draft, { lease, waitsItsTurn, headers: Object.assign(draft.headers, creations[at]?.trace) }),
       );
       const added = await this.insert(transaction, messages, options.id === undefined);
       if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
+      else if (waitsItsTurn) this.transactions.afterCommit(() => this.lookWhoseTurnItIs(messages), transaction);
       else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
       this.monitor.record({
         event: 'message.added',
@@ -253,6 +257,12 @@ export class Outbox<Tx = EntityManager> {
         news.forget();
       }
     }
+  }
+
+  /** Rows that are not there any more have no turn. */
+  private lookWhoseTurnItIs(messages: readonly NewMessage[]): void {
+    for (const { id: messageId, deliveries } of messages)
+      for (const { consumer } of deliveries) void this.turns.next({ messageId, consumer });
   }
 
   private async deliveriesOf(id: string, to: string | undefined, transaction?: Tx): Promise<DeliveryRecord[]> {

@@ -88,9 +88,12 @@ export interface OutboxStore<Tx = unknown> {
    * Closes the rows that expect **no** follow-up for this verdict, neither by themselves nor because the service has
    * registered one (R13), by compare-and-set from an undecided state (R6).
    * `answers` must name every delivery at most once.
+   *
+   * With a lease the same statement, in the same commit, may also take the next of their keys, as `nextTurn` would: what it does
+   * not see, or finds locked, is for `nextTurn` to look at.
    * @returns the rows it closed; the others are for the caller to look at one by one
    */
-  closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]>;
+  closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]>;
   /**
    * The same compare-and-set for one row whatever it expects, inside the transaction in which its follow-up will run: the
    * row is closed first, which locks it. Waits for a row somebody else holds.
@@ -106,11 +109,12 @@ export interface OutboxStore<Tx = unknown> {
   closeAnswered(tx: Tx, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined>;
 
   /**
-   * To be called when deliveries have become final: makes due whoever is first now among the ordered ones of their keys, if it was
-   * held for its turn. Skips rows that others hold: they look themselves. Should it not be called, the row is due by itself (`TURN_MS`).
-   * @returns how many are due
+   * To be called when deliveries have become final, or were recorded to wait for their turn, after that is committed: lets go whoever
+   * is first now among the ordered ones of their keys, if it is held for its turn. With a lease it is taken, as `claim` would take it;
+   * without one, or past its deadline, it is made due. Skips rows that others hold: they look themselves. Should it not be called, the
+   * row is due by itself (`TURN_MS`).
    */
-  nextTurn(finals: readonly DeliveryKey[]): Promise<number>;
+  nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns>;
 
   /** Receipt *deferred*: pending or sent, same attempt → pending, due after `waitMs` or at the deadline. */
   defer(key: DeliveryKey, attempt: number, later: { waitMs: number; payloadHash?: string } & Trouble): Promise<boolean>;
@@ -213,6 +217,8 @@ export interface NewMessage {
   readonly deadlineMs: number | undefined;
   /** It has a key, and no lease. */
   readonly ordered: boolean;
+  /** Recorded as one that waits: whoever records it calls `nextTurn` after the commit. Only of what is ordered, and has no delay. */
+  readonly waitsItsTurn?: boolean;
   readonly giveUpAfterMs: number;
   readonly lease: { readonly token: string; readonly leaseMs: number } | undefined;
 }
@@ -270,10 +276,26 @@ export interface AnsweredDelivery extends DeliveryKey {
   readonly answer: ReceivedAnswer;
 }
 
+/** Of somebody who can send at once what he takes. */
+export interface TurnLease {
+  readonly leaseToken: string;
+  readonly leaseMs: number;
+  readonly giveUpAfterMs: number;
+}
+
+export interface NextTurns {
+  /** How many were made due. */
+  readonly due: number;
+  /** Leased under the lease that was given, and to be sent. */
+  readonly taken: readonly ClaimedDelivery[];
+}
+
 export interface ClosedRow extends DeliveryKey {
   readonly type: string;
-  /** Then `nextTurn` is due. */
+  /** Then `nextTurn` is due, unless the next of its key was taken with it. */
   readonly ordered: boolean;
+  /** The next of its key, leased under the lease that was given, and to be sent. */
+  readonly next?: ClaimedDelivery;
   /** How long ago the message was recorded, in milliseconds. */
   readonly ageMs: number;
 }

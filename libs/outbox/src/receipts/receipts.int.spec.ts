@@ -31,7 +31,7 @@ describe('receipts that PostgreSQL refuses', () => {
       { run: () => Promise.reject(new Error('no message here has a follow-up')) } as unknown as FollowUpRunner,
       { skip: () => {} },
       { changed: () => {} },
-      new Turns(fixture.outbox, clock, monitor, () => {}),
+      new Turns(fixture.outbox, { reserve: () => undefined, wake: () => {} }, DAY, clock, monitor),
       { backoff: () => 1_000, receipt: () => 60_000 },
       clock,
       monitor,

@@ -3,13 +3,21 @@ import { retryingConflicts } from '../flow/conflict';
 import { Lane } from '../flow/lane';
 import type { Turns } from '../flow/turns';
 import { type Doubling, doubled } from '../message/backoff';
-import { answerOf, decideNoVerdict, expects, isFinal, type Waits } from '../message/delivery';
+import {
+  answerOf,
+  type ClaimedDelivery,
+  decideNoVerdict,
+  type DeliveryKey,
+  expects,
+  isFinal,
+  type Waits,
+} from '../message/delivery';
 import { keyText, type ReceiptEnvelope } from '../message/envelope';
 import type { OutboxEvent } from '../message/events';
 import { errorText, isVerdict, type Receipt, type VerdictReceipt } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
-import type { AnsweredDelivery, DeliveryRecord, OutboxStore } from '../ports/store';
+import type { AnsweredDelivery, ClosedRow, DeliveryRecord, OutboxStore, TurnLease } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { ReceiptReaction } from '../ports/transport';
 import type { PendingMarks, VerdictListener } from '../ports/verdicts';
@@ -39,8 +47,8 @@ interface Applied {
   readonly type?: string;
   /** How long ago it was recorded. */
   readonly ageMs?: number;
-  /** It is final, and others may wait for that. */
-  readonly ordered?: boolean;
+  /** It is final, and others may wait for that who do not know yet. */
+  readonly awaited?: boolean;
 }
 
 /**
@@ -109,9 +117,9 @@ export class Receipts {
     const applied = (await this.closeInBatch(receipt)) ?? (await this.alone.run(() => this.closeAlone(receipt)));
     if (!applied) return this.explain(receipt);
     const { consumer, verdict } = receipt;
-    const { ordered, ...about } = applied;
+    const { awaited, ...about } = applied;
     this.monitor.record({ event: 'receipt.applied', consumer, verdict, ...about });
-    if (ordered) await this.turns.next(receipt);
+    if (awaited) await this.turns.next(receipt);
   }
 
   private async closeInBatch(receipt: VerdictReceipt): Promise<Applied | undefined> {
@@ -126,9 +134,10 @@ export class Receipts {
   /** What one receipt does to the statement must not happen to the others: halved until it is alone with its failure. */
   private async closeMany(batch: AnsweredDelivery[]): Promise<(Applied | undefined | Promise<never>)[]> {
     try {
-      const rows = await this.store.closeMany(batch);
+      const close = (lease?: TurnLease) => this.store.closeMany(batch, lease);
+      const rows = await this.turns.taking(batch.length, close, nextOf);
       this.monitor.record({ event: 'relay.batch', step: 'close', rows: batch.length });
-      const closed = new Map(rows.map((row) => [keyText(row), appliedTo(row.type, row)]));
+      const closed = new Map(rows.map((row) => [keyText(row), appliedTo(row.type, row, row.next)]));
       return batch.map((delivery) => closed.get(keyText(delivery)));
     } catch (error) {
       if (batch.length === 1 || this.transactions.faults.failureOf(error) === 'unavailable')
@@ -168,7 +177,7 @@ export class Receipts {
       // R6, R13: the verdict is safe in the row; whoever can run the follow-up finds it there. If only the answer to the
       // commit was lost, the row is closed, and this changes nothing.
       const later = { waitMs: this.waits.backoff(1), ...this.followUps.troubleOf(error) };
-      return (await this.store.keepAnswer(receipt, answer, later)) ? { ...applied, ordered: false } : undefined;
+      return (await this.store.keepAnswer(receipt, answer, later)) ? { ...applied, awaited: false } : undefined;
     }
   }
 
@@ -230,8 +239,12 @@ export class Receipts {
   }
 }
 
-function appliedTo(type: string, { ageMs, ordered }: { ageMs: number; ordered: boolean }): Applied {
-  return { type, ageMs, ordered };
+function appliedTo(type: string, { ageMs, ordered }: { ageMs: number; ordered: boolean }, next?: DeliveryKey): Applied {
+  return { type, ageMs, awaited: ordered && !next };
+}
+
+function nextOf(rows: readonly ClosedRow[]): ClaimedDelivery[] {
+  return rows.flatMap(({ next }) => next ?? []);
 }
 
 /** A promise that is watched: somebody else may be the first to look at it. */

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import type { DeliveryKey } from '../message/delivery';
-import type { NewMessage } from '../ports/store';
+import type { ClaimedDelivery, DeliveryKey } from '../message/delivery';
+import { keyText } from '../message/envelope';
+import type { NewMessage, TurnLease } from '../ports/store';
 import {
   ACCEPTED,
   behaviour,
@@ -30,6 +31,23 @@ async function recorded(s: Scenario, ...more: Partial<NewMessage>[]): Promise<De
 
 async function claimed(s: Scenario, source = SOURCE): Promise<DeliveryKey[]> {
   return (await s.claim({ source })).deliveries.map(keyOf);
+}
+
+const lease = (): TurnLease => ({ leaseToken: randomUUID(), leaseMs: 30 * SECOND, giveUpAfterMs: MINUTE });
+
+/** Closes what was accepted, and lets the next ones go: those that were not taken by the statement that closes. @returns who was taken */
+async function passedOn(s: Scenario, keys: readonly DeliveryKey[], by = lease()): Promise<ClaimedDelivery[]> {
+  const closed = await s.outbox.closeMany(
+    keys.map((key) => ({ ...key, answer: ACCEPTED })),
+    by,
+  );
+  assert.deepEqual(closed.map(keyOf).map(keyText).sort(), keys.map(keyText).sort());
+  const taken = closed.flatMap(({ next }) => next ?? []);
+  const { taken: rest } = await s.outbox.nextTurn(
+    closed.filter(({ ordered: isOrdered, next }) => isOrdered && !next).map(keyOf),
+    by,
+  );
+  return [...taken, ...rest];
 }
 
 const closes: Readonly<Record<string, (s: Scenario, key: DeliveryKey) => Promise<{ ordered: boolean } | undefined>>> = {
@@ -71,7 +89,7 @@ export const orderCases = [
       assert.deepEqual([state, attempts, code, lastError], ['pending', 0, 'WAITS_ITS_TURN', undefined]);
       await s.advance(15 * SECOND);
       await s.close(first!, ACCEPTED);
-      assert.equal(await s.outbox.nextTurn([first!]), 1);
+      assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 1, taken: [] });
       await s.isNow((await s.record(second!)).nextAt);
       await s.claimOnly(second!, { giveUpAfterMs: MINUTE });
       assert.equal((await s.record(second!)).code, undefined);
@@ -187,7 +205,7 @@ export const orderCases = [
     await s.outbox.cancel(undefined, first!.messageId, { reason: 'changed my mind' });
     assert.deepEqual(await claimed(s), [first]);
     await s.outbox.keepAnswer(first!, ACCEPTED, later);
-    assert.equal(await s.outbox.nextTurn([first!]), 0);
+    assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 0, taken: [] });
     await s.advance(10 * SECOND);
     const { leaseToken } = await s.claimOnly(first!);
     await s.transaction((tx) => s.outbox.closeAnswered(tx, first!, leaseToken));
@@ -208,7 +226,7 @@ export const orderCases = [
       assert.deepEqual(new Set(asked.map(([id]) => id)), new Set([second!.messageId, third!.messageId]));
       assert.ok(asked.every(([, state]) => state === 'cancelling'));
       for (const key of [second!, third!]) await s.close(key, REJECTED);
-      assert.equal(await s.outbox.nextTurn([second!, third!]), 0);
+      assert.deepEqual(await s.outbox.nextTurn([second!, third!]), { due: 0, taken: [] });
       await s.close(first!, ACCEPTED);
       await s.outbox.nextTurn([first!]);
       await s.claimOnly(last!);
@@ -247,10 +265,136 @@ export const orderCases = [
       const plain = await s.pending({ delayMs: MINUTE });
       const [first, second] = await recorded(s, {}, {}, { key: 'user-2' }, { key: 'user-2' });
       await s.claim();
-      assert.equal(await s.outbox.nextTurn([]), 0);
-      assert.equal(await s.outbox.nextTurn([plain, { messageId: randomUUID(), consumer: CONSUMER }]), 0);
-      assert.equal(await s.outbox.nextTurn([first!, second!]), 0);
+      assert.deepEqual(await s.outbox.nextTurn([]), { due: 0, taken: [] });
+      assert.deepEqual(await s.outbox.nextTurn([plain, { messageId: randomUUID(), consumer: CONSUMER }]), {
+        due: 0,
+        taken: [],
+      });
+      assert.deepEqual(await s.outbox.nextTurn([first!, second!]), { due: 0, taken: [] });
       assert.deepEqual(await claimed(s), []);
+    },
+  ),
+
+  behaviour(
+    'recorded to wait for its turn, a message is due for nobody until somebody looks; he takes it if it is first',
+    async (s) => {
+      const [first, second] = await recorded(s, { waitsItsTurn: true }, { waitsItsTurn: true });
+      assert.deepEqual(await claimed(s), []);
+      const { state, attempts, code, nextAt } = await s.record(first!);
+      assert.deepEqual([state, attempts, code], ['pending', 0, 'WAITS_ITS_TURN']);
+      await s.isIn(nextAt, 30 * SECOND);
+      const { due, taken } = await s.outbox.nextTurn([second!, first!], lease());
+      assert.deepEqual([due, taken.map(keyOf)], [0, [first]]);
+      assert.deepEqual(await s.outbox.nextTurn([first!, second!], lease()), { due: 0, taken: [] });
+    },
+  ),
+
+  behaviour('whose turn it is although he is about to look himself is let go at once, and not only then', async (s) => {
+    const [first, second] = await recorded(s, {}, { waitsItsTurn: true });
+    await s.claimOnly(first!);
+    await s.advance(31 * SECOND);
+    assert.deepEqual((await passedOn(s, [first!])).map(keyOf), [second]);
+  }),
+
+  behaviour('who looks and cannot send makes it due, for others to claim', async (s) => {
+    const [first] = await recorded(s, { waitsItsTurn: true });
+    assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 1, taken: [] });
+    await s.isNow((await s.record(first!)).nextAt);
+    await s.claimOnly(first!);
+  }),
+
+  behaviour(
+    'should nobody look, what was recorded to wait for its turn is due by itself, or at its deadline',
+    async (s) => {
+      const deadlineMs = 5 * SECOND;
+      const [first, other] = await recorded(
+        s,
+        { waitsItsTurn: true },
+        { waitsItsTurn: true, key: 'user-2', deadlineMs },
+      );
+      await s.advance(6 * SECOND);
+      assert.deepEqual(
+        (await s.claim()).deliveries.map(({ messageId, state }) => [messageId, state]),
+        [[other!.messageId, 'cancelling']],
+      );
+      await s.advance(25 * SECOND);
+      await s.claimOnly(first!);
+    },
+  ),
+
+  behaviour('who is taken is leased as by a claim: for so long, with an attempt and a budget of his own', async (s) => {
+    const [first, second] = await recorded(s, {}, { waitsItsTurn: true });
+    await s.claimOnly(first!);
+    const by = lease();
+    const [taken, ...more] = await passedOn(s, [first!], by);
+    assert.deepEqual([keyOf(taken!), more], [second, []]);
+    const { leaseToken, state, attempt, ordered: isOrdered, deadlineAt, answer, message } = taken!;
+    assert.deepEqual(
+      { leaseToken, state, attempt, isOrdered, deadlineAt, answer, key: message.key, payload: message.payload },
+      {
+        ...{ leaseToken: by.leaseToken, state: 'pending', attempt: 1, isOrdered: true },
+        ...{ deadlineAt: undefined, answer: undefined, key: 'user-1', payload: '{"quantity": 1}' },
+      },
+    );
+    const row = await s.record(second!);
+    assert.deepEqual([row.attempts, row.code, row.lastError], [1, undefined, undefined]);
+    await s.isIn(row.nextAt, 30 * SECOND);
+    await s.claimsNothing();
+    assert.ok(await s.settle(taken!, { kind: 'sent', waitMs: 10 * SECOND }));
+    // A minute of budget, which began when it was taken.
+    await s.advance(61 * SECOND);
+    assert.deepEqual((await s.claim()).parked.map(keyOf), [second]);
+  }),
+
+  behaviour(
+    'of several keys that are closed together, the next of each is taken, and of one key only one',
+    async (s) => {
+      const waiting = { waitsItsTurn: true };
+      const [a1, a2, a3, a4] = await recorded(s, {}, { deadlineMs: 5 * SECOND }, waiting, waiting);
+      const [b1, b2, c1] = await recorded(s, { key: 'user-2' }, { key: 'user-2', ...waiting }, { key: 'user-3' });
+      const plain = await s.pending();
+      await s.claim();
+      await s.advance(5 * SECOND);
+      assert.deepEqual(await claimed(s), [a2]);
+      const taken = await passedOn(s, [c1!, plain, a2!, b1!, a1!]);
+      assert.deepEqual(new Set(taken.map(keyOf).map(keyText)), new Set([a3!, b2!].map(keyText)));
+      assert.equal((await s.record(a4!)).code, 'WAITS_ITS_TURN');
+    },
+  ),
+
+  behaviour('closing one that is not the first takes nobody: the first still holds the key', async (s) => {
+    const [first, second, third] = await recorded(s, {}, { deadlineMs: 5 * SECOND }, { waitsItsTurn: true });
+    await s.claimOnly(first!);
+    await s.advance(5 * SECOND);
+    await s.claimOnly(second!);
+    assert.deepEqual(await passedOn(s, [second!]), []);
+    assert.equal((await s.record(third!)).code, 'WAITS_ITS_TURN');
+    assert.deepEqual((await passedOn(s, [first!])).map(keyOf), [third]);
+  }),
+
+  behaviour('whose turn comes after his deadline is not taken but due: he is to be asked to give up', async (s) => {
+    const [first, second] = await recorded(s, {}, { waitsItsTurn: true, deadlineMs: 20 * SECOND });
+    await s.claimOnly(first!);
+    await s.advance(21 * SECOND);
+    assert.deepEqual(await passedOn(s, [first!]), []);
+    assert.equal((await s.claimOnly(second!)).state, 'cancelling');
+  }),
+
+  behaviour(
+    'whoever is next and held by somebody is waited for by nobody, and taken by the next who looks',
+    async (s) => {
+      const [first, second] = await recorded(s, {}, { waitsItsTurn: true });
+      await s.claimOnly(first!);
+      await assert.rejects(
+        s.transaction(async (tx) => {
+          await s.outbox.cancel(tx, second!.messageId, { reason: 'changed my mind' });
+          assert.deepEqual(await passedOn(s, [first!]), []);
+          throw new Error('and not');
+        }),
+        /and not/,
+      );
+      const { taken } = await s.outbox.nextTurn([second!], lease());
+      assert.deepEqual(taken.map(keyOf), [second]);
     },
   ),
 ];

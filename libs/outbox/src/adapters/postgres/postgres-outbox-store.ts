@@ -19,12 +19,14 @@ import type {
   DeliveryRecord,
   Later,
   NewMessage,
+  NextTurns,
   OutboxSample,
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
   Settled,
   SettleRow,
+  TurnLease,
 } from '../../ports/store';
 import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
@@ -35,11 +37,25 @@ import {
   addOrderedValues,
   answerValues,
   closeManyValues,
+  leaseValues,
+  nextTurnValues,
   optionalText,
   settleValues,
 } from './parameters';
 import { PostgresJobStore } from './postgres-job-store';
-import { auditOf, claimResultOf, closedOf, closedRowOf, historyOf, keyOf, pauseOf, recordOf, sampleOf } from './rows';
+import {
+  auditOf,
+  claimResultOf,
+  closedOf,
+  closedRowOf,
+  closedWithNext,
+  historyOf,
+  keyOf,
+  nextTurnsOf,
+  pauseOf,
+  recordOf,
+  sampleOf,
+} from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, type Question, searchSql } from './sql/search';
 import type { Tables } from './tables';
@@ -126,9 +142,9 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return { deliveries, parked, held, pauses };
   }
 
-  async nextTurn(finals: readonly DeliveryKey[]): Promise<number> {
-    const values = [finals.map(({ messageId }) => messageId), finals.map(({ consumer }) => consumer)];
-    return (await this.database.run((await this.sql()).nextTurn, values)).count;
+  async nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {
+    const { rows } = await this.database.run((await this.sql()).nextTurn, nextTurnValues(keys, lease));
+    return nextTurnsOf(rows);
   }
 
   async settle(settlements: readonly SettleRow[]): Promise<Settled> {
@@ -138,11 +154,13 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return { written: those('written'), held: those('held') };
   }
 
-  async closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]> {
+  async closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]> {
     if (answers.length === 0) return [];
     refuseTwins(answers);
-    const { rows } = await this.database.run((await this.sql()).closeMany, closeManyValues(answers));
-    return rows.map(closedRowOf);
+    const { closeMany, closeAndTake } = await this.sql();
+    const values = closeManyValues(answers);
+    if (!lease) return (await this.database.run(closeMany, values)).rows.map(closedRowOf);
+    return closedWithNext((await this.database.run(closeAndTake, [...values, ...leaseValues(lease)])).rows);
   }
 
   async close(tx: EntityManager, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {

@@ -242,10 +242,16 @@ describe('What PostgreSQL makes of the statements', () => {
           set state = 'discarded', next_at = null, lease_token = null, settled_at = clock_timestamp()
           where order_no = (select min(order_no) from outbox_delivery)
           returning message_id`);
-        const next = await explain(sql().nextTurn, [[rows[0]!.message_id], ['order-service']]);
-        const turn = next.find((node) => node['Index Name'] === 'outbox_delivery_turn');
-        expect([turn?.['Actual Rows'], turn?.['Rows Removed by Filter'] ?? 0]).toEqual([1, 0]);
-        expect(next.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+        const lease = [randomUUID(), 30_000, 1e9];
+        const looks = await explain(sql().nextTurn, [[rows[0]!.message_id], ['order-service'], ...lease]);
+        expect(turnsOf(looks)).toEqual([[1, 0]]);
+
+        const { rows: first } = await fixture.pool.query<{ message_id: string }>(
+          'select message_id from outbox_delivery where settled_at is null order by order_no limit 1',
+        );
+        const answer = [[first[0]!.message_id], ['order-service'], ['accepted'], [null], [null], [null]];
+        // What it makes final itself is still there for it, and is passed over.
+        expect(turnsOf(await explain(sql().closeAndTake, [...answer, ...lease]))).toEqual([[1, 1]]);
       },
     );
   });
@@ -310,6 +316,14 @@ describe('What PostgreSQL makes of the statements', () => {
     }
   });
 });
+
+/** What is read of the index of turns, and how much of it for nothing; the table is not read besides. */
+function turnsOf(nodes: readonly PlanNode[]): (number | undefined)[][] {
+  expect(nodes.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
+  return nodes
+    .filter((node) => node['Index Name'] === 'outbox_delivery_turn')
+    .map((node) => [node['Actual Rows'], node['Rows Removed by Filter'] ?? 0]);
+}
 
 function flat(node: PlanNode): PlanNode[] {
   return [node, ...(node.Plans ?? []).flatMap(flat)];

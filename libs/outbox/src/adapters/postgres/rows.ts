@@ -19,6 +19,7 @@ import type {
   DeliveryHistoryEntry,
   DeliveryRecord,
   InboxRow,
+  NextTurns,
   OutboxSample,
 } from '../../ports/store';
 import type { Row } from './database';
@@ -110,6 +111,31 @@ export function closedOf(row: Row): ClosedDelivery {
 
 export function closedRowOf(row: Row): ClosedRow {
   return { ...keyOf(row), type: row.type!, ordered: isOrdered(row), ageMs: Number(row.age_ms) };
+}
+
+/** Those that were closed, and behind them the next of their keys; each is with one of its key. */
+export function closedWithNext(rows: readonly Row[]): ClosedRow[] {
+  const next = new Map(rows.filter(isTaken).map((row) => [lineOf(row), row]));
+  return rows
+    .filter((row) => !isTaken(row))
+    .map((row) => {
+      const taken = next.get(lineOf(row));
+      next.delete(lineOf(row));
+      return { ...closedRowOf(row), ...(taken && { next: claimedOf(taken, taken.lease_token!) }) };
+    });
+}
+
+export function nextTurnsOf(rows: readonly Row[]): NextTurns {
+  const taken = rows.filter(isTaken).map((row) => claimedOf(row, row.lease_token!));
+  return { due: rows.length - taken.length, taken };
+}
+
+function isTaken({ lease_token }: Row): boolean {
+  return lease_token != null;
+}
+
+function lineOf({ consumer, order_key }: Row): string {
+  return `${consumer} ${order_key}`;
 }
 
 export function sampleOf(row: Row): OutboxSample {

@@ -20,6 +20,7 @@ import type {
   InboxResult,
   InboxStore,
   NewMessage,
+  NextTurns,
   OutboxSample,
   OutboxStats,
   OutboxStore,
@@ -27,6 +28,7 @@ import type {
   RegisteredHandler,
   Settled,
   SettleRow,
+  TurnLease,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
 import { MemoryJobStore } from './memory-job-store';
@@ -40,6 +42,7 @@ import * as pausing from './statements-pause';
 import * as searching from './statements-search';
 import * as recording from './statements-record';
 import * as sending from './statements-send';
+import * as turns from './statements-turn';
 
 /**
  * Both stores in a {@link MemoryDatabase}, with the locks, waits and checks of the PostgreSQL tables. Each method is one
@@ -76,16 +79,16 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return claimed;
   }
 
-  nextTurn(finals: readonly DeliveryKey[]): Promise<number> {
-    return this.alone((tx) => sending.nextTurn(this.t, tx, finals));
+  nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {
+    return this.alone((tx) => turns.nextTurn(this.t, tx, keys, lease));
   }
 
   settle(settlements: readonly SettleRow[]): Promise<Settled> {
     return this.alone((tx) => sending.settle(this.t, tx, settlements));
   }
 
-  closeMany(answers: readonly AnsweredDelivery[]): Promise<ClosedRow[]> {
-    return this.alone((tx) => deciding.closeMany(this.t, tx, answers));
+  closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]> {
+    return this.alone((tx) => deciding.closeMany(this.t, tx, answers, lease));
   }
 
   close(tx: MemoryTransaction, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {

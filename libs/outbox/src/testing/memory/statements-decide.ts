@@ -12,26 +12,35 @@ import { withHappening } from '../../message/history';
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
 import { CODES, dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
-import type { AnsweredDelivery, ClosedDelivery, ClosedRow } from '../../ports/store';
+import type { AnsweredDelivery, ClosedDelivery, ClosedRow, TurnLease } from '../../ports/store';
 import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
+import { takeNext } from './statements-turn';
 
 /** A receipt came back: the statements that apply it. */
 
-export function closeMany(t: OutboxTables, tx: MemoryTransaction, answers: readonly AnsweredDelivery[]): ClosedRow[] {
+export function closeMany(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  answers: readonly AnsweredDelivery[],
+  lease: TurnLease | undefined,
+): ClosedRow[] {
   const wanted = new Map(answers.map((each) => [keyOf(each), each.answer]));
   if (wanted.size < answers.length) throw new Error('closeMany was given a delivery twice');
   const now = t.now();
-  const closed: ClosedRow[] = [];
+  const closed: DeliveryRow[] = [];
   for (const row of t.lockFree(tx, answers)) {
     const answer = wanted.get(keyOf(row))!;
     if (!isUndecided(row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
-    t.update(tx, row, closedBy(answer, now));
-    const { type, createdAt } = t.message.get(tx, row.messageId)!;
-    const { messageId, consumer, orderNo } = row;
-    closed.push({ messageId, consumer, type, ordered: orderNo !== undefined, ageMs: now - createdAt });
+    closed.push(t.update(tx, row, closedBy(answer, now)));
   }
-  return closed;
+  return closed.map((row) => {
+    const { messageId, consumer, orderNo } = row;
+    const { type, createdAt } = t.message.get(tx, messageId)!;
+    const ordered = orderNo !== undefined;
+    const next = lease && ordered ? takeNext(t, tx, row, closed, lease) : undefined;
+    return { messageId, consumer, type, ordered, ageMs: now - createdAt, ...(next && { next }) };
+  });
 }
 
 export async function close(

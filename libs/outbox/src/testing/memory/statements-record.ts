@@ -1,4 +1,5 @@
 import { MessageAlreadyRecordedError } from '../../errors';
+import { CODES, heldFor } from '../../message/rules';
 import type { AddedMessage, NewMessage, RegisteredFollowUp } from '../../ports/store';
 import { followUpKeyOf, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -31,10 +32,11 @@ export async function add(
 async function addDeliveries(
   t: OutboxTables,
   tx: MemoryTransaction,
-  { id, source, key, ordered, deliveries, lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage,
+  { id, source, key, ordered, waitsItsTurn, deliveries, lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage,
   createdAt: number,
   deadlineAt: number | undefined,
 ): Promise<void> {
+  const waitMs = waitsItsTurn ? heldFor(CODES.waitsItsTurn, 0) : delayMs;
   const delay = lease ? 0 : delayMs;
   for (const { consumer, followUp } of deliveries) {
     const delivery = { messageId: id, consumer };
@@ -44,15 +46,15 @@ async function addDeliveries(
       ...delivery,
       state: 'pending',
       attempts: lease ? 1 : 0,
-      nextAt: createdAt + (lease?.leaseMs ?? Math.min(delay, deadlineMs ?? Infinity)),
+      nextAt: createdAt + (lease?.leaseMs ?? Math.min(waitMs, deadlineMs ?? Infinity)),
       leaseToken: lease?.token,
       followUp,
       deadlineAt,
-      giveUpAt: createdAt + delay + giveUpAfterMs,
+      giveUpAt: waitsItsTurn ? undefined : createdAt + delay + giveUpAfterMs,
       verdict: undefined,
       reason: undefined,
       result: undefined,
-      code: undefined,
+      code: waitsItsTurn ? CODES.waitsItsTurn : undefined,
       lastError: undefined,
       cancelReason: undefined,
       sentAt: undefined,

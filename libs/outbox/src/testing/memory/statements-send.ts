@@ -9,7 +9,7 @@ import { withHappening } from '../../message/history';
 import { isPaused } from '../../message/pause';
 import { errorText } from '../../message/receipt';
 import { CODES, dueAfter, heldFor, HOLD_CODES, type HoldCode, judge, parkedText, STEPS } from '../../message/rules';
-import type { ClaimRequest, ClaimResult, Settled, SettleRow } from '../../ports/store';
+import type { ClaimRequest, ClaimResult, Settled, SettleRow, TurnLease } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { lockedPauses } from './statements-pause';
@@ -54,20 +54,6 @@ export async function claim(
   return { deliveries, parked, held, pauses, waiting };
 }
 
-export function nextTurn(t: OutboxTables, tx: MemoryTransaction, finals: readonly DeliveryKey[]): number {
-  const now = t.now();
-  let due = 0;
-  for (const final of finals) {
-    const row = t.delivery.get(undefined, keyOf(final));
-    const [first] = row ? t.line(row) : [];
-    const held = first?.code === CODES.waitsItsTurn && first.nextAt !== undefined && first.nextAt > now;
-    if (!held || !t.delivery.tryLock(tx, keyOf(first))) continue;
-    t.update(tx, first, { nextAt: now, code: undefined });
-    due++;
-  }
-  return due;
-}
-
 /** `order by next_at`: who waits longest comes first. */
 function dueRows(t: OutboxTables, now: number, { except }: ClaimRequest): DeliveryRow[] {
   const due: DeliveryRow[] = [];
@@ -90,11 +76,11 @@ function heldBack(
 }
 
 /** The next attempt, or the first of a new phase. */
-function leased(
+export function leased(
   { state, attempts, giveUpAt, code: before, history }: DeliveryRow,
   next: DeliveryState,
   now: number,
-  { leaseToken, leaseMs, giveUpAfterMs }: ClaimRequest,
+  { leaseToken, leaseMs, giveUpAfterMs }: TurnLease,
 ): Partial<DeliveryRow> {
   const code = HOLD_CODES.some((held) => held === before) ? undefined : before;
   const lease = { leaseToken, nextAt: now + leaseMs, code };
@@ -105,7 +91,7 @@ function leased(
   return { ...lease, attempts: attempts + 1, giveUpAt: giveUpAt ?? now + giveUpAfterMs };
 }
 
-function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
+export function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
   const { messageId, consumer, attempts, deadlineAt, verdict, reason, result, cancelReason } = row;
   const { consumers: _, createdAt, ...message } = t.message.get(tx, messageId)!;
   return {

@@ -13,50 +13,36 @@ import {
   statement,
   words,
 } from './text';
+import { firstOf, turnColumns } from './turn';
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
   /** The verdict guard (R6). */
   const undecided = `state in (${words(UNDECIDED)}) and verdict is null`;
-  const finalState = (verdict: string): string =>
-    `case ${verdict} when 'accepted' then 'completed' else 'compensated' end`;
 
   return {
-    closeMany: statement(
+    closeMany: statement(t, 'outbox.close-many', closeMany(t), 'own'),
+
+    /** The same, and in the same commit the next of their keys are leased, by what this statement sees. */
+    closeAndTake: statement(
       t,
-      'outbox.close-many',
+      'outbox.close-and-take',
       `
-with answer as materialized (
-  select *
-  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-    as a (message_id, consumer, verdict, reason, result, payload_hash)
+${closeMany(t, 'closed')},
+line as materialized (
+  select distinct consumer, order_key
+  from closed
+  where order_no is not null
 ),
-locked as materialized (
-  select d.message_id, d.consumer, a.verdict, a.reason, a.result
-  from answer a
-  join ${t.delivery} d on d.message_id = a.message_id and d.consumer = a.consumer
-  -- Redundant, and it is what makes the planner look the rows up by key, however large it takes the table to be.
-  where d.message_id = any (array(select message_id from answer))
-    and d.state in (${words(UNDECIDED)})
-    and d.verdict is null
-    and ${closable(t, 'd', 'a.verdict', 'a.payload_hash')}
-  order by d.message_id, d.consumer
-  for no key update of d skip locked
-)
-update ${t.delivery} d
-set state = ${finalState('locked.verdict')},
-    verdict = locked.verdict,
-    reason = locked.reason::json,
-    result = locked.result::json,
-    lease_token = null,
-    next_at = null,
-    settled_at = clock_timestamp()
-from locked
--- Not to be merged into the rest: one look-up by key per row, in any plan.
-cross join lateral (select m.type, m.created_at from ${t.message} m where m.id = locked.message_id offset 0) m
-where d.message_id = locked.message_id
-  and d.consumer = locked.consumer
-returning d.message_id, d.consumer, d.order_no, m.type, ${ageMs('m.created_at')} as age_ms`,
+${firstOf(t, { token: '$7', leaseMs: '$8', giveUpMs: '$9', closed: 'closed' })}
+select message_id, consumer, 'closed' as state, null::int as attempts, null::uuid as lease_token, null as deadline_at, order_key, order_no,
+  type, null as source, null as key, null as payload, null as headers, null as recorded_at, age_ms
+from closed
+union all
+select ${turnColumns('d', 'm')}, null
+from let_go d
+join ${t.message} m on m.id = d.message_id
+where d.lease_token is not null`,
       'own',
     ),
 
@@ -216,4 +202,44 @@ select message_id
 from moved`,
     ),
   };
+}
+
+/** @param named as a part of a larger statement, under this name */
+function closeMany(t: Tables, named = ''): string {
+  return `
+with answer as materialized (
+  select *
+  from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+    as a (message_id, consumer, verdict, reason, result, payload_hash)
+),
+locked as materialized (
+  select d.message_id, d.consumer, a.verdict, a.reason, a.result
+  from answer a
+  join ${t.delivery} d on d.message_id = a.message_id and d.consumer = a.consumer
+  -- Redundant, and it is what makes the planner look the rows up by key, however large it takes the table to be.
+  where d.message_id = any (array(select message_id from answer))
+    and d.state in (${words(UNDECIDED)})
+    and d.verdict is null
+    and ${closable(t, 'd', 'a.verdict', 'a.payload_hash')}
+  order by d.message_id, d.consumer
+  for no key update of d skip locked
+)${named ? `,\n${named} as (` : ''}
+update ${t.delivery} d
+set state = ${finalState('locked.verdict')},
+    verdict = locked.verdict,
+    reason = locked.reason::json,
+    result = locked.result::json,
+    lease_token = null,
+    next_at = null,
+    settled_at = clock_timestamp()
+from locked
+-- Not to be merged into the rest: one look-up by key per row, in any plan.
+cross join lateral (select m.type, m.created_at from ${t.message} m where m.id = locked.message_id offset 0) m
+where d.message_id = locked.message_id
+  and d.consumer = locked.consumer
+returning d.message_id, d.consumer, d.order_no, ${named ? 'd.order_key, ' : ''}m.type, ${ageMs('m.created_at')} as age_ms${named ? '\n)' : ''}`;
+}
+
+function finalState(verdict: string): string {
+  return `case ${verdict} when 'accepted' then 'completed' else 'compensated' end`;
 }

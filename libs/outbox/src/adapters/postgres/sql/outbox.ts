@@ -7,9 +7,10 @@ import { operateSql } from './operate';
 import { pauseSql } from './pause';
 import { recordSql } from './record';
 import { sendSql } from './send';
+import { turnSql } from './turn';
 
 /**
- * Every statement on the outbox's tables. The files follow a message's life: record, send, answer, operate.
+ * Every statement on the outbox's tables. The files follow a message's life: record, send, answer, whose turn it is, operate.
  *
  * Time is always the database's: values use `clock_timestamp()` or `statement_timestamp()`, which move on inside a transaction; comparisons that
  * should use an index use `(select clock_timestamp())`, which is evaluated once: 0.03 ms instead of 28 ms for a poll that
@@ -20,6 +21,7 @@ export function outboxSql(t: Tables) {
   return {
     ...recordSql(t),
     ...sendSql(t),
+    ...turnSql(t),
     ...answerSql(t),
     ...operateSql(t),
     ...pauseSql(t),

@@ -81,16 +81,16 @@ message as (
     as added (id, type, source, key, payload, headers)
 ),
 delivery as (
-  insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at${ordered ? ', order_key, order_no' : ''})
+  insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at${ordered ? ', order_key, order_no, code' : ''})
   select id, consumer, follow_up, 'pending', attempts, lease_token, now + ${ms('wait_ms')}, now + ${ms('deadline_ms')}, now + ${ms('give_up_ms')}${
-    ordered ? `, order_key, nextval(${literal(t.order)})` : ''
+    ordered ? `, order_key, nextval(${literal(t.order)}), code` : ''
   }
   from clock, ${
     ordered
       ? `(
     select *
-    from unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[], $16::text[])
-      with ordinality as listed (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms, order_key, position)
+    from unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[], $16::text[], $17::text[])
+      with ordinality as listed (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms, order_key, code, position)
     order by position
   ) receiver`
       : `unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[])

@@ -98,49 +98,6 @@ from claimed
 where park_code = '${CODES.waitsItsTurn}'`,
     ),
 
-    /** By the index of turns, one look for each key. Who holds the row that is next looks himself when he lets it go. */
-    nextTurn: statement(
-      t,
-      'outbox.next-turn',
-      `
-with final as materialized (
-  select distinct d.consumer, d.order_key
-  from unnest($1::uuid[], $2::text[]) as f (message_id, consumer)
-  join ${t.delivery} d on d.message_id = f.message_id and d.consumer = f.consumer
-  where d.order_no is not null
-),
-first as materialized (
-  select first.message_id, first.consumer
-  from final
-  cross join lateral (
-    select message_id, consumer
-    from ${t.delivery} d
-    where d.consumer = final.consumer
-      and d.order_key = final.order_key
-      and d.order_no is not null
-      and d.settled_at is null
-    order by d.order_no
-    limit 1
-  ) first
-),
-locked as materialized (
-  select d.message_id, d.consumer
-  from first
-  join ${t.delivery} d on d.message_id = first.message_id and d.consumer = first.consumer
-  where d.next_at > clock_timestamp()
-    and d.code = '${CODES.waitsItsTurn}'
-  order by d.message_id, d.consumer
-  for no key update of d skip locked
-)
-update ${t.delivery} d
-set next_at = clock_timestamp(),
-    code = null
-from locked
-where d.message_id = locked.message_id
-  and d.consumer = locked.consumer`,
-      'own',
-    ),
-
     /**
      * The pairs are the fences: which settlement may leave which state (R1). Found again by where they are: a locked row does
      * not move, and who moved it before the lock, while this statement ran, took the token with it.
