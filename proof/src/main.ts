@@ -16,25 +16,36 @@ interface Flags {
   readonly seed?: number;
   readonly seeds?: number;
   readonly messages?: number;
+  readonly inLine?: number;
   readonly faults?: number;
   readonly size?: 'small' | 'full';
   readonly accept?: boolean;
+  readonly story?: boolean;
   readonly envelopes?: number | true;
 }
 
 /** Takes a quarter of an hour. */
 const ENVELOPES = 100_000;
+const IN_LINE = 1_000_000;
 
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function report(part: Part | 'all', flags: Flags): Promise<void> {
   const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full', accept = false } = flags;
+  const { inLine = IN_LINE } = flags;
   const envelopes = typeof flags.envelopes === 'number' ? flags.envelopes : ENVELOPES;
-  const asked: Asked = { seed, seeds, messages, faults, size, envelopes, accept };
+  const asked: Asked = { seed, seeds, messages, inLine, faults, size, envelopes, accept };
   const summary = await prove(part, asked, say);
   for (const line of [...describeParts(summary), ...troubles(summary)]) say(line);
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
   process.exitCode = summary.ok ? 0 : 1;
+}
+
+/** What happens in one simulated world. */
+async function tell(seed: number, world: 'shop' | 'queues'): Promise<void> {
+  const log = await replay(seed, world);
+  process.stdout.write(log);
+  process.exitCode = log.includes('VIOLATION') ? 1 : 0;
 }
 
 /** What a person has to look at, in sentences. */
@@ -43,6 +54,7 @@ function troubles({
   model,
   simulate,
   controls,
+  order,
   crash,
   soak,
   clusterCrash,
@@ -63,6 +75,12 @@ function troubles({
     ...(controls?.controls ?? [])
       .filter((each) => !each.caughtBy)
       .map(({ rule, without }) => `not caught: ${rule} ${without}`),
+    ...(order?.failures ?? []).map(
+      ({ seed, violation }) => `order: seed ${seed}: ${violation} (npm run prove -- order --seed ${seed} --story)`,
+    ),
+    ...(order?.controls ?? [])
+      .filter(({ evidence }) => evidence === undefined)
+      .map(({ without }) => `not caught: ${without}`),
     ...[...(crash?.failures ?? []), ...(clusterCrash?.failures ?? [])].map(
       ({ point, action, problems }) => `crash: ${point}, ${action}: ${problems.join(' · ')}`,
     ),
@@ -92,6 +110,7 @@ function whole(text: string): number {
 const json = new Option('--json', 'one JSON summary on stdout; progress goes to stderr anyway');
 const seed = new Option('--seed <n>', 'what the run follows from').argParser(whole).default(1);
 const seeds = new Option('--seeds <n>', 'how many seeds to simulate').argParser(whole).default(5_000);
+const inLine = new Option('--in-line <n>', 'messages in order to simulate').argParser(whole).default(IN_LINE);
 const messages = new Option('--messages <n>', 'purchases of the soak').argParser(whole).default(20_000);
 const faults = new Option('--faults <n>', 'faults of the soak').argParser(whole).default(100);
 const size = new Option('--size <size>', 'of the model').choices(['small', 'full']).default('full');
@@ -119,10 +138,17 @@ program
   .addOption(json)
   .action(async (flags: Flags) => {
     if (flags.seed === undefined) return report('simulate', flags);
-    const log = await replay(flags.seed);
-    process.stdout.write(log);
-    process.exitCode = log.includes('VIOLATION') ? 1 : 0;
+    return tell(flags.seed, 'shop');
   });
+
+program
+  .command('order')
+  .description('simulate long queues in order at four relays, with every fault, and builds that keep no order')
+  .addOption(inLine)
+  .addOption(seed)
+  .option('--story', 'print what happens in the one world of this seed')
+  .addOption(json)
+  .action((flags: Flags) => (flags.story ? tell(flags.seed!, 'queues') : report('order', flags)));
 
 program
   .command('crash')
@@ -182,6 +208,7 @@ program
   .description('all of it, with the full sizes; writes the figures into docs/guarantees.md')
   .addOption(messages)
   .addOption(faults)
+  .addOption(inLine)
   .addOption(seeds)
   .addOption(size)
   .addOption(seed)

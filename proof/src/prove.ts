@@ -6,13 +6,14 @@ import { proveAdversary, proveEnvelopes, runAdversaryControls } from './adversar
 import { runControls } from './controls';
 import { runClusterCrashes, runCrashMatrix } from './crash';
 import { type ModelSize, renderProtocolPage, renderTracesPage, runModel } from './model';
-import { simulate } from './simulate';
+import { simulate, simulateQueues } from './simulate';
 import { runSoak, runSoakControls } from './soak';
 import { type BrokenPart, modelInShort, type Parts, type ProofSummary, withMeasured } from './summary';
 
 export type Part =
   | 'model'
   | 'simulate'
+  | 'order'
   | 'crash'
   | 'soak'
   | 'cluster'
@@ -27,6 +28,8 @@ export interface Asked {
   readonly messages: number;
   readonly faults: number;
   readonly size: ModelSize;
+  /** Of simulated queues in order. */
+  readonly inLine: number;
   /** Hostile ones. */
   readonly envelopes: number;
   /** Commits what the adversary achieved. */
@@ -62,6 +65,9 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
       controls: await runControls({ firstSeed: 1, seeds: SEEDS_PER_CONTROL, onProgress: say }),
     };
   },
+  order: async ({ seed, inLine }, onProgress) => ({
+    order: await simulateQueues({ messages: inLine, firstSeed: seed, onProgress }),
+  }),
   crash: async ({ seed }, onProgress) => ({ crash: await runCrashMatrix({ seed, scope: 'all', onProgress }) }),
   soak: async ({ seed, messages, faults }, onProgress) => ({
     soak: await runSoak({ seed, messages, faults, onProgress }),

@@ -8,7 +8,7 @@ import {
 import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
-import type { SimulationSummary } from './simulate';
+import type { QueuesSummary, SimulationSummary } from './simulate';
 import type { SoakControlsSummary, SoakSummary } from './soak';
 
 /** The model's findings without its traces, which docs/protocol-traces.md has. */
@@ -33,6 +33,8 @@ export interface ProofSummary {
   readonly model?: ModelResultInShort;
   readonly simulate?: SimulationSummary;
   readonly controls?: ControlsSummary;
+  /** Simulated queues. */
+  readonly order?: QueuesSummary;
   readonly crash?: CrashSummary;
   readonly soak?: SoakSummary;
   /** With three brokers. */
@@ -57,6 +59,7 @@ export type Parts = Pick<
   | 'model'
   | 'simulate'
   | 'controls'
+  | 'order'
   | 'crash'
   | 'soak'
   | 'clusterCrash'
@@ -99,6 +102,7 @@ export function describeParts({
   model,
   simulate,
   controls,
+  order,
   crash,
   soak,
   clusterCrash,
@@ -124,6 +128,14 @@ export function describeParts({
   if (controls) {
     const caught = controls.controls.filter(({ caughtBy }) => caughtBy).length;
     lines.push(`**controls**: ${caught} of ${controls.controls.length} builds that lack a rule were caught`);
+  }
+  if (order) {
+    const caught = order.controls.filter(({ evidence }) => evidence).length;
+    lines.push(
+      `**order**: ${n(order.messages)} messages in order, ${order.relays} relays, ${n(order.worlds)} worlds, ${n(order.steps)} steps, ` +
+        `${n(order.faultsInjected)} faults, ${order.failures.length} worlds with an inversion or anything else that was promised not to be; ` +
+        `${caught} of ${order.controls.length} builds that keep no order were caught (${seconds(order.seconds)})`,
+    );
   }
   if (crash) lines.push(describeCrash('crash', crash));
   if (soak) lines.push(...describeSoak('soak', soak));

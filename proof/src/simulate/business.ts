@@ -28,6 +28,11 @@ abstract class OrderFields {
 }
 
 export const IN_LINE = 'order.in-line';
+/** In the same line: a receipt closes it with others, and takes the next one with it. */
+export const CASUALLY_IN_LINE = 'order.casually-in-line';
+export const isInLine = (type: string): boolean => type === IN_LINE || type === CASUALLY_IN_LINE;
+/** Nobody waits for its success. */
+export const isCasual = (type: string): boolean => type === 'order.casual' || type === CASUALLY_IN_LINE;
 const ASKS = { to: ORDERS, key: 'userId' } as const;
 
 /** The contract says what must run; of the others only user-service knows, and its old version does not. */
@@ -47,6 +52,8 @@ class PuzzlingOrder extends OrderFields {}
 /** One after another, by user. */
 @OutboxMessage({ ...ASKS, type: IN_LINE, ordered: true })
 class OrderInLine extends OrderFields {}
+@OutboxMessage({ ...ASKS, type: CASUALLY_IN_LINE, ordered: true })
+class CasualOrderInLine extends OrderFields {}
 @OutboxMessage({ type: 'order.placed' })
 class OrderPlaced {
   readonly purchaseId!: string;
@@ -59,6 +66,7 @@ export const ORDER_CONTRACTS: Readonly<Record<string, ContractClass<OrderFields>
   'order.shared': SharedOrder,
   'order.puzzling': PuzzlingOrder,
   [IN_LINE]: OrderInLine,
+  [CASUALLY_IN_LINE]: CasualOrderInLine,
 };
 
 export function receiversOf(type: string): readonly Service[] {
@@ -119,7 +127,7 @@ function orderHandlers(process: SimulatedProcess): BoundHandler[] {
     return result;
   };
   return Object.entries(ORDER_CONTRACTS).map(([type, contract]) => {
-    const handle = type === IN_LINE ? createInLine : create;
+    const handle = isInLine(type) ? createInLine : create;
     const limits = {
       type,
       contract,
@@ -181,7 +189,7 @@ async function createOrder(
   if (!left) throw new MessageRejected('UNKNOWN_SKU');
   if (left.quantity < quantity) throw new MessageRejected('OUT_OF_STOCK', { left: left.quantity });
   await stock.put(sku, { quantity: left.quantity - quantity });
-  await process.runtime.outbox.add(OrderPlaced, { purchaseId });
+  if (process.announces) await process.runtime.outbox.add(OrderPlaced, { purchaseId });
   return { orderId: purchaseId };
 }
 
@@ -258,7 +266,7 @@ function orderFollowUps(process: SimulatedProcess): BoundFollowUp[] {
       },
     },
   ]);
-  return all.filter(({ type, verdict }) => type !== 'order.casual' || verdict === 'rejected');
+  return all.filter(({ type, verdict }) => !isCasual(type) || verdict === 'rejected');
 }
 
 function oneMore(counts: Purchase['refunds'], consumer: string): Purchase['refunds'] {

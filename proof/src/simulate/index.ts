@@ -1,1 +1,2 @@
+export { type QueuesSummary, simulateQueues } from './queues';
 export { replay, simulate, type SimulationSummary } from './simulate';

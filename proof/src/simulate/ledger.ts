@@ -3,6 +3,7 @@ import { type DeliveryRow, type InboxMessageRow, OutboxTables } from '@tallystic
 import {
   type Account,
   type Effect,
+  isCasual,
   OPENING_CENTS,
   OPENING_STOCK,
   ORDERS,
@@ -12,7 +13,7 @@ import {
   type Stock,
   USERS,
 } from './business';
-import { USER_IDS, type World } from './world';
+import type { World } from './world';
 
 export class InvariantViolation extends Error {
   constructor(
@@ -136,7 +137,7 @@ export class Ledger {
       'R3 one transaction',
       `${at}: ${verdict}, ${effects} effects`,
     );
-    const completes = state === 'completed' && type !== 'order.casual';
+    const completes = state === 'completed' && !isCasual(type);
     refuseUnless(completes === (completions === 1), 'R7 one transaction', `${at}: ${completions} completions`);
     refuseUnless((state === 'compensated') === (refunds === 1), 'R7 one transaction', `${at}: ${refunds} refunds`);
     const stored = this.orderTables.inbox.get(undefined, `${ORDERS} ${messageId} ${USERS}`);
@@ -167,7 +168,7 @@ export class Ledger {
   /** I10: the effects of a key are in the order of the commits that recorded them. */
   private checkOrder(purchases: readonly Purchase[], effects: readonly Effect[]): void {
     const places = new Map(purchases.map(({ messageId, place }) => [messageId, place]));
-    for (const userId of USER_IDS) {
+    for (const userId of this.world.scale.users) {
       const arrived = effects
         .filter((effect) => effect.userId === userId && effect.arrived !== undefined)
         .sort((one, other) => one.arrived! - other.arrived!);
@@ -190,7 +191,7 @@ export class Ledger {
       return sum + cents * kept.reduce((one, other) => one + other, 0);
     }, 0);
     const left = this.world.users.rows<Account>('accounts').reduce((sum, { cents }) => sum + cents, 0);
-    const opening = OPENING_CENTS * USER_IDS.length;
+    const opening = OPENING_CENTS * this.world.scale.users.length;
     refuseUnless(
       left + spent === opening,
       'I6 conservation',

@@ -49,6 +49,7 @@ export class SimulatedProcess {
   readonly transactions: MemoryTransactions;
   readonly runtime: OutboxRuntime<MemoryTransaction>;
   readonly handlerTimeoutMs: number;
+  readonly announces: boolean;
   /** Some processes put several messages into one transaction, in every way there is, beside others that do not. */
   readonly sharing: SharingKind;
   private readonly transport: MemoryTransport;
@@ -62,6 +63,7 @@ export class SimulatedProcess {
     seed: number,
   ) {
     const { broker, faults, journal } = world;
+    this.announces = world.scale.announces;
     this.clock = new ProcessClock(world.time, () => world.beforeStep(this));
     this.client = database.connect(async (moment) => {
       if (moment === 'statement' || moment === 'committed') await this.clock.wait(faults.duration(1, 8));

@@ -1,4 +1,4 @@
-import { ORDERS } from './business';
+import { isInLine, ORDERS, type Purchase } from './business';
 import type { FaultKind } from './faults';
 import { InvariantViolation } from './ledger';
 import { Workload } from './workload';
@@ -10,8 +10,6 @@ const CHAOS_MS = 60_000;
 const RECOVERY_MS = 30 * 60_000;
 /** Until the latest copies have arrived, which must change nothing any more. */
 const AFTERMATH_MS = 70_000;
-/** Ten times what the busiest of many seeds took. */
-const MOST_STEPS = 20_000;
 const OPERATOR_EVERY_MS = 20_000;
 const SQUALL_EVERY_MS = 10_000;
 
@@ -23,6 +21,8 @@ export interface Run {
   readonly reports: Readonly<Record<string, number>>;
   /** How deliveries ended, by state. */
   readonly endings: Readonly<Record<string, number>>;
+  /** Committed purchases that were to be in order. */
+  readonly inLine: number;
   /** Steps of the scheduler. */
   readonly steps: number;
   readonly log: string;
@@ -49,6 +49,7 @@ export async function run(seed: number, options: WorldOptions = {}): Promise<Run
     faults: Object.fromEntries(world.faults.counts),
     reports: Object.fromEntries(world.reports),
     endings: Object.fromEntries(world.ledger.endings()),
+    inLine: world.users.rows<Purchase>('purchases').filter(({ type }) => isInLine(type)).length,
     steps: world.steps,
     log: `${world.journal.lines.join('\n')}\n`,
   };
@@ -75,7 +76,8 @@ async function until(world: World, condition: () => boolean): Promise<void> {
   while (!condition()) {
     await world.step();
     if (world.ledger.violation) throw world.ledger.violation;
-    if (world.steps > MOST_STEPS) throw new InvariantViolation('L2 no storm', `more than ${MOST_STEPS} steps`);
+    const { mostSteps } = world.scale;
+    if (world.steps > mostSteps) throw new InvariantViolation('L2 no storm', `more than ${mostSteps} steps`);
   }
 }
 

@@ -156,6 +156,14 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
       },
     }),
 
+  'the next of a key is looked for among those that wait only': (store, client) => {
+    const hideOthers = () =>
+      rewriteAll(client, ({ orderNo, code }) =>
+        orderNo === undefined || code === 'WAITS_ITS_TURN' ? undefined : { orderKey: undefined, orderNo: undefined },
+      );
+    return altered(store, { nextTurn: async (keys, lease) => hideOthers().then(() => store.nextTurn(keys, lease)) });
+  },
+
   'numbers are drawn without waiting for who records the same key': (store, client) =>
     altered(store, {
       add: async (tx, messages) => {

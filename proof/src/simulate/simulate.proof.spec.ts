@@ -1,4 +1,5 @@
 import { FAULT_KINDS } from './faults';
+import { simulateQueues } from './queues';
 import { run } from './run';
 import { SABOTAGES } from './sabotage';
 import { simulate, type SimulationSummary } from './simulate';
@@ -47,6 +48,7 @@ describe('a build with one rule taken out', () => {
     'R7: the row is closed before its follow-up runs',
     'R11: sent is done',
     'what is to be in order is claimed without a look at what is before it',
+    'the next of a key is looked for among those that wait only',
     'numbers are drawn without waiting for who records the same key',
   ])('is caught: %s', async (name) => {
     let violation: string | undefined;
@@ -55,4 +57,18 @@ describe('a build with one rule taken out', () => {
     }
     expect(violation).toBeDefined();
   });
+});
+
+describe('long queues at four relays', () => {
+  it(
+    'stay in order under every fault, and builds that keep no order are caught',
+    async () => {
+      const { controls, ...found } = await simulateQueues({ messages: 1_500, firstSeed: FIRST_SEED, workers: 1 });
+      expect(found).toMatchObject({ ok: true, relays: 4, failures: [] });
+      expect(found.messages).toBeGreaterThanOrEqual(1_500);
+      expect(found.faultsInjected).toBeGreaterThan(100);
+      for (const { evidence } of controls) expect(evidence).toContain('I10 order of a key');
+    },
+    LONG_MS,
+  );
 });

@@ -1,7 +1,7 @@
 import type { MemoryTransaction } from '@tallystick/outbox/testing';
 import {
   type Account,
-  IN_LINE,
+  isInLine,
   ORDER_CONTRACTS,
   ORDERS,
   type Purchase,
@@ -11,7 +11,7 @@ import {
   USERS,
 } from './business';
 import type { SimulatedProcess } from './process';
-import { USER_IDS, type World } from './world';
+import type { World } from './world';
 
 /** How long a caller waits for a process that may have died. */
 const PATIENCE_MS = 30_000;
@@ -56,10 +56,10 @@ export class Workload {
 
   /** Schedules a few purchases within the given time or in a rush, some of them with a change of mind. */
   begin(withinMs: number): void {
-    const { random, time } = this.world;
-    const purchases = 2 + random.below(8);
+    const { random, time, scale } = this.world;
+    const purchases = scale.purchases.least + random.below(scale.purchases.choices);
     const rush = random.chance(RUSH_CHANCE);
-    const rushed = random.pick(['order.requested', IN_LINE]);
+    const rushed = random.pick(scale.rushedTypes);
     for (let number = 1; number <= purchases; number++) {
       this.shopping.add(number);
       const wish = this.wish(number);
@@ -78,18 +78,18 @@ export class Workload {
   }
 
   private wish(number: number): Wish {
-    const { random, journal } = this.world;
+    const { random, journal, scale } = this.world;
     const purchaseId = random.id();
     journal.name(purchaseId, `p${number}`);
     const quantity = 1 + random.below(2);
     return {
       number,
       purchaseId,
-      userId: random.pick(USER_IDS),
+      userId: random.pick(scale.users),
       sku: random.pick([SKUS[0], ...SKUS]),
       quantity,
       cents: 100 * quantity + random.below(100),
-      type: random.pick(['order.requested', 'order.requested', 'order.urgent', ...Object.keys(ORDER_CONTRACTS)]),
+      type: random.pick(scale.types),
       manner: random.pick(MANNERS),
     };
   }
@@ -125,7 +125,7 @@ export class Workload {
     for (const { messageId, consumer: to, code, type } of await operations.find('state:parked')) {
       // Nothing more can be learnt from the other side: a case for the books. Where others wait for it, it is closed.
       if (healed && code === 'EXPIRED') {
-        if (type === IN_LINE) await operations.discard(messageId, 'operator', { to }).catch(() => undefined);
+        if (isInLine(type)) await operations.discard(messageId, 'operator', { to }).catch(() => undefined);
         continue;
       }
       const choice = healed ? 0 : random.below(10);
@@ -205,13 +205,13 @@ async function record(
   const delay = manner === 'delayed' ? 5_000 : 0;
   const add = () => process.runtime.outbox.add(ORDER_CONTRACTS[type]!, wish, { manager, id, delay });
   // First, so that only the library keeps two of a key apart; the account's lock then says who commits first.
-  if (type === IN_LINE) await add();
+  if (isInLine(type)) await add();
   let place: number | undefined;
   await account.update(wish.userId, ({ inLine = 0, ...before }) => {
-    place = type === IN_LINE ? inLine + 1 : undefined;
+    place = isInLine(type) ? inLine + 1 : undefined;
     return { inLine: place ?? inLine, cents: before.cents - cents * receiversOf(type).length };
   });
-  if (type !== IN_LINE) await add();
+  if (!isInLine(type)) await add();
   else await purchases.update(wish.purchaseId, (purchase) => ({ ...purchase, place }));
 }
 

@@ -13,17 +13,10 @@ import { type FaultKind, Faults } from './faults';
 import { Journal } from './journal';
 import { InvariantViolation, Ledger } from './ledger';
 import type { Sabotage } from './sabotage';
+import { placesOf, type Scale, SHOP } from './scale';
 import { SimulatedProcess } from './process';
 
 const WEEKS_MS = 21 * 86_400_000;
-export const USER_IDS = ['anna', 'bert'] as const;
-
-const PROCESSES = [
-  { name: 'user-1', service: USERS },
-  { name: 'user-2', service: USERS },
-  { name: 'order-1', service: ORDERS },
-  { name: 'order-2', service: ORDERS },
-] as const;
 
 /** Events that no fault may cause. */
 const FORBIDDEN_EVENTS = ['receipt.contradiction', 'receipt.untrusted', 'inbox.collision', 'inbox.malformed'];
@@ -34,9 +27,11 @@ export interface WorldOptions {
   /** No faults at all. */
   readonly fairWeather?: boolean;
   readonly sabotage?: Sabotage;
+  /** @default SHOP */
+  readonly scale?: Scale;
 }
 
-/** Two services with two processes and a database each, one broker, one time. Everything in it follows from the seed. */
+/** Two services with some processes and a database each, one broker, one time. Everything in it follows from the seed. */
 export class World {
   readonly time: VirtualClock;
   readonly random: SeededRandom;
@@ -46,7 +41,7 @@ export class World {
   readonly users: MemoryDatabase;
   readonly orders: MemoryDatabase;
   readonly ledger: Ledger;
-  readonly processes: (SimulatedProcess | undefined)[] = PROCESSES.map(() => undefined);
+  readonly processes: (SimulatedProcess | undefined)[];
   /** Databases nobody can reach right now. They keep what they have. */
   readonly down = new Set<MemoryDatabase>();
   weeksPassed = false;
@@ -59,12 +54,17 @@ export class World {
   private started = 0;
 
   readonly sabotage: Sabotage;
+  readonly scale: Scale;
+  private readonly places: readonly { readonly name: string; readonly service: Service }[];
 
   constructor(
     readonly seed: number,
-    { recording = false, fairWeather = false, sabotage = (store) => store }: WorldOptions = {},
+    { recording = false, fairWeather = false, sabotage = (store) => store, scale = SHOP }: WorldOptions = {},
   ) {
     this.sabotage = sabotage;
+    this.scale = scale;
+    this.places = placesOf(scale);
+    this.processes = this.places.map(() => undefined);
     const source = new SeededRandom(seed);
     const stream = (): SeededRandom => new SeededRandom(source.below(2 ** 32));
     const ties = stream();
@@ -80,14 +80,14 @@ export class World {
 
   async open(): Promise<void> {
     await this.users.connect().transaction(async (transaction) => {
-      for (const id of USER_IDS) await transaction.table<Account>('accounts').put(id, { cents: OPENING_CENTS });
+      for (const id of this.scale.users) await transaction.table<Account>('accounts').put(id, { cents: OPENING_CENTS });
     });
     await this.orders.connect().transaction(async (transaction) => {
       for (const [sku, quantity] of Object.entries(OPENING_STOCK)) {
         await transaction.table<Stock>('stock').put(sku, { quantity });
       }
     });
-    PROCESSES.forEach((_, index) => this.startProcess(index, 'current'));
+    this.places.forEach((_, index) => this.startProcess(index, 'current'));
   }
 
   /** Takes one step. @returns false if nothing is scheduled. @throws InvariantViolation */
@@ -190,7 +190,7 @@ export class World {
   }
 
   private startProcess(index: number, version: Version): void {
-    const { name, service } = PROCESSES[index]!;
+    const { name, service } = this.places[index]!;
     const database = service === USERS ? this.users : this.orders;
     const process = new SimulatedProcess(this, name, service, version, database, this.seed * 1_000 + ++this.started);
     this.processes[index] = process;
