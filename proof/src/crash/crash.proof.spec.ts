@@ -1,5 +1,5 @@
 import { type CrashSummary, runCrashMatrix } from './index';
-import { MIGRATION_POINTS, POINTS } from './points';
+import { MIGRATION_POINTS, ORDER_POINTS, POINTS } from './points';
 
 describe('the crash matrix: every point with a kill, and with one more action in turn', () => {
   let summary: CrashSummary;
@@ -12,8 +12,8 @@ describe('the crash matrix: every point with a kill, and with one more action in
   it('reaches every point, and the promise holds at each', () => {
     expect(summary.failures).toEqual([]);
     expect(summary).toMatchObject({
-      points: POINTS.length + MIGRATION_POINTS.length,
-      runs: 2 * POINTS.length + MIGRATION_POINTS.length,
+      points: POINTS.length + ORDER_POINTS.length + MIGRATION_POINTS.length,
+      runs: 2 * POINTS.length + ORDER_POINTS.length + MIGRATION_POINTS.length,
       ok: true,
     });
   });

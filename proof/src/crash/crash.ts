@@ -12,11 +12,11 @@ import {
   TcpProxy,
   until,
 } from '@tallystick/services';
-import { auditRig, type Rig, type RigProcess, type RigSettings, startRig } from '../rig';
+import { auditRig, type Rig, type RigProcess, type RigSettings, type Script, startRig } from '../rig';
 import { Brokers } from './brokers';
 import { Migrations } from './migrations';
-import { planCluster, type PlannedRun, planMigrations, planRuns, type Scope } from './plan';
-import { type Action, BATCH_POINTS, isInBundle, MIGRATION_POINTS, type Point } from './points';
+import { planCluster, type PlannedRun, planMigrations, planOrder, planRuns, type Scope } from './plan';
+import { type Action, BATCH_POINTS, isInBundle, MIGRATION_POINTS, ORDER_POINTS, type Point } from './points';
 import { Stops } from './stops';
 
 export interface CrashOptions {
@@ -75,20 +75,24 @@ const LONG_AGO_INBOX = `
  * off; then asks both databases. Two producers and two consumers, so that somebody is there to take over.
  */
 export async function runCrashMatrix({ scope, seed, onProgress = () => {} }: CrashOptions): Promise<CrashSummary> {
-  return perform([...planRuns(scope, seed), ...planMigrations(scope)], onProgress, async (cleanup) => {
-    const postgres = await startPostgres({ onProgress }).then((server) => cleanup.stopLater(server));
-    const rabbit = await startRabbit({ onProgress }).then((server) => cleanup.stopLater(server));
-    const database = await proxyTo(postgres.port, cleanup);
-    const broker = await proxyTo(rabbit.port, cleanup);
-    const amqpUrl = new URL(await rabbit.createVhost('crash'));
-    amqpUrl.port = String(broker.port);
-    const stops = await stopsOf(cleanup);
-    const rig = await rigOf(cleanup, SETTINGS, { postgres, database, amqpUrl: amqpUrl.href });
-    const bench = new Bench(rig, { database, broker }, stops);
-    await bench.start();
-    const migrations = new Migrations(postgres, database, stops);
-    return (run) => (MIGRATION_POINTS.some((point) => point === run.point) ? migrations : bench).perform(run);
-  });
+  return perform(
+    [...planRuns(scope, seed), ...planOrder(scope), ...planMigrations(scope)],
+    onProgress,
+    async (cleanup) => {
+      const postgres = await startPostgres({ onProgress }).then((server) => cleanup.stopLater(server));
+      const rabbit = await startRabbit({ onProgress }).then((server) => cleanup.stopLater(server));
+      const database = await proxyTo(postgres.port, cleanup);
+      const broker = await proxyTo(rabbit.port, cleanup);
+      const amqpUrl = new URL(await rabbit.createVhost('crash'));
+      amqpUrl.port = String(broker.port);
+      const stops = await stopsOf(cleanup);
+      const rig = await rigOf(cleanup, SETTINGS, { postgres, database, amqpUrl: amqpUrl.href });
+      const bench = new Bench(rig, { database, broker }, stops);
+      await bench.start();
+      const migrations = new Migrations(postgres, database, stops);
+      return (run) => (MIGRATION_POINTS.some((point) => point === run.point) ? migrations : bench).perform(run);
+    },
+  );
 }
 
 /** The same with three brokers, where a message passes from a process to a queue or back: the queue's leader is lost there. */
@@ -181,6 +185,21 @@ function isOfBatch(point: Point): boolean {
   return BATCH_POINTS.some((each) => each === point);
 }
 
+/** In one line: an accepted, a rejected and a failing one that are followed up, and several that are not. */
+const IN_LINE: readonly Script[] = [
+  ...Array.from({ length: 3 }, () => ({ inLine: true, noFollowUp: true })),
+  { inLine: true },
+  { inLine: true, reject: 'OUT_OF_STOCK' },
+  { inLine: true, failTimes: 1 },
+  ...Array.from({ length: 3 }, () => ({ inLine: true, noFollowUp: true })),
+];
+/** It is parked, and a person has to discard it. */
+const POISON = { inLine: true, noFollowUp: true, poison: 'invalid-payload' } as const;
+
+function isOfOrder(point: Point): boolean {
+  return ORDER_POINTS.some((each) => each === point);
+}
+
 class Bench {
   private accountId = '';
   private readonly acknowledged: string[] = [];
@@ -224,11 +243,26 @@ class Bench {
   private async record(point: Point): Promise<void> {
     if (point === 'outbox pruned') await this.rig.query('producer', LONG_AGO);
     if (point === 'inbox pruned') await this.rig.query('consumer', LONG_AGO_INBOX);
+    if (point === 'discarded, and the next one not looked for') return this.recordBehindPoison();
+    if (isOfOrder(point)) return this.recordAll(IN_LINE);
     const unattended = Array.from({ length: UNATTENDED }, () => ({
       noFollowUp: true,
       ...(isOfBatch(point) && { delayMs: 300 }),
     }));
-    const scripts = [{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }, ...unattended];
+    await this.recordAll([{}, { reject: 'OUT_OF_STOCK' }, { failTimes: 1 }, ...unattended]);
+  }
+
+  private async recordBehindPoison(): Promise<void> {
+    const [producer] = this.rig.producers;
+    const poison = await this.rig.record({ accountId: this.accountId, amount: 10, script: POISON }, producer);
+    this.acknowledged.push(poison.purchaseId);
+    await this.recordAll(IN_LINE);
+    await this.rig.reaches(poison.messageId, 'parked');
+    // It is done when its process stops; whether it hears so is another matter.
+    await producer.send('POST', `messages/${poison.messageId}/discard`, { force: true }).catch(() => undefined);
+  }
+
+  private async recordAll(scripts: readonly Script[]): Promise<void> {
     await Promise.all(
       scripts.map(async (script, index) => {
         const producer = this.rig.producers[index % this.rig.producers.length]!;

@@ -1,5 +1,5 @@
-import { planMigrations, planRuns } from './plan';
-import { ACTIONS, MIGRATION_POINTS, POINTS } from './points';
+import { planMigrations, planOrder, planRuns } from './plan';
+import { ACTIONS, MIGRATION_POINTS, ORDER_POINTS, POINTS } from './points';
 
 describe('the plan of the crash matrix', () => {
   it('is every point with every action', () => {
@@ -12,6 +12,11 @@ describe('the plan of the crash matrix', () => {
     const turns = [1, 2, 3].flatMap((seed) => planRuns('some', seed).map(({ point, action }) => `${point} ${action}`));
     expect(planRuns('some', 1)).toHaveLength(2 * POINTS.length);
     expect(new Set(turns)).toEqual(new Set(planRuns('all', 1).map(({ point, action }) => `${point} ${action}`)));
+  });
+
+  it('stops whoever lets the next of a key go: with every action, or in short with a kill', () => {
+    expect(planOrder('all')).toHaveLength(ORDER_POINTS.length * ACTIONS.length);
+    expect(planOrder('some')).toEqual(ORDER_POINTS.map((point) => ({ point, action: 'killed' })));
   });
 
   it('interrupts migrations too: with everything but the broker, or in short with a kill', () => {

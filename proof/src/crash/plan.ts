@@ -1,4 +1,13 @@
-import { ACTIONS, type Action, BROKER_POINTS, CLUSTER_ACTIONS, MIGRATION_POINTS, type Point, POINTS } from './points';
+import {
+  ACTIONS,
+  type Action,
+  BROKER_POINTS,
+  CLUSTER_ACTIONS,
+  MIGRATION_POINTS,
+  ORDER_POINTS,
+  type Point,
+  POINTS,
+} from './points';
 
 export interface PlannedRun {
   readonly point: Point;
@@ -15,6 +24,12 @@ export function planRuns(scope: Scope, seed: number): PlannedRun[] {
     const further = scope === 'all' ? others : others.filter((_, turn) => (index + seed) % others.length === turn);
     return [kill, ...further].map((action) => ({ point, action }));
   });
+}
+
+/** With every action, or in short with a kill. */
+export function planOrder(scope: Scope): PlannedRun[] {
+  const actions = scope === 'all' ? ACTIONS : [ACTIONS[0]];
+  return ORDER_POINTS.flatMap((point) => actions.map((action) => ({ point, action })));
 }
 
 /** A migration has no broker to be cut off from. */

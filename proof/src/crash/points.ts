@@ -57,6 +57,19 @@ export const POINTS = [
   'inbox pruned',
 ] as const;
 
+/** The same of a key whose messages are to be in order: who lets the next one go, and when he is lost. */
+export const ORDER_POINTS = [
+  'recorded in line',
+  'before the commit of a recording in line',
+  'after the commit of a recording in line',
+  'before a look whose turn it is',
+  'next one let go by a look',
+  'before a receipt closes one, and the next one is taken',
+  'closed, and the next one taken',
+  'after the commit of a follow-up in line',
+  'discarded, and the next one not looked for',
+] as const;
+
 /** The same of a deployment: in the middle of what its migrations do, and around their commit. */
 export const MIGRATION_POINTS = [
   'migrating',
@@ -69,7 +82,7 @@ export function isInBundle(point: Point): boolean {
   return point.includes('bundle');
 }
 
-export type Point = (typeof POINTS)[number] | (typeof MIGRATION_POINTS)[number];
+export type Point = (typeof POINTS)[number] | (typeof ORDER_POINTS)[number] | (typeof MIGRATION_POINTS)[number];
 
 export const ACTIONS = [
   'killed',

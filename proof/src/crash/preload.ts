@@ -96,9 +96,12 @@ function nameOf(config: unknown): string {
 function before(statement: string, done: ReadonlySet<string>): Point | undefined {
   if (statement === 'outbox.settle') return 'before a settlement';
   if (statement === 'outbox.close-many') return 'before receipts are applied in a batch';
+  if (statement === 'outbox.close-and-take') return 'before a receipt closes one, and the next one is taken';
+  if (statement === 'outbox.next-turn') return 'before a look whose turn it is';
   if (statement === 'inbox.reject') return 'before a rejection is stored';
   if (statement !== 'commit') return undefined;
   if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'before the commit of a recording';
+  if (done.has('outbox.add-ordered')) return 'before the commit of a recording in line';
   if (done.has('inbox.begin')) return 'before the commit of a verdict';
   if (done.has('inbox.begin-many')) return 'before the commit of a batch';
   if (done.has('create table')) return 'before the commit of a migration';
@@ -114,6 +117,15 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
     case 'outbox.add-one':
     case 'outbox.add-many':
       return 'recorded';
+    case 'outbox.add-ordered':
+      return 'recorded in line';
+    case 'outbox.next-turn':
+      return rows > 0 ? 'next one let go by a look' : undefined;
+    // Those that it closes are among them, and those that it takes.
+    case 'outbox.close-and-take':
+      return rows > 1 ? 'closed, and the next one taken' : undefined;
+    case 'outbox.discard':
+      return rows > 0 ? 'discarded, and the next one not looked for' : undefined;
     case 'outbox.claim':
       return rows > 0 ? 'claimed' : undefined;
     case 'outbox.settle':
@@ -138,7 +150,10 @@ function after(statement: string, done: ReadonlySet<string>, rows: number): Poin
       return rows > 0 ? 'inbox pruned' : undefined;
     case 'commit':
       reach(inBundle(done));
+      // Armed where all that is recorded is in line.
+      if (done.has('outbox.close')) reach('after the commit of a follow-up in line');
       if (done.has('outbox.add-one') || done.has('outbox.add-many')) return 'after the commit of a recording';
+      if (done.has('outbox.add-ordered')) return 'after the commit of a recording in line';
       if (done.has('inbox.begin')) return 'after the commit of a verdict';
       if (done.has('inbox.begin-many')) return 'after the commit of a batch';
       if (done.has('create table')) return 'after the commit of a migration';

@@ -87,6 +87,23 @@ describe('the audit of the rig', () => {
     });
   });
 
+  it.each([
+    ['in line', 'purchase.in-line', 1],
+    ['not in line', 'purchase.made', 0],
+  ])(
+    'notices orders of one account that came in another order than its purchases, if they were %s',
+    async (_, type, times) => {
+      const early = `insert into orders (message_id, purchase_id, account_id, amount, place)
+      values ('${undone.message}', '${undone.purchase}', '${ACCOUNT}', 100, 0)`;
+      await told('producer', `update outbox_message set type = '${type}'`, () =>
+        told('consumer', early, async () => {
+          const sentence = `the order for purchase ${undone.purchase} came before that for purchase ${sold.purchase}, which was recorded first`;
+          expect((await auditRig({ databaseUrls })).filter((each) => each === sentence)).toHaveLength(times);
+        }),
+      );
+    },
+  );
+
   it('notices a purchase that was acknowledged and is not there', async () => {
     const missing = randomUUID();
     expect(await auditRig({ databaseUrls }, { acknowledged: [sold.purchase, missing] })).toEqual([

@@ -40,6 +40,7 @@ export async function auditRig(
   const orders = new Map(consumer.orders.map((each) => [each.purchaseId, each]));
   const verdicts = new Map(consumer.verdicts.map(({ messageId, verdict }) => [messageId, verdict]));
   const purchases = new Set(producer.purchases.map(({ id }) => id));
+  problems.push(...inversions(producer.purchases, orders));
   for (const id of acknowledged) claim(purchases.has(id), `purchase ${id} was acknowledged, and is not there`);
   for (const { id, messageId, amount, status, noFollowUp, state, verdict, ...times } of producer.purchases) {
     const name = `purchase ${id} (message ${messageId}, ${state})`;
@@ -69,12 +70,27 @@ export async function auditRig(
   return problems;
 }
 
+/** Of one account the purchases were committed in the order of their places, and its orders, where they are to be in order. */
+function inversions(purchases: readonly PurchaseRow[], orders: ReadonlyMap<string, { place: number }>): string[] {
+  const last = new Map<string, { id: string; place: number }>();
+  return purchases.flatMap(({ id, accountId, inLine }) => {
+    const place = inLine ? orders.get(id)?.place : undefined;
+    if (place === undefined) return [];
+    const before = last.get(accountId);
+    last.set(accountId, { id, place });
+    if (!before || before.place < place) return [];
+    return [`the order for purchase ${id} came before that for purchase ${before.id}, which was recorded first`];
+  });
+}
+
 interface PurchaseRow {
   readonly id: string;
   readonly messageId: string;
   readonly amount: number;
   readonly status: string;
   readonly noFollowUp: boolean;
+  readonly inLine: boolean;
+  readonly accountId: string;
   readonly messages: number;
   readonly debits: number;
   readonly refunds: number;
@@ -95,17 +111,20 @@ async function producerSide(client: Client): Promise<{ purchases: PurchaseRow[];
      ),
      announced as (
        select payload ->> 'purchaseId' as purchase_id, count(*)::int as messages,
-              bool_or(type = 'purchase.noted') as no_follow_up
+              bool_or(type in ('purchase.noted', 'purchase.noted-in-line')) as no_follow_up,
+              bool_or(type in ('purchase.in-line', 'purchase.noted-in-line')) as in_line
          from outbox_message
         group by 1
      )
      select p.id, p.message_id as "messageId", p.amount::float8, p.status, d.state, d.verdict,
-            coalesce(a.messages, 0) as messages, coalesce(a.no_follow_up, false) as "noFollowUp", coalesce(m.debits, 0) as debits,
+            coalesce(a.messages, 0) as messages, coalesce(a.no_follow_up, false) as "noFollowUp",
+            coalesce(a.in_line, false) as "inLine", p.account_id as "accountId", coalesce(m.debits, 0) as debits,
             coalesce(m.refunds, 0) as refunds, coalesce(m.completions, 0) as completions
        from purchase p
        left join moved m on m.purchase_id = p.id
        left join announced a on a.purchase_id = p.id::text
-       left join outbox_delivery d on d.message_id = p.message_id`,
+       left join outbox_delivery d on d.message_id = p.message_id
+      order by p.place`,
   );
   const { rows: accounts } = await client.query<{ id: string; deposited: number; found: number }>(
     `select a.id, a.deposited::float8,
@@ -135,8 +154,9 @@ async function producerSide(client: Client): Promise<{ purchases: PurchaseRow[];
 }
 
 async function consumerSide(client: Client) {
-  const { rows: orders } = await client.query<{ purchaseId: string; times: number; amount: number }>(
-    `select purchase_id as "purchaseId", count(*)::int as times, max(amount)::float8 as amount
+  const { rows: orders } = await client.query<{ purchaseId: string; times: number; amount: number; place: number }>(
+    `select purchase_id as "purchaseId", count(*)::int as times, max(amount)::float8 as amount,
+            min(place)::float8 as place
        from orders group by purchase_id`,
   );
   const { rows: verdicts } = await client.query<{ messageId: string; verdict: string }>(

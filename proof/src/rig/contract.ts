@@ -47,6 +47,11 @@ export class Script {
   @IsBoolean()
   noFollowUp?: boolean;
 
+  /** One after another, by account; also with `noFollowUp`. */
+  @IsOptional()
+  @IsBoolean()
+  inLine?: boolean;
+
   /** It is for somebody who is no consumer of ours, and is called directly. */
   @IsOptional()
   @IsBoolean()
@@ -83,6 +88,24 @@ export class PurchaseElsewhere extends PurchaseMade {}
 @OutboxMessage({ type: 'purchase.noted', to: 'rig-consumer', key: 'accountId', deadline: rigSettings.deadline })
 export class PurchaseNoted extends PurchaseMade {}
 
+/** The same, in order, followed up and not. */
+@OutboxMessage({
+  type: 'purchase.in-line',
+  to: 'rig-consumer',
+  key: 'accountId',
+  ordered: true,
+  deadline: rigSettings.deadline,
+})
+export class PurchaseInLine extends PurchaseMade {}
+@OutboxMessage({
+  type: 'purchase.noted-in-line',
+  to: 'rig-consumer',
+  key: 'accountId',
+  ordered: true,
+  deadline: rigSettings.deadline,
+})
+export class PurchaseNotedInLine extends PurchaseMade {}
+
 class AcceptableScript extends Script {
   @IsOptional()
   @IsNotIn(process.env.RIG_TAKES_ANY_PAYLOAD === 'true' ? [] : ['invalid-payload'])
@@ -99,6 +122,11 @@ export class OrderWanted extends PurchaseMade {
 
 @OutboxMessage({ type: 'purchase.noted', to: 'rig-consumer' })
 export class OrderNoted extends OrderWanted {}
+
+@OutboxMessage({ type: 'purchase.in-line', to: 'rig-consumer' })
+export class OrderInLine extends OrderWanted {}
+@OutboxMessage({ type: 'purchase.noted-in-line', to: 'rig-consumer' })
+export class OrderNotedInLine extends OrderWanted {}
 
 /** What the consumer only listens to. Nobody of the rig says it. */
 @OutboxMessage({ type: 'purchase.announced', listeners: 'optional' })

@@ -22,7 +22,8 @@ const PRODUCER = `
     account_id uuid not null,
     amount bigint not null,
     status varchar(16) not null default 'pending',
-    message_id uuid
+    message_id uuid,
+    place bigserial
   );
   create table movement (
     purchase_id uuid not null,
@@ -38,7 +39,8 @@ const CONSUMER = `
     purchase_id uuid not null,
     account_id uuid not null,
     amount bigint not null,
-    ordered_by varchar(255) not null default 'rig-producer'
+    ordered_by varchar(255) not null default 'rig-producer',
+    place bigserial
   );
   create index on orders (purchase_id);
   create table announced (

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { type MessageContext, MessageHandler, MessageRejected } from '@tallystick/outbox';
-import { OrderNoted, OrderWanted, PurchaseAnnounced } from '../contract';
+import { OrderInLine, OrderNoted, OrderNotedInLine, OrderWanted, PurchaseAnnounced } from '../contract';
 import { Failures } from '../failures';
 
 /** Inserts an order, or does what the script says. */
@@ -26,6 +26,22 @@ export class OrdersService {
   @MessageHandler(OrderNoted, { batch: 8, concurrency: 8 })
   async createAll(orders: OrderNoted[], contexts: MessageContext[]): Promise<void> {
     for (const [index, order] of orders.entries()) await this.create(order, contexts[index]!);
+  }
+
+  @MessageHandler(OrderInLine)
+  createInLine(order: OrderInLine, context: MessageContext): Promise<void> {
+    return this.createInTurn(order, context);
+  }
+
+  @MessageHandler(OrderNotedInLine)
+  createNotedInLine(order: OrderNotedInLine, context: MessageContext): Promise<void> {
+    return this.createInTurn(order, context);
+  }
+
+  /** The lock makes the order of the places that of the commits, so that the audit sees an inversion; it prevents none. */
+  private async createInTurn(order: OrderWanted, context: MessageContext): Promise<void> {
+    await context.manager.query('select pg_advisory_xact_lock(hashtext($1))', [order.accountId]);
+    await this.create(order, context);
   }
 
   @MessageHandler(PurchaseAnnounced)

@@ -1,6 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Compensate, type ContractClass, OnAccepted, Outbox, Transactional, Transactions } from '@tallystick/outbox';
-import { PurchaseElsewhere, PurchaseMade, PurchaseNoted, PurchaseUnheard, type Script } from '../contract';
+import {
+  PurchaseElsewhere,
+  PurchaseInLine,
+  PurchaseMade,
+  PurchaseNoted,
+  PurchaseNotedInLine,
+  PurchaseUnheard,
+  type Script,
+} from '../contract';
 import { Failures } from '../failures';
 
 /** Debit and message in one transaction; completion or refund when the verdict is there. */
@@ -48,6 +56,7 @@ export class PurchasesService {
   @OnAccepted(PurchaseMade)
   @OnAccepted(PurchaseUnheard)
   @OnAccepted(PurchaseElsewhere)
+  @OnAccepted(PurchaseInLine)
   async complete(purchase: PurchaseMade): Promise<void> {
     await this.move(purchase, 'completion', 'completed');
     await this.failures.perhaps(purchase.purchaseId, 'accept', purchase.script.acceptFailTimes);
@@ -56,6 +65,7 @@ export class PurchasesService {
   @Compensate(PurchaseMade)
   @Compensate(PurchaseUnheard)
   @Compensate(PurchaseElsewhere)
+  @Compensate(PurchaseInLine)
   async refund(purchase: PurchaseMade): Promise<void> {
     await this.query('update account set balance = balance + $2 where id = $1', [purchase.accountId, purchase.amount]);
     await this.move(purchase, 'refund', 'refunded');
@@ -74,7 +84,8 @@ export class PurchasesService {
   }
 }
 
-function contractFor({ poison, noFollowUp, elsewhere }: Script): ContractClass<PurchaseMade> {
+function contractFor({ poison, noFollowUp, inLine, elsewhere }: Script): ContractClass<PurchaseMade> {
+  if (inLine) return noFollowUp ? PurchaseNotedInLine : PurchaseInLine;
   if (elsewhere) return PurchaseElsewhere;
   if (poison === 'unknown-type') return PurchaseUnheard;
   return noFollowUp ? PurchaseNoted : PurchaseMade;
