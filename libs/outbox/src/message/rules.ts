@@ -7,7 +7,7 @@ import {
   type ParkCode,
   type Settlement,
 } from './delivery';
-import type { Verdict } from './receipt';
+import { MAX_ERROR_TEXT, type Verdict } from './receipt';
 
 /**
  * Which state of a delivery may follow which, as data. Stores decide nothing of it: one in SQL renders these lists into its
@@ -25,19 +25,23 @@ export const PARKABLE: Readonly<Record<'attempt' | 'any', readonly OpenState[]>>
 };
 /** Parked for one of these, the consumer can no longer accept: it may be discarded without force. */
 export const HARMLESS: readonly ParkCode[] = ['CANCEL_UNANSWERED', 'EXPIRED'];
-
-/** What a settlement may leave (R1), and what the row becomes; without that it stays in its state. */
-interface Step {
+/** What a settlement may leave (R1), and what it makes of the row. */
+export interface Step {
   readonly leaves: readonly OpenState[];
+  /** Without it the row stays in its state. A final one is settled, and due no more. */
   readonly becomes?: DeliveryState;
+  /** A copy has left: the time is kept. */
+  readonly sends?: true;
+  /** It was no attempt after all. */
+  readonly uncounted?: true;
 }
 
 export const STEPS: Readonly<Record<Settlement['kind'], Step>> = {
-  sent: { leaves: ON_THE_WAY, becomes: 'sent' },
-  delivered: { leaves: ['pending'], becomes: 'delivered' },
+  sent: { leaves: ON_THE_WAY, becomes: 'sent', sends: true },
+  delivered: { leaves: ['pending'], becomes: 'delivered', sends: true },
   retry: { leaves: ON_THE_WAY, becomes: 'pending' },
   again: { leaves: ['cancelling', 'answered'] },
-  release: { leaves: [...ON_THE_WAY, 'cancelling', 'answered'] },
+  release: { leaves: [...ON_THE_WAY, 'cancelling', 'answered'], uncounted: true },
 };
 
 /** What can be true of a row that is due. */
@@ -237,10 +241,26 @@ export const NOTES = {
     `${CODES.lateVerdict}: ${verdict}${code === undefined ? '' : ` (${code})`}`,
 };
 
+/** Between a new note and the older text of a row. */
+export const OLDER = ' | ';
+
+/** The text of a row with a new note: what is too much is cut off behind. */
+export function noteBefore(note: string, older: string | undefined): string {
+  return cut(older === undefined ? note : `${note}${OLDER}${older}`);
+}
+
 /** The text of a row that is parked; what it failed with before stands behind. */
-export function parkedText(code: ParkCode, { code: before, lastError }: { code?: string; lastError?: string }): string {
-  if (before === code && lastError !== undefined) return lastError;
-  return lastError === undefined ? code : `${code}: ${lastError}`;
+export function parkedText(
+  code: ParkCode,
+  { code: before, lastError }: { code: string | undefined; lastError: string | undefined },
+): string | undefined {
+  if (before === code) return lastError;
+  return cut(lastError === undefined ? code : `${code}: ${lastError}`);
+}
+
+/** As SQL's `left`: so many characters. Parts are in their bounds already, what is put together may not be. */
+function cut(text: string): string {
+  return [...text].slice(0, MAX_ERROR_TEXT).join('');
 }
 
 /** `includes`, for a list of some states. */

@@ -93,6 +93,16 @@ export function newMessage(more: Partial<NewMessage> = {}): NewMessage {
   };
 }
 
+/** What becomes of a row: every field that is not named stays what it was. Instants in milliseconds from the store's now. */
+export interface RowChange extends Partial<
+  Pick<DeliveryRecord, 'state' | 'attempts' | 'verdict' | 'reason' | 'result' | 'code' | 'lastError'>
+> {
+  readonly nextIn?: number | 'never' | 'sometime';
+  readonly deadlineIn?: number;
+  readonly sentNow?: true;
+  readonly settledNow?: true;
+}
+
 /** The steps the cases are told in. */
 export class Scenario {
   readonly outbox: StoreFixture['outbox'];
@@ -235,6 +245,26 @@ export class Scenario {
       await this.close(key, ACCEPTED);
       await this.claim();
     }
+  }
+
+  /** The write changes these fields of the row, and no other. */
+  async changes(key: DeliveryKey, write: () => Promise<unknown>, change: RowChange): Promise<void> {
+    const before = await this.record(key);
+    await write();
+    const after = await this.record(key);
+    const { nextIn, deadlineIn, sentNow, settledNow, ...fields } = change;
+    const moved: Partial<DeliveryRecord> = {
+      ...fields,
+      ...(nextIn !== undefined && { nextAt: nextIn === 'never' ? undefined : after.nextAt }),
+      ...(deadlineIn !== undefined && { deadlineAt: after.deadlineAt }),
+      ...(sentNow && { sentAt: after.sentAt }),
+      ...(settledNow && { settledAt: after.settledAt }),
+    };
+    assert.deepEqual(after, { ...before, ...moved });
+    if (typeof nextIn === 'number') await this.isIn(after.nextAt, nextIn);
+    if (deadlineIn !== undefined) await this.isIn(after.deadlineAt, deadlineIn);
+    if (sentNow) await this.isNow(after.sentAt);
+    if (settledNow) await this.isNow(after.settledAt);
   }
 
   /** That instant, as far from the store's now as it should be; the test itself may have taken a few seconds. */

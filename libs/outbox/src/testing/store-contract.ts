@@ -7,6 +7,7 @@ import { operateCases } from './store-contract-operate';
 import { orderCases } from './store-contract-order';
 import { pauseCases } from './store-contract-pause';
 import { recordCases } from './store-contract-record';
+import { rowCases } from './store-contract-rows';
 import type { ContractCase } from './store-contract-scenario';
 import { sendCases } from './store-contract-send';
 
@@ -22,6 +23,7 @@ export type { ContractCase, StoreFixture } from './store-contract-scenario';
 export function outboxStoreContract(): ContractCase[] {
   return [
     ...recordCases,
+    ...rowCases,
     ...sendCases,
     ...answerCases,
     ...operateCases,

@@ -1,6 +1,7 @@
 import type { DeliveryKey, ReceivedAnswer } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
-import { CODES, heldFor } from '../../message/rules';
+import { CODES } from '../../message/rules';
+import { orderKeyOf, startOf } from '../../message/start';
 import type { AnsweredDelivery, NewMessage, SettleRow, TurnLease } from '../../ports/store';
 
 /** The ports' words into the parameters of a statement, in its order. Many rows travel as one array per column. */
@@ -50,24 +51,11 @@ export function addManyValues(messages: readonly NewMessage[]): unknown[] {
 
 /** The same, and for each delivery whom it is in order with (a service, and its key), and what it waits for. */
 export function addOrderedValues(messages: readonly NewMessage[]): unknown[] {
-  const keys = messages.flatMap(({ source, key, deliveries }) => deliveries.map(() => `${source} ${key}`));
+  const keys = messages.flatMap((message) => message.deliveries.map(() => orderKeyOf(message)));
   const codes = messages.flatMap(({ waitsItsTurn, deliveries }) =>
     deliveries.map(() => (waitsItsTurn ? CODES.waitsItsTurn : undefined)),
   );
   return [...addManyValues(messages), keys, codes];
-}
-
-/** How a delivery starts: handed off (R15) and leased, held, or due after its delay. The budget starts when it may be sent. */
-function startOf({ lease, waitsItsTurn, delayMs, deadlineMs, giveUpAfterMs }: NewMessage) {
-  if (lease) {
-    return { attempts: 1, leaseToken: lease.token, waitMs: lease.leaseMs, deadlineMs, giveUpMs: giveUpAfterMs };
-  }
-  if (waitsItsTurn) {
-    const heldMs = Math.min(heldFor(CODES.waitsItsTurn, 0), deadlineMs ?? Infinity);
-    return { attempts: 0, leaseToken: undefined, waitMs: heldMs, deadlineMs, giveUpMs: undefined };
-  }
-  const waitMs = Math.min(delayMs, deadlineMs ?? Infinity);
-  return { attempts: 0, leaseToken: undefined, waitMs, deadlineMs, giveUpMs: delayMs + giveUpAfterMs };
 }
 
 export function settleValues(settlements: readonly SettleRow[]): unknown[] {

@@ -190,11 +190,6 @@ export function asJson<T>(value: T): T {
   return value === undefined ? value : (JSON.parse(JSON.stringify(value)) as T);
 }
 
-/** A new note, with the older text behind it. */
-export function before(note: string, older: string | undefined): string {
-  return errorText(older === undefined ? note : `${note} | ${older}`);
-}
-
 export function iso(time: number): string {
   return new Date(time).toISOString();
 }

@@ -1,3 +1,4 @@
+import { may } from '../../message/acts';
 import type { FollowUp } from '../../message/contract';
 import {
   type DeliveryKey,
@@ -11,9 +12,9 @@ import {
 import { withHappening } from '../../message/history';
 import { contentHash } from '../../message/payload';
 import { errorText } from '../../message/receipt';
-import { CODES, dueAfter, isOneOf, NOTES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../message/rules';
+import { CODES, dueAfter, isOneOf, NOTES, noteBefore, ON_THE_WAY, PARKABLE } from '../../message/rules';
 import type { AnsweredDelivery, ClosedDelivery, ClosedRow, TurnLease } from '../../ports/store';
-import { asJson, before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
+import { asJson, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { takeNext } from './statements-turn';
 
@@ -31,7 +32,7 @@ export function closeMany(
   const closed: DeliveryRow[] = [];
   for (const row of t.lockFree(tx, answers)) {
     const answer = wanted.get(keyOf(row))!;
-    if (!isUndecided(row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
+    if (!may('answer', row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
     closed.push(t.update(tx, row, closedBy(answer, now)));
   }
   return closed.map((row) => {
@@ -50,7 +51,7 @@ export async function close(
   answer: ReceivedAnswer,
 ): Promise<ClosedDelivery | undefined> {
   const row = await t.lockOne(tx, key);
-  if (!row || !isUndecided(row) || !isAbout(t, tx, row, answer)) return undefined;
+  if (!row || !may('answer', row) || !isAbout(t, tx, row, answer)) return undefined;
   t.update(tx, row, closedBy(answer, t.now()));
   const { consumers: _, createdAt, ...message } = t.message.get(tx, row.messageId)!;
   return {
@@ -72,7 +73,7 @@ export async function keepAnswer(
   later: { waitMs: number } & Trouble,
 ): Promise<boolean> {
   const row = await t.lockOne(tx, key);
-  if (!row || !isUndecided(row) || !isAbout(t, tx, row, answer)) return false;
+  if (!row || !may('answer', row) || !isAbout(t, tx, row, answer)) return false;
   const [now, code, lastError] = [t.now(), later.code, errorText(later.error)];
   t.update(tx, row, {
     ...stored(answer),
@@ -147,13 +148,12 @@ export async function noteLateVerdict(
   answer: ReceivedAnswer,
 ): Promise<void> {
   const row = await t.lockOne(tx, key);
-  const discarded = row?.state === 'discarded' && row.verdict === undefined;
-  const contradicts = row?.verdict !== undefined && row.verdict !== answer.verdict;
-  if (!row || !(discarded || contradicts) || !isAbout(t, tx, row, answer)) return;
+  if (!row || !may('note-late-verdict', row, answer.verdict) || !isAbout(t, tx, row, answer)) return;
   const note = errorText(NOTES.lateVerdict(answer.verdict, answer.reason?.code));
   const code = CODES.lateVerdict;
   const history = withHappening(row.history, { what: 'late-verdict', code, why: note }, t.now());
-  t.update(tx, row, { ...(discarded && stored(answer)), code, lastError: before(note, row.lastError), history });
+  const first = row.verdict === undefined && stored(answer);
+  t.update(tx, row, { ...first, code, lastError: noteBefore(note, row.lastError), history });
 }
 
 export function contentHashOf(t: OutboxTables, tx: MemoryTransaction, messageId: string): string | undefined {
@@ -169,11 +169,6 @@ function isAbout(
   { payloadHash }: { payloadHash?: string | undefined },
 ): boolean {
   return payloadHash === undefined || payloadHash === contentHashOf(t, tx, messageId);
-}
-
-/** The guard of every verdict (R6). */
-function isUndecided({ state, verdict }: DeliveryRow): boolean {
-  return isOneOf(UNDECIDED, state) && verdict === undefined;
 }
 
 function stored({ verdict, reason, result }: StoredAnswer): Partial<DeliveryRow> {

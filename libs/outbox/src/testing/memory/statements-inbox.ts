@@ -1,3 +1,4 @@
+import { outOfTime } from '../../message/age';
 import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
   type InboxBegin,
@@ -6,7 +7,6 @@ import {
   type InboxReject,
   type InboxResult,
   type InboxRow,
-  type OutOfTime,
   type RegisteredHandler,
   TwinInProgressError,
 } from '../../ports/store';
@@ -15,8 +15,6 @@ import { asJson, inboxKeyOf, type InboxMessageRow, iso, type OutboxTables } from
 import type { MemoryTransaction } from './memory-transaction';
 
 /** The consumer's half: the statements of the inbox. */
-
-const MAX_CLOCK_SKEW_MS = 3_600_000;
 
 interface Limits {
   readonly horizonMs: number;
@@ -121,11 +119,6 @@ export function pruneInbox(
 
 function isPastDeadline(t: OutboxTables, { deadlineAt }: InboxMessage): boolean {
   return deadlineAt !== undefined && Date.parse(deadlineAt) <= t.now();
-}
-
-function outOfTime(ageMs: number, horizonMs: number): OutOfTime | undefined {
-  if (ageMs > horizonMs) return 'EXPIRED';
-  return ageMs < -MAX_CLOCK_SKEW_MS ? 'CLOCK' : undefined;
 }
 
 /** The unique key decides who is first: a twin's insert waits until this transaction ends (R2). */

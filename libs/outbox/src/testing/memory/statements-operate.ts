@@ -1,9 +1,10 @@
-import { type DeliveryKey, EVERYBODY, isFinal } from '../../message/delivery';
+import { may, reopened } from '../../message/acts';
+import { type DeliveryKey, isFinal } from '../../message/delivery';
 import { type Happening, withHappening } from '../../message/history';
 import { errorText } from '../../message/receipt';
-import { CODES, HARMLESS, isOneOf, isPastDeadline, NOTES, ON_THE_WAY } from '../../message/rules';
+import { CODES, NOTES, noteBefore } from '../../message/rules';
 import type { DeliveryHistoryEntry, DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
-import { before, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
+import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { audited } from './statements-audit';
 
@@ -72,10 +73,7 @@ export async function cancel(
 ): Promise<DeliveryKey[]> {
   const rows = await t.lockAll(tx, messageId, to);
   const now = t.now();
-  const cancellable = rows.filter(
-    ({ consumer, state, verdict }) =>
-      consumer !== EVERYBODY && (isOneOf(ON_THE_WAY, state) || (state === 'parked' && !verdict)),
-  );
+  const cancellable = rows.filter((row) => may('cancel', row));
   const changed = change(t, tx, cancellable, ({ deadlineAt, lastError, history }) => ({
     state: 'cancelling',
     attempts: 0,
@@ -85,7 +83,7 @@ export async function cancel(
     giveUpAt: undefined,
     cancelReason: errorText(reason),
     code: CODES.cancelled,
-    lastError: before(NOTES.cancelled(reason), lastError),
+    lastError: noteBefore(errorText(NOTES.cancelled(reason)), lastError),
     history: withHappening(history, { what: 'cancel-requested', code: CODES.cancelled, ...said({ reason, by }) }, now),
   }));
   return audited(t, tx, { verb: 'cancel', messageId, to, by, reason }, changed);
@@ -99,14 +97,12 @@ export async function retry(
 ): Promise<DeliveryKey[]> {
   const rows = await t.lockAll(tx, messageId, to);
   const now = t.now();
-  const parked = rows.filter(({ state }) => state === 'parked');
+  const parked = rows.filter((row) => may('retry', row));
   const changed = change(t, tx, parked, (row) => {
     const deadlineAt = deadlineMs === undefined ? row.deadlineAt : now + deadlineMs;
-    const late = isPastDeadline({ ...row, deadlineAt }, now);
-    const state = row.verdict ? 'answered' : late ? 'cancelling' : 'pending';
     const cancelReason = deadlineMs === undefined ? row.cancelReason : undefined;
     return {
-      state,
+      state: reopened({ ...row, deadlineAt }, now),
       attempts: 0,
       nextAt: now,
       deadlineAt,
@@ -127,12 +123,12 @@ export async function discard(
   { to, reason, force, by }: { to?: string; reason: string; force: boolean; by?: string },
 ): Promise<DeliveryKey[]> {
   const rows = await t.lockAll(tx, messageId, to);
-  const allowed = rows.filter((row) => row.state === 'parked' && (force || mayBeDiscarded(row)));
+  const allowed = rows.filter((row) => may(force ? 'discard-by-force' : 'discard', row));
   const settledAt = t.now();
   const changed = change(t, tx, allowed, ({ lastError, history }) => ({
     state: 'discarded',
     settledAt,
-    lastError: before(NOTES.discarded(reason), lastError),
+    lastError: noteBefore(errorText(NOTES.discarded(reason)), lastError),
     history: withHappening(history, { what: 'discarded', ...said({ reason, by }) }, settledAt),
   }));
   return audited(t, tx, { verb: 'discard', messageId, to, by, reason }, changed);
@@ -141,11 +137,6 @@ export async function discard(
 /** Why and by whom, in their bounds; who said nothing is not there. */
 function said({ reason, by }: { reason?: string | undefined; by?: string | undefined }): Pick<Happening, 'why' | 'by'> {
   return { ...(reason !== undefined && { why: errorText(reason) }), ...(by !== undefined && { by: errorText(by) }) };
-}
-
-/** Nothing that could still have an effect is given up. */
-function mayBeDiscarded({ consumer, verdict, code }: DeliveryRow): boolean {
-  return consumer === EVERYBODY || verdict !== undefined || HARMLESS.some((harmless) => harmless === code);
 }
 
 export function prune(

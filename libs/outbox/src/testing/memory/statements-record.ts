@@ -1,5 +1,6 @@
 import { MessageAlreadyRecordedError } from '../../errors';
-import { CODES, heldFor } from '../../message/rules';
+import { CODES } from '../../message/rules';
+import { orderKeyOf, startOf } from '../../message/start';
 import type { AddedMessage, NewMessage, RegisteredFollowUp } from '../../ports/store';
 import { followUpKeyOf, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -32,29 +33,28 @@ export async function add(
 async function addDeliveries(
   t: OutboxTables,
   tx: MemoryTransaction,
-  { id, source, key, ordered, waitsItsTurn, deliveries, lease, delayMs, deadlineMs, giveUpAfterMs }: NewMessage,
+  message: NewMessage,
   createdAt: number,
   deadlineAt: number | undefined,
 ): Promise<void> {
-  const waitMs = waitsItsTurn ? heldFor(CODES.waitsItsTurn, 0) : delayMs;
-  const delay = lease ? 0 : delayMs;
-  for (const { consumer, followUp } of deliveries) {
-    const delivery = { messageId: id, consumer };
-    const orderKey = ordered ? `${source} ${key}` : undefined;
+  const { attempts, leaseToken, waitMs, giveUpMs } = startOf(message);
+  for (const { consumer, followUp } of message.deliveries) {
+    const delivery = { messageId: message.id, consumer };
+    const orderKey = message.ordered ? orderKeyOf(message) : undefined;
     const orderNo = orderKey === undefined ? undefined : await t.nextOrderNo(tx, { consumer, orderKey });
     await t.delivery.insert(tx, keyOf(delivery), () => ({
       ...delivery,
       state: 'pending',
-      attempts: lease ? 1 : 0,
-      nextAt: createdAt + (lease?.leaseMs ?? Math.min(waitMs, deadlineMs ?? Infinity)),
-      leaseToken: lease?.token,
+      attempts,
+      nextAt: createdAt + waitMs,
+      leaseToken,
       followUp,
       deadlineAt,
-      giveUpAt: waitsItsTurn ? undefined : createdAt + delay + giveUpAfterMs,
+      giveUpAt: giveUpMs === undefined ? undefined : createdAt + giveUpMs,
       verdict: undefined,
       reason: undefined,
       result: undefined,
-      code: waitsItsTurn ? CODES.waitsItsTurn : undefined,
+      code: message.waitsItsTurn ? CODES.waitsItsTurn : undefined,
       lastError: undefined,
       cancelReason: undefined,
       sentAt: undefined,

@@ -2,6 +2,7 @@ import {
   type DeliveryKey,
   type DeliveryState,
   EVERYBODY,
+  isFinal,
   type OpenState,
   type Settlement,
 } from '../../message/delivery';
@@ -39,7 +40,7 @@ export async function claim(
     const ends = judge({ ...row, paused, outOfTurn }, now, request);
     if (ends?.in === 'parked') {
       const { code } = ends;
-      const lastError = errorText(parkedText(code, row));
+      const lastError = parkedText(code, row);
       const history = withHappening(row.history, { what: 'parked', attempt: row.attempts, code, why: lastError }, now);
       t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError, history });
       parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
@@ -118,9 +119,7 @@ export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: read
   };
   for (const row of t.lockFree(tx, settlements).filter(isOurs)) {
     const { settlement } = wanted.get(keyOf(row))!;
-    const state = STEPS[settlement.kind].becomes ?? row.state;
-    const history = historyAfter(row, settlement, now);
-    t.update(tx, row, { leaseToken: undefined, state, ...settled(row, settlement, now), history });
+    t.update(tx, row, { ...settled(row, settlement, now), history: historyAfter(row, settlement, now) });
     written.push({ messageId: row.messageId, consumer: row.consumer });
   }
   // What was written has no lease any more.
@@ -148,31 +147,17 @@ function historyAfter(
 }
 
 function settled(row: DeliveryRow, settlement: Settlement, now: number): Partial<DeliveryRow> {
-  switch (settlement.kind) {
-    case 'sent':
-      return { sentAt: now, nextAt: dueAfter(row, now, settlement.waitMs) };
-    case 'delivered':
-      return { sentAt: now, settledAt: now, nextAt: undefined };
-    case 'retry':
-      return {
-        nextAt: dueAfter(row, now, settlement.waitMs),
-        code: settlement.code,
-        lastError: errorText(settlement.error),
-      };
-    case 'again':
-      return {
-        nextAt: now + settlement.waitMs,
-        code: settlement.code ?? row.code,
-        lastError: settlement.error === undefined ? row.lastError : errorText(settlement.error),
-      };
-    case 'release':
-      return {
-        attempts: Math.max(0, row.attempts - 1),
-        nextAt: dueAfter(row, now, settlement.waitMs),
-        code: settlement.code ?? row.code,
-        lastError: settlement.error === undefined ? row.lastError : errorText(settlement.error),
-      };
-    default:
-      return settlement satisfies never;
-  }
+  const { becomes: state = row.state, sends, uncounted } = STEPS[settlement.kind];
+  const trouble = { code: row.code, lastError: row.lastError };
+  if ('code' in settlement && settlement.code !== undefined) trouble.code = settlement.code;
+  if ('error' in settlement && settlement.error !== undefined) trouble.lastError = errorText(settlement.error);
+  return {
+    ...trouble,
+    state,
+    leaseToken: undefined,
+    attempts: uncounted ? Math.max(0, row.attempts - 1) : row.attempts,
+    nextAt: 'waitMs' in settlement ? dueAfter(row, now, settlement.waitMs) : undefined,
+    sentAt: sends ? now : row.sentAt,
+    settledAt: isFinal(state) ? now : undefined,
+  };
 }

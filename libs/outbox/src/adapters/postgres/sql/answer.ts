@@ -1,9 +1,11 @@
-import { CODES, ON_THE_WAY, PARKABLE, UNDECIDED } from '../../../message/rules';
+import { finalStateOf } from '../../../message/delivery';
+import { CODES, ON_THE_WAY, PARKABLE } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
+import { allowed } from './rules';
 import {
   ageMs,
-  bounded,
+  noteBefore,
   closable,
   contentHash,
   followUpOf,
@@ -17,9 +19,6 @@ import { firstOf, turnColumns } from './turn';
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
-  /** The verdict guard (R6). */
-  const undecided = `state in (${words(UNDECIDED)}) and verdict is null`;
-
   return {
     closeMany: statement(t, 'outbox.close-many', closeMany(t), 'own'),
 
@@ -61,7 +60,7 @@ with closed as (
       settled_at = clock_timestamp()
   where message_id = $1
     and consumer = $2
-    and ${undecided}
+    and ${allowed('answer')}
     and ${isAbout(t, '$1', '$6')}
   returning message_id, consumer, attempts, follow_up, order_no
 )
@@ -88,7 +87,7 @@ with moved as (
       last_error = $8
   where message_id = $1
     and consumer = $2
-    and ${undecided}
+    and ${allowed('answer')}
     and ${isAbout(t, '$1', '$6')}
   returning message_id, consumer, attempts
 ),
@@ -189,11 +188,11 @@ moved as (
       reason = case when verdict is null then $4::json else reason end,
       result = case when verdict is null then $5::json else result end,
       code = '${CODES.lateVerdict}',
-      last_error = ${bounded(`concat_ws(' | ', $7::text, last_error)`)}
+      last_error = ${noteBefore('$7', 'last_error')}
   from recorded
   where message_id = recorded.id
     and consumer = $2
-    and (verdict <> $3::text or state = 'discarded' and verdict is null)
+    and ${allowed('note-late-verdict', { came: '$3::text' })}
     and ${isAbout(t, '$1', '$6')}
   returning message_id, consumer, attempts
 ),
@@ -218,8 +217,7 @@ locked as materialized (
   join ${t.delivery} d on d.message_id = a.message_id and d.consumer = a.consumer
   -- Redundant, and it is what makes the planner look the rows up by key, however large it takes the table to be.
   where d.message_id = any (array(select message_id from answer))
-    and d.state in (${words(UNDECIDED)})
-    and d.verdict is null
+    and ${allowed('answer', { of: 'd.' })}
     and ${closable(t, 'd', 'a.verdict', 'a.payload_hash')}
   order by d.message_id, d.consumer
   for no key update of d skip locked
@@ -241,5 +239,5 @@ returning d.message_id, d.consumer, d.order_no, ${named ? 'd.order_key, ' : ''}m
 }
 
 function finalState(verdict: string): string {
-  return `case ${verdict} when 'accepted' then 'completed' else 'compensated' end`;
+  return `case ${verdict} when 'accepted' then '${finalStateOf('accepted')}' else '${finalStateOf('rejected')}' end`;
 }

@@ -1,8 +1,8 @@
+import { MAX_AHEAD_MS } from '../../../message/age';
 import { iso, ms, statement } from './text';
 import type { Tables } from '../tables';
 
-/** A message recorded further in the future than this would outlive its inbox row: its clock is wrong. */
-const FUTURE = `interval '1 hour'`;
+const FUTURE = `interval '${MAX_AHEAD_MS / 3_600_000} hour'`;
 
 /** Every statement on the inbox's table. `$1`, `$2` and `$5` are its key, `$3` is when the original was recorded, `$4` the horizon. */
 export function inboxSql(t: Tables) {

@@ -1,10 +1,9 @@
-import { EVERYBODY } from '../../../message/delivery';
-import { CODES, HARMLESS, ON_THE_WAY } from '../../../message/rules';
+import { CODES } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { audited } from './audit';
 import { noted, occurrence } from './history';
-import { pastDeadline } from './rules';
-import { ageMs, bounded, ms, recordColumns, recordedBy, statement, words } from './text';
+import { allowed, reopenedState } from './rules';
+import { ageMs, ms, noteBefore, recordColumns, recordedBy, statement } from './text';
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
@@ -104,8 +103,7 @@ with locked as materialized (
   from ${t.delivery}
   where message_id = $1
     and ($2::text is null or consumer = $2)
-    and consumer <> '${EVERYBODY}'
-    and (state in (${words(ON_THE_WAY)}) or state = 'parked' and verdict is null)
+    and ${allowed('cancel')}
   order by message_id, consumer
   for no key update
 ),
@@ -119,7 +117,7 @@ changed as (
       give_up_at = null,
       cancel_reason = $4,
       code = '${CODES.cancelled}',
-      last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
+      last_error = ${noteBefore('$3', 'last_error')}
   from locked
   where d.message_id = locked.message_id
     and d.consumer = locked.consumer
@@ -138,17 +136,13 @@ with locked as materialized (
   from ${t.delivery}
   where message_id = $1
     and ($2::text is null or consumer = $2)
-    and state = 'parked'
+    and ${allowed('retry')}
   order by message_id, consumer
   for no key update
 ),
 changed as (
   update ${t.delivery} d
-  set state = case
-        when verdict is not null then 'answered'
-        when ${pastDeadline('new_deadline_at', 'd.consumer')} then 'cancelling'
-        else 'pending'
-      end,
+  set state = ${reopenedState({ verdict: 'verdict', deadline: 'new_deadline_at', consumer: 'd.consumer' })},
       attempts = 0,
       next_at = clock_timestamp(),
       deadline_at = new_deadline_at,
@@ -173,11 +167,7 @@ with locked as materialized (
   from ${t.delivery}
   where message_id = $1
     and ($2::text is null or consumer = $2)
-    and state = 'parked'
-    and ($4::boolean
-      or verdict is not null
-      or consumer = '${EVERYBODY}'
-      or code in (${words(HARMLESS)}))
+    and case when $4::boolean then ${allowed('discard-by-force')} else ${allowed('discard')} end
   order by message_id, consumer
   for no key update
 ),
@@ -185,7 +175,7 @@ changed as (
   update ${t.delivery} d
   set state = 'discarded',
       settled_at = clock_timestamp(),
-      last_error = ${bounded(`concat_ws(' | ', $3::text, last_error)`)}
+      last_error = ${noteBefore('$3', 'last_error')}
   from locked
   where d.message_id = locked.message_id
     and d.consumer = locked.consumer

@@ -1,5 +1,15 @@
-import { type DeliveryState, EVERYBODY, FINAL_STATES, OPEN_STATES } from '../../../message/delivery';
-import { CODES, type Circumstance, HELD_MS, JUDGEMENTS, STEPS, TURN_MS, VERDICT_IN } from '../../../message/rules';
+import { type Act, type Condition, MAY, REOPENINGS } from '../../../message/acts';
+import { type DeliveryState, EVERYBODY, FINAL_STATES, isFinal, OPEN_STATES } from '../../../message/delivery';
+import {
+  CODES,
+  type Circumstance,
+  HELD_MS,
+  JUDGEMENTS,
+  type Step,
+  STEPS,
+  TURN_MS,
+  VERDICT_IN,
+} from '../../../message/rules';
 import type { Tables } from '../tables';
 import { ageMs, ms, words } from './text';
 
@@ -72,6 +82,43 @@ export function stepState(kind: string, state: string): string {
     becomes ? [`when '${name}' then '${becomes}'`] : [],
   );
   return `case ${kind} ${whens.join(' ')} else ${state} end`;
+}
+
+/** True of the kinds of settlements that send, that end the delivery, that take the attempt back. */
+export function isStepThat(does: 'sends' | 'ends' | 'uncounts', kind: string): string {
+  const holds = {
+    sends: ({ sends }: Step) => sends === true,
+    ends: ({ becomes }: Step) => becomes !== undefined && isFinal(becomes),
+    uncounts: ({ uncounted }: Step) => uncounted === true,
+  }[does];
+  return `${kind} in (${words(Object.entries(STEPS).flatMap(([name, step]) => (holds(step) ? [name] : [])))})`;
+}
+
+/** True of a row to which that may be done. `of` is put before its columns, `came` is the verdict that it is about. */
+export function allowed(act: Act, { of = '', came }: { of?: string; came?: string } = {}): string {
+  const alternatives = MAY[act].map((condition) => every(condition, of, came));
+  return alternatives.length === 1 ? alternatives[0]! : `(${alternatives.join(' or ')})`;
+}
+
+function every({ state, verdict, consumer, code }: Condition, of: string, came: string | undefined): string {
+  const verdicts = {
+    none: `${of}verdict is null`,
+    some: `${of}verdict is not null`,
+    another: `${of}verdict <> ${came}`,
+  };
+  return [
+    ...(state ? [`${of}state in (${words(state)})`] : []),
+    ...(verdict ? [verdicts[verdict]] : []),
+    ...(consumer ? [`${of}consumer ${consumer === 'everybody' ? '=' : '<>'} '${EVERYBODY}'`] : []),
+    ...(code ? [`${of}code in (${words(code)})`] : []),
+  ].join(' and ');
+}
+
+/** The state in which a parked row goes on. */
+export function reopenedState(row: { verdict: string; deadline: string; consumer: string }): string {
+  const holds = { answered: `${row.verdict} is not null`, 'past-deadline': pastDeadline(row.deadline, row.consumer) };
+  const whens = REOPENINGS.map(({ when, becomes }) => `when ${holds[when]} then '${becomes}'`);
+  return `case ${whens.join(' ')} else 'pending' end`;
 }
 
 /** True of a row that may be. */

@@ -2,7 +2,7 @@ import { EVERYBODY } from '../../../message/delivery';
 import { CODES, HOLD_CODES, ON_THE_WAY } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
-import { heldUntil, judgedCode, judgedState, mayLeave, stepState } from './rules';
+import { heldUntil, judgedCode, judgedState, isStepThat, mayLeave, stepState } from './rules';
 import { bounded, iso, messageColumns, ms, recordedBy, statement, words } from './text';
 
 /** Due deliveries are taken, and what became of them is written down. */
@@ -123,17 +123,17 @@ locked as materialized (
 moved as (
   update ${t.delivery} d
   set state = ${stepState('kind', 'd.state')},
-      attempts = case kind when 'release' then greatest(d.attempts - 1, 0) else d.attempts end,
+      attempts = case when ${isStepThat('uncounts', 'kind')} then greatest(d.attempts - 1, 0) else d.attempts end,
       lease_token = null,
       next_at = case
-        when kind = 'delivered' then null
+        when ${isStepThat('ends', 'kind')} then null
         when d.state in (${words(ON_THE_WAY)}) then least(due_at, d.deadline_at)
         else due_at
       end,
       code = coalesce(new_code, d.code),
       last_error = coalesce(error, d.last_error),
-      sent_at = case when kind in ('sent', 'delivered') then clock_timestamp() else d.sent_at end,
-      settled_at = case kind when 'delivered' then clock_timestamp() end
+      sent_at = case when ${isStepThat('sends', 'kind')} then clock_timestamp() else d.sent_at end,
+      settled_at = case when ${isStepThat('ends', 'kind')} then clock_timestamp() end
   from locked
   where d.ctid = locked.at
   returning d.message_id, d.consumer, was, tried, new_code, error

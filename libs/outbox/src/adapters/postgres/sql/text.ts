@@ -1,4 +1,6 @@
+import { followUpOf as both } from '../../../message/delivery';
 import { MAX_ERROR_TEXT, type Verdict } from '../../../message/receipt';
+import { OLDER } from '../../../message/rules';
 import type { Statement } from '../database';
 import type { Tables } from '../tables';
 
@@ -25,6 +27,11 @@ export function literal(text: string): string {
 /** An error text in its bounds. */
 export function bounded(text: string): string {
   return `left(${text}, ${MAX_ERROR_TEXT})`;
+}
+
+/** As `noteBefore`. */
+export function noteBefore(note: string, older: string): string {
+  return bounded(`concat_ws('${OLDER}', ${note}::text, ${older})`);
 }
 
 /** How long ago that was, in milliseconds. */
@@ -75,7 +82,8 @@ export function isAbout(t: Tables, id: string, hash: string): string {
 export function followUpOf(t: Tables, d: string, m: string): string {
   const expected = (verdict: Verdict): string =>
     `(${d}.follow_up in ('both', '${verdict}') or ${registered(t, m, `'${verdict}'`)})::int`;
-  return `(array['none', 'accepted', 'rejected', 'both'])[1 + ${expected('accepted')} + 2 * ${expected('rejected')}]`;
+  const four = [both(false, false), both(true, false), both(false, true), both(true, true)];
+  return `(array[${words(four)}])[1 + ${expected('accepted')} + 2 * ${expected('rejected')}]`;
 }
 
 /**
