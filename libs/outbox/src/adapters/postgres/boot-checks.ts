@@ -117,6 +117,6 @@ select current_setting('fsync') as fsync,
   ].filter((warning) => warning !== false);
 }
 
-function plain(name: string, text: string): Statement {
-  return { name, text: `${text.trim()} -- ${name}`, prepared: 'none' };
+function plain(name: string, text: string): Statement<readonly unknown[]> {
+  return { name, text: `${text.trim()} -- ${name}`, prepared: 'none', values: (values) => values };
 }

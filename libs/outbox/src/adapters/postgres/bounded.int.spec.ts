@@ -40,7 +40,7 @@ describe('The own connections of the library', () => {
   afterEach(() => cleanup.run());
 
   const run = async (text: string, prepared: 'own' | 'none' = 'none'): Promise<unknown> =>
-    (await database.run({ name: 'test', text, prepared }, [])).rows[0];
+    (await database.run({ name: 'test', text, prepared, values: () => [] }, undefined)).rows[0];
 
   /** Runs it on every connection of the pool, each of which is then open. */
   async function everywhere(text: string): Promise<void> {

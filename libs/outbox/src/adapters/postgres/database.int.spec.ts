@@ -190,10 +190,15 @@ describe("The store's own pool", () => {
     async (level) => {
       const url = await fixture.urlWith({ default_transaction_isolation: level });
       const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 2 });
-      const isolation = { name: 'test.isolation', text: 'show transaction_isolation', prepared: 'none' as const };
+      const isolation = {
+        name: 'test.isolation',
+        text: 'show transaction_isolation',
+        prepared: 'none' as const,
+        values: () => [],
+      };
       try {
         expect((await pool.query('show transaction_isolation')).rows).toEqual([{ transaction_isolation: level }]);
-        const { rows } = await new Database(pool, false).run(isolation, []);
+        const { rows } = await new Database(pool, false).run(isolation, undefined);
         expect(rows).toEqual([{ transaction_isolation: 'read committed' }]);
       } finally {
         await pool.end();
@@ -231,7 +236,7 @@ describe("The store's own pool", () => {
     const url = await fixture.urlWith({ default_transaction_isolation: 'serializable' });
     const pool = poolFrom(new DataSource({ type: 'postgres', url }), { max: 1 });
     const database = new Database(pool, false);
-    const run = (text: string) => database.run({ name: 'test', text, prepared: 'none' }, []);
+    const run = (text: string) => database.run({ name: 'test', text, prepared: 'none', values: () => [] }, undefined);
     try {
       await expect(run('select 1 / 0')).rejects.toMatchObject({ code: '22012' });
       await expect(run('select pg_terminate_backend(pg_backend_pid())')).rejects.toThrow(QueryFailedError);

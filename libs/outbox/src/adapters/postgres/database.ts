@@ -6,8 +6,8 @@ import { isRefusedBySession, Patience, postgresSessions } from '../../transactio
 import { canHold } from './client/outbox-client';
 import { Connections } from './pool';
 
-/** A statement of the library. */
-export interface Statement {
+/** A statement of the library, and what it is asked with. */
+export interface Statement<Args = void> {
   /** Shows in the text too, as a comment, and so in `pg_stat_statements`. */
   readonly name: string;
   readonly text: string;
@@ -21,7 +21,12 @@ export interface Statement {
    * - *none*: the best way to its rows depends on its values and on what is in the table now
    */
   readonly prepared: 'all' | 'own' | 'none';
+  /** The values of `$1`, `$2`, …. */
+  readonly values: (args: Args) => readonly unknown[];
 }
+
+/** Whatever it is asked with. */
+type Named = Pick<Statement, 'name' | 'text'>;
 
 /** Every column arrives as text, or null. */
 export type Row = Readonly<Record<string, string | null>>;
@@ -44,6 +49,7 @@ const DEFAULT_ISOLATION: Statement = {
   name: 'outbox.isolation',
   text: "select current_setting('default_transaction_isolation') as isolation -- outbox.isolation",
   prepared: 'none',
+  values: () => [],
 };
 
 /**
@@ -78,7 +84,8 @@ export class Database {
    *
    * Not logged: an idle relay asks every second.
    */
-  async run(statement: Statement, values: readonly unknown[]): Promise<Result> {
+  async run<Args>(statement: Statement<Args>, args: NoInfer<Args>): Promise<Result> {
+    const values = statement.values(args);
     const prepared = statement.prepared !== 'none';
     const readsCommitted = (await this.isolationByDefault()) === 'read committed';
     return this.onOwn(statement, (client) => {
@@ -88,11 +95,11 @@ export class Database {
   }
 
   /** A question that PostgreSQL itself gives up after `limitMs`, with SQLSTATE 57014. It changes nothing. */
-  runWithin(limitMs: number, statement: Statement, values: readonly unknown[]): Promise<Result> {
+  runWithin(limitMs: number, statement: Statement): Promise<Result> {
     return this.onOwn(statement, async (client) => {
       await client.query('begin isolation level read committed read only');
       await client.query(`set local statement_timeout = ${Math.round(limitMs)}`);
-      const result = await this.send(client, statement, values, false);
+      const result = await this.send(client, statement, statement.values(), false);
       await client.query('commit');
       return result;
     });
@@ -101,18 +108,18 @@ export class Database {
   /** Statements that happen together, at READ COMMITTED, or not at all. */
   together<T>(
     name: string,
-    work: (run: (statement: Statement, values: readonly unknown[]) => Promise<Result>) => Promise<T>,
+    work: (run: <Args>(statement: Statement<Args>, args: NoInfer<Args>) => Promise<Result>) => Promise<T>,
   ): Promise<T> {
     return this.own.use(name, async (client) => {
       await client.query('begin isolation level read committed');
-      const result = await work((statement, values) => this.send(client, statement, values, false));
+      const result = await work((statement, args) => this.send(client, statement, statement.values(args), false));
       await client.query('commit');
       return result;
     });
   }
 
   /** @throws TransactionRequiredError if `tx` is not the manager of an open transaction */
-  async runIn(tx: EntityManager, statement: Statement, values: readonly unknown[]): Promise<Result> {
+  async runIn<Args>(tx: EntityManager, statement: Statement<Args>, args: NoInfer<Args>): Promise<Result> {
     const runner = tx.queryRunner;
     if (!runner?.isTransactionActive) {
       throw new TransactionRequiredError(
@@ -126,7 +133,7 @@ export class Database {
     const patience = new Patience(postgresSessions, client);
     try {
       patience.begin();
-      return await this.send(client, statement, values, statement.prepared === 'all');
+      return await this.send(client, statement, statement.values(args), statement.prepared === 'all');
     } catch (error) {
       logger.logQueryError(error as Error, statement.text, undefined, runner);
       throw error;
@@ -139,12 +146,13 @@ export class Database {
    * As `runIn`, but on an `OutboxClient` without a round trip of its own: it goes, in its place, with what is sent next on
    * the connection, and is answered with it.
    */
-  async holdIn(tx: EntityManager, statement: Statement, values: readonly unknown[]): Promise<Later<Result>> {
+  async holdIn<Args>(tx: EntityManager, statement: Statement<Args>, args: NoInfer<Args>): Promise<Later<Result>> {
     const runner = tx.queryRunner;
     const client = runner?.isTransactionActive ? ((await runner.connect()) as ClientBase) : undefined;
     const named = statement.prepared === 'all' && this.namedStatements;
-    const held = client && canHold(client) ? client.hold(asked(statement, values, { named })) : undefined;
-    if (!held) return { answer: Promise.resolve(await this.runIn(tx, statement, values)) };
+    const held =
+      client && canHold(client) ? client.hold(asked(statement, statement.values(args), { named })) : undefined;
+    if (!held) return { answer: Promise.resolve(await this.runIn(tx, statement, args)) };
     const { logger } = tx.dataSource;
     logger.logQuery(statement.text, undefined, runner);
     const answer = held.then(resultOf, (error: unknown) => {
@@ -168,7 +176,7 @@ export class Database {
     }
   }
 
-  private async onOwn(statement: Statement, work: (client: ClientBase) => Promise<Result>): Promise<Result> {
+  private async onOwn(statement: Named, work: (client: ClientBase) => Promise<Result>): Promise<Result> {
     try {
       return await this.own.use(statement.name, work);
     } catch (error) {
@@ -177,12 +185,7 @@ export class Database {
     }
   }
 
-  private async send(
-    to: ClientBase,
-    statement: Statement,
-    values: readonly unknown[],
-    prepared: boolean,
-  ): Promise<Result> {
+  private async send(to: ClientBase, statement: Named, values: readonly unknown[], prepared: boolean): Promise<Result> {
     const named = prepared && this.namedStatements;
     const byName = canHold(to) ? { named } : { name: named ? statement.name : undefined };
     try {
@@ -192,7 +195,7 @@ export class Database {
     }
   }
 
-  private failureOf(statement: Statement, named: boolean, error: unknown): QueryFailedError {
+  private failureOf(statement: Named, named: boolean, error: unknown): QueryFailedError {
     const failure = new QueryFailedError(statement.text, [], error as Error);
     if (named && FOREIGN_SESSION.includes(sqlState(failure) ?? '')) {
       // Once is enough: this one failed, and each that follows would.
@@ -204,7 +207,7 @@ export class Database {
 }
 
 /** An `OutboxClient` finds a name itself; `pg` is given one. */
-function asked<By>({ text }: Statement, values: readonly unknown[], byName: By) {
+function asked<By>({ text }: Named, values: readonly unknown[], byName: By) {
   return { ...byName, text, values: [...values], types: AS_TEXT };
 }
 

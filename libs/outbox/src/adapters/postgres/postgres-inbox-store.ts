@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import { PAST_DEADLINE, type Reason } from '../../message/receipt';
+import type { Reason } from '../../message/receipt';
 import {
   type InboxBegin,
   type InboxLook,
@@ -13,17 +13,11 @@ import {
   TwinInProgressError,
 } from '../../ports/store';
 import { type Database, type Result, sqlState } from './database';
-import { jsonText } from './parameters';
 import { inboxRowOf } from './rows';
-import { type InboxSql, inboxSql } from './sql/inbox';
+import { type InboxSql, inboxSql, type Limits } from './sql/inbox';
 import type { Tables } from './tables';
 
 const LOCK_NOT_AVAILABLE = '55P03';
-
-interface Limits {
-  readonly horizonMs: number;
-  readonly lockTimeoutMs: number;
-}
 
 /**
  * The consumer's table in PostgreSQL. The unique key decides who is first; the age is asked only of messages without a
@@ -41,17 +35,11 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
   }
 
   async begin(tx: EntityManager, message: InboxMessage, limits: Limits): Promise<InboxBegin> {
-    const values = [
-      ...lookValues(message, limits),
-      message.payloadHash,
-      message.deadlineAt,
-      patience(limits),
-      jsonText(PAST_DEADLINE),
-    ];
-    const { rows } = await unlessTwin(message.messageId, this.database.runIn(tx, (await this.sql()).begin, values));
+    const arrived = { message, limits };
+    const { rows } = await unlessTwin(message.messageId, this.database.runIn(tx, (await this.sql()).begin, arrived));
     const inserted = rows[0];
     if (inserted?.verdict == null) {
-      return refused(message, await this.database.runIn(tx, (await this.sql()).look, lookValues(message, limits)));
+      return refused(message, await this.database.runIn(tx, (await this.sql()).look, arrived));
     }
     const row = inboxRowOf(inserted);
     return row.verdict === 'accepted' ? { kind: 'first', receivedAt: row.receivedAt } : { kind: 'past-deadline', row };
@@ -63,19 +51,9 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     limits: Limits,
   ): Promise<{ messageId: string; receivedAt: string }[]> {
     if (messages.length === 0) return [];
-    const values = [
-      messages[0]!.consumer,
-      messages.map(({ messageId }) => messageId),
-      messages.map(({ recordedAt }) => recordedAt),
-      limits.horizonMs,
-      messages.map(({ source }) => source),
-      messages.map(({ payloadHash }) => payloadHash?.toString('hex')),
-      messages.map(({ deadlineAt }) => deadlineAt),
-      patience(limits),
-    ];
     const { rows } = await unlessTwin(
       `one of ${messages.length}`,
-      this.database.runIn(tx, (await this.sql()).beginMany, values),
+      this.database.runIn(tx, (await this.sql()).beginMany, { messages, limits }),
     );
     return rows
       .filter(({ message_id }) => message_id !== null)
@@ -86,50 +64,31 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
   async keepResults(tx: EntityManager, results: readonly InboxResult[]): Promise<void> {
     const [first, ...others] = results;
     if (!first) return;
-    const { consumer, messageId, source } = first.key;
     const { keepResult, keepResults } = await this.sql();
-    if (others.length === 0) {
-      await this.database.runIn(tx, keepResult, [consumer, messageId, source, jsonText(first.result)]);
-      return;
-    }
-    await this.database.runIn(tx, keepResults, [
-      consumer,
-      results.map(({ key }) => key.messageId),
-      results.map(({ key }) => key.source),
-      results.map(({ result }) => jsonText(result)),
-    ]);
+    if (others.length === 0) await this.database.runIn(tx, keepResult, first);
+    else await this.database.runIn(tx, keepResults, results);
   }
 
   async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {
-    const values = [...lookValues(message, limits), message.payloadHash, patience(limits), jsonText(reason)];
-    const { rows } = await unlessTwin(message.messageId, this.database.run((await this.sql()).reject, values));
+    const arrived = { message, reason, limits };
+    const { rows } = await unlessTwin(message.messageId, this.database.run((await this.sql()).reject, arrived));
     return rows[0]
       ? { kind: 'stored', row: inboxRowOf(rows[0]) }
-      : refused(message, await this.database.run((await this.sql()).look, lookValues(message, limits)));
+      : refused(message, await this.database.run((await this.sql()).look, arrived));
   }
 
   async look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
-    return standingOf(await this.database.run((await this.sql()).look, lookValues(message, limits)));
+    return standingOf(await this.database.run((await this.sql()).look, { message, limits }));
   }
 
   async registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]> {
-    const columns = (['type', 'where'] as const).map((column) => handlers.map((each) => each[column]));
-    const { rows } = await this.database.run((await this.sql()).registerHandlers, [consumer, ...columns]);
+    const { rows } = await this.database.run((await this.sql()).registerHandlers, { consumer, handlers });
     return rows.map((row) => ({ type: row.type!, where: row.handler! }));
   }
 
   async pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
-    return (await this.database.run((await this.sql()).prune, [consumer, olderThanMs, limit])).count;
+    return (await this.database.run((await this.sql()).prune, { consumer, olderThanMs, limit })).count;
   }
-}
-
-function lookValues(message: InboxMessage, { horizonMs }: { horizonMs: number }): unknown[] {
-  return [message.consumer, message.messageId, message.recordedAt, horizonMs, message.source];
-}
-
-/** For PostgreSQL 0 means: wait for ever. */
-function patience({ lockTimeoutMs }: Limits): string {
-  return String(Math.max(1, Math.round(lockTimeoutMs)));
 }
 
 async function unlessTwin(which: string, result: Promise<Result>): Promise<Result> {

@@ -1,10 +1,7 @@
 import type { DeliveryKey } from '../../message/delivery';
-import { errorText } from '../../message/receipt';
-import { NOTES } from '../../message/rules';
 import type { BulkJob, BulkOrder, BulkVerb, JobLease, JobStep, JobStore, Refusal } from '../../ports/jobs';
 import type { DeliveryRecord } from '../../ports/store';
-import type { Database, Row, Statement } from './database';
-import { optionalText } from './parameters';
+import type { Database, Result, Row, Statement } from './database';
 import { recordOf } from './rows';
 import type { OutboxSql } from './sql/outbox';
 
@@ -15,69 +12,69 @@ export class PostgresJobStore implements JobStore {
     private readonly sql: () => Promise<OutboxSql>,
   ) {}
 
-  async start({ source, id, token }: JobLease, order: BulkOrder): Promise<BulkJob> {
-    const { verb, filter, by, reason, deadlineMs, force, rate, matching } = order;
-    const said = [verb, filter, errorText(by), optionalText(reason), deadlineMs, force, rate, matching];
-    const { rows } = await this.database.run((await this.sql()).startJob, [source, id, token, ...said]);
+  async start(lease: JobLease, order: BulkOrder): Promise<BulkJob> {
+    const { rows } = await this.database.run((await this.sql()).startJob, { ...lease, order });
     return jobOf(rows[0]!);
   }
 
-  async take({ source, id, token }: JobLease): Promise<BulkJob | undefined> {
-    const { rows } = await this.database.run((await this.sql()).takeJob, [source, id, token]);
+  async take(lease: JobLease): Promise<BulkJob | undefined> {
+    const { rows } = await this.database.run((await this.sql()).takeJob, lease);
     return rows[0] && jobOf(rows[0]);
   }
 
   async step(
-    { source, id, token }: JobLease,
+    lease: JobLease,
     order: BulkOrder,
     key: DeliveryKey,
     why: (found: readonly DeliveryRecord[]) => string | undefined,
   ): Promise<JobStep> {
     const sql = await this.sql();
+    const { source, id } = lease;
     const { messageId, consumer } = key;
     return this.database.together('outbox.job-step', async (run): Promise<JobStep> => {
-      const { count } = await run(sql.comeTo, [source, id, token, messageId, consumer]);
+      const { count } = await run(sql.comeTo, { ...lease, key });
       if (count === 0) return { kind: 'lost' };
-      const changed = (await run(...changing(sql, order, key))).rows.length;
+      const changed = (await changing(run, sql, order, key)).rows.length;
       if (changed > 0) {
-        await run(sql.tally, [source, id, changed, null]);
+        await run(sql.tally, { source, id, changed });
         return { kind: 'changed' };
       }
-      const found = (await run(sql.find, [messageId])).rows.map(recordOf);
+      const found = (await run(sql.find, messageId)).rows.map(recordOf);
       const text = why(found.filter((each) => each.consumer === consumer));
       if (text === undefined) return { kind: 'nothing' };
       const refusal: Refusal = { messageId, consumer, why: text };
-      await run(sql.tally, [source, id, 0, JSON.stringify([refusal])]);
+      await run(sql.tally, { source, id, changed: 0, refusal });
       return { kind: 'refused', ...refusal };
     });
   }
 
   async end(
-    { source, id, token }: Omit<JobLease, 'token'> & { token?: string },
+    lease: Omit<JobLease, 'token'> & { token?: string },
     state: 'stopped' | 'done',
     note?: string,
   ): Promise<BulkJob | undefined> {
-    const said = [state, optionalText(note)];
-    const { rows } = await this.database.run((await this.sql()).endJob, [source, id, token, ...said]);
+    const { rows } = await this.database.run((await this.sql()).endJob, { ...lease, state, note });
     return rows[0] && jobOf(rows[0]);
   }
 
-  async list(source: string, { limit, id }: { limit: number; id?: string }): Promise<BulkJob[]> {
-    return (await this.database.run((await this.sql()).jobs, [source, limit, id])).rows.map(jobOf);
+  async list(source: string, page: { limit: number; id?: string }): Promise<BulkJob[]> {
+    return (await this.database.run((await this.sql()).jobs, { source, ...page })).rows.map(jobOf);
   }
 }
 
-/** The statement of a single one, with its values. */
-function changing(sql: OutboxSql, order: BulkOrder, { messageId, consumer }: DeliveryKey): [Statement, unknown[]] {
-  const { verb, by, reason = '', deadlineMs, force } = order;
-  const who = errorText(by);
+type Run = <Args>(statement: Statement<Args>, args: NoInfer<Args>) => Promise<Result>;
+
+/** Does it to a single one. */
+function changing(run: Run, sql: OutboxSql, order: BulkOrder, { messageId, consumer }: DeliveryKey): Promise<Result> {
+  const { verb, reason = '', deadlineMs, force } = order;
+  const wanted = { messageId, to: consumer, by: order.by };
   switch (verb) {
     case 'retry':
-      return [sql.retry, [messageId, consumer, deadlineMs, who, optionalText(order.reason)]];
+      return run(sql.retry, { ...wanted, deadlineMs, reason: order.reason });
     case 'cancel':
-      return [sql.cancel, [messageId, consumer, errorText(NOTES.cancelled(reason)), errorText(reason), who]];
+      return run(sql.cancel, { ...wanted, reason });
     case 'discard':
-      return [sql.discard, [messageId, consumer, errorText(NOTES.discarded(reason)), force, who, errorText(reason)]];
+      return run(sql.discard, { ...wanted, reason, force });
     default:
       return verb satisfies never;
   }

@@ -4,8 +4,6 @@ import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
 import type { Pause, PauseTarget } from '../../message/pause';
-import { errorText } from '../../message/receipt';
-import { NOTES } from '../../message/rules';
 import type {
   AddedMessage,
   AnsweredDelivery,
@@ -31,17 +29,6 @@ import type {
 import { SearchTookTooLongError } from '../../ports/store';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
-import {
-  addManyValues,
-  addOneValues,
-  addOrderedValues,
-  answerValues,
-  closeManyValues,
-  leaseValues,
-  nextTurnValues,
-  optionalText,
-  settleValues,
-} from './parameters';
 import { PostgresJobStore } from './postgres-job-store';
 import {
   auditOf,
@@ -57,7 +44,7 @@ import {
   sampleOf,
 } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
-import { countSql, type Question, searchSql } from './sql/search';
+import { countSql, searchSql } from './sql/search';
 import type { Tables } from './tables';
 
 const UNIQUE_VIOLATION = '23505';
@@ -68,7 +55,7 @@ const SEARCH_MS = 2_000;
 /** Rows of one statement that are released: some tenths of a second. */
 const RELEASED = 5_000;
 
-/** The producer's tables in PostgreSQL: turns arguments into parameters and rows into results. The rules are in the SQL. */
+/** The producer's tables in PostgreSQL: asks its statements, and turns rows into results. The rules are in the SQL. */
 export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   private readonly sql: () => Promise<OutboxSql>;
   readonly jobs: PostgresJobStore;
@@ -88,33 +75,30 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
 
   async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
     if (messages.length === 0) return [];
-    const answer = this.database.runIn(tx, ...(await this.adding(messages)));
+    const answer = this.database.runIn(tx, await this.adding(messages), messages);
     return answer.then(addedOf, this.refusing(messages));
   }
 
   async addLater(tx: EntityManager, messages: readonly NewMessage[]): Promise<Later<AddedMessage[]>> {
     const refused = this.refusing(messages);
-    const { answer } = await this.database.holdIn(tx, ...(await this.adding(messages))).catch(refused);
+    const { answer } = await this.database.holdIn(tx, await this.adding(messages), messages).catch(refused);
     return { answer: answer.then(addedOf, refused) };
   }
 
-  private async adding(messages: readonly NewMessage[]): Promise<[Statement, unknown[]]> {
+  private async adding(messages: readonly NewMessage[]): Promise<Statement<readonly NewMessage[]>> {
     const { addOne, addMany, addOrdered } = await this.sql();
     const [message] = messages;
-    if (message!.ordered) return [addOrdered, addOrderedValues(messages)];
-    const [delivery] = message!.deliveries;
-    const single = messages.length === 1 && message!.deliveries.length === 1;
-    return single ? [addOne, addOneValues(message!, delivery!)] : [addMany, addManyValues(messages)];
+    if (message!.ordered) return addOrdered;
+    return messages.length === 1 && message!.deliveries.length === 1 ? addOne : addMany;
   }
 
   async registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void> {
     if (followUps.length === 0) return;
-    const columns = (['type', 'verdict', 'where'] as const).map((column) => followUps.map((each) => each[column]));
-    await this.database.run((await this.sql()).registerFollowUps, [source, ...columns]);
+    await this.database.run((await this.sql()).registerFollowUps, { source, followUps });
   }
 
   async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
-    const { rows } = await this.database.runIn(tx, (await this.sql()).stillThere, [leaseToken, messageIds]);
+    const { rows } = await this.database.runIn(tx, (await this.sql()).stillThere, { leaseToken, messageIds });
     return rows.map((row) => row.message_id!);
   }
 
@@ -123,16 +107,8 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { limit, leaseToken, leaseMs, except, maxFollowUpAttempts, giveUpAfterMs, source } = request;
-    const { rows } = await this.database.run((await this.sql()).claim, [
-      except,
-      limit,
-      maxFollowUpAttempts,
-      leaseToken,
-      leaseMs,
-      giveUpAfterMs,
-      source,
-    ]);
+    const { limit, leaseToken } = request;
+    const { rows } = await this.database.run((await this.sql()).claim, request);
     // PostgreSQL has surprised others here (a limit inside an update that was planned as a join). Better loud than flooded.
     const { deliveries, parked, held, pauses, waiting } = claimResultOf(rows, leaseToken);
     const took = deliveries.length + parked.length + held;
@@ -143,13 +119,12 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {
-    const { rows } = await this.database.run((await this.sql()).nextTurn, nextTurnValues(keys, lease));
-    return nextTurnsOf(rows);
+    return nextTurnsOf((await this.database.run((await this.sql()).nextTurn, { keys, lease })).rows);
   }
 
   async settle(settlements: readonly SettleRow[]): Promise<Settled> {
     if (settlements.length === 0) return { written: [], held: [] };
-    const { rows } = await this.database.run((await this.sql()).settle, settleValues(settlements));
+    const { rows } = await this.database.run((await this.sql()).settle, settlements);
     const those = (kind: keyof Settled): DeliveryKey[] => rows.filter(({ what }) => what === kind).map(keyOf);
     return { written: those('written'), held: those('held') };
   }
@@ -158,62 +133,55 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     if (answers.length === 0) return [];
     refuseTwins(answers);
     const { closeMany, closeAndTake } = await this.sql();
-    const values = closeManyValues(answers);
-    if (!lease) return (await this.database.run(closeMany, values)).rows.map(closedRowOf);
-    return closedWithNext((await this.database.run(closeAndTake, [...values, ...leaseValues(lease)])).rows);
+    if (!lease) return (await this.database.run(closeMany, answers)).rows.map(closedRowOf);
+    return closedWithNext((await this.database.run(closeAndTake, { answers, lease })).rows);
   }
 
   async close(tx: EntityManager, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {
-    const { rows } = await this.database.runIn(tx, (await this.sql()).close, answerValues(key, answer));
+    const { rows } = await this.database.runIn(tx, (await this.sql()).close, { ...key, answer });
     return rows[0] && closedOf(rows[0]);
   }
 
   async keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number } & Trouble): Promise<boolean> {
-    const values = [...answerValues(key, answer), later.waitMs, errorText(later.error), later.code];
-    return wrote(await this.database.run((await this.sql()).keepAnswer, values));
+    return wrote(await this.database.run((await this.sql()).keepAnswer, { ...key, answer, ...later }));
   }
 
   async closeAnswered(tx: EntityManager, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined> {
-    const values = [key.messageId, key.consumer, leaseToken];
-    const { rows } = await this.database.runIn(tx, (await this.sql()).closeAnswered, values);
+    const { rows } = await this.database.runIn(tx, (await this.sql()).closeAnswered, { ...key, leaseToken });
     return rows[0]?.follow_up as FollowUp | undefined;
   }
 
   async defer(
     key: DeliveryKey,
     attempt: number,
-    { waitMs, code, error, payloadHash }: { waitMs: number; payloadHash?: string } & Trouble,
+    later: { waitMs: number; payloadHash?: string } & Trouble,
   ): Promise<boolean> {
-    const values = [key.messageId, key.consumer, attempt, waitMs, errorText(error), payloadHash, code];
-    return wrote(await this.database.run((await this.sql()).defer, values));
+    return wrote(await this.database.run((await this.sql()).defer, { ...key, attempt, ...later }));
   }
 
   async park(
     key: DeliveryKey,
     attempt: number | 'any',
-    { code, error, payloadHash }: { code: ParkCode; error: string; payloadHash?: string },
+    reason: { code: ParkCode; error: string; payloadHash?: string },
   ): Promise<boolean> {
-    const sameAttempt = attempt === 'any' ? null : attempt;
-    const values = [key.messageId, key.consumer, sameAttempt, errorText(`${code}: ${error}`), payloadHash, code];
-    return wrote(await this.database.run((await this.sql()).park, values));
+    return wrote(await this.database.run((await this.sql()).park, { ...key, attempt, ...reason }));
   }
 
   async noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void> {
-    const note = NOTES.lateVerdict(answer.verdict, answer.reason?.code);
-    await this.database.run((await this.sql()).noteLateVerdict, [...answerValues(key, answer), errorText(note)]);
+    await this.database.run((await this.sql()).noteLateVerdict, { ...key, answer });
   }
 
   async find(messageId: string, tx?: EntityManager): Promise<DeliveryRecord[]> {
-    const asked = [(await this.sql()).find, [messageId]] as const;
+    const asked = [(await this.sql()).find, messageId] as const;
     return (await (tx ? this.database.runIn(tx, ...asked) : this.database.run(...asked))).rows.map(recordOf);
   }
 
   async history(messageId: string): Promise<DeliveryHistoryEntry[]> {
-    return (await this.database.run((await this.sql()).history, [messageId])).rows.flatMap(historyOf);
+    return (await this.database.run((await this.sql()).history, messageId)).rows.flatMap(historyOf);
   }
 
   async contentHash(messageId: string): Promise<string | undefined> {
-    const { rows } = await this.database.run((await this.sql()).contentHash, [messageId]);
+    const { rows } = await this.database.run((await this.sql()).contentHash, messageId);
     return rows[0]!.content_hash ?? undefined;
   }
 
@@ -230,17 +198,17 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async ageMs(recordedAt: string): Promise<number> {
-    const { rows } = await this.database.run((await this.sql()).ageMs, [recordedAt]);
+    const { rows } = await this.database.run((await this.sql()).ageMs, recordedAt);
     return Number(rows[0]!.age_ms);
   }
 
   async oldestDueMs(source: string): Promise<number> {
-    const { rows } = await this.database.run((await this.sql()).oldestDue, [source]);
+    const { rows } = await this.database.run((await this.sql()).oldestDue, source);
     return Number(rows[0]!.oldest_due_ms);
   }
 
   async stats(source: string): Promise<OutboxStats> {
-    const { rows } = await this.database.run((await this.sql()).stats, [source]);
+    const { rows } = await this.database.run((await this.sql()).stats, source);
     const counted = Object.fromEntries(rows.map((row) => [row.state!, Number(row.rows)]));
     return {
       open: { pending: 0, sent: 0, cancelling: 0, answered: 0, parked: 0, ...counted },
@@ -248,72 +216,68 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     };
   }
 
-  async sample(source: string, { overdueMs, cap }: { overdueMs: number; cap: number }): Promise<OutboxSample> {
-    const { rows } = await this.database.run((await this.sql()).sample, [source, overdueMs, cap]);
+  async sample(source: string, look: { overdueMs: number; cap: number }): Promise<OutboxSample> {
+    const { rows } = await this.database.run((await this.sql()).sample, { source, ...look });
     return sampleOf(rows[0]!);
   }
 
   async cancel(
     tx: EntityManager | undefined,
     messageId: string,
-    { to, reason, by }: { to?: string; reason: string; by?: string },
+    options: { to?: string; reason: string; by?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(NOTES.cancelled(reason)), errorText(reason), optionalText(by)];
-    const asked = [(await this.sql()).cancel, values] as const;
+    const asked = [(await this.sql()).cancel, { messageId, ...options }] as const;
     return (await (tx ? this.database.runIn(tx, ...asked) : this.database.run(...asked))).rows.map(keyOf);
   }
 
   async retry(
     messageId: string,
-    { to, deadlineMs, by, reason }: { to?: string; deadlineMs?: number; by?: string; reason?: string },
+    options: { to?: string; deadlineMs?: number; by?: string; reason?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, deadlineMs, optionalText(by), optionalText(reason)];
-    return (await this.database.run((await this.sql()).retry, values)).rows.map(keyOf);
+    return (await this.database.run((await this.sql()).retry, { messageId, ...options })).rows.map(keyOf);
   }
 
   async discard(
     messageId: string,
-    { to, reason, force, by }: { to?: string; reason: string; force: boolean; by?: string },
+    options: { to?: string; reason: string; force: boolean; by?: string },
   ): Promise<DeliveryKey[]> {
-    const values = [messageId, to, errorText(NOTES.discarded(reason)), force, optionalText(by), errorText(reason)];
-    return (await this.database.run((await this.sql()).discard, values)).rows.map(keyOf);
+    return (await this.database.run((await this.sql()).discard, { messageId, ...options })).rows.map(keyOf);
   }
 
-  async pause(source: string, target: PauseTarget, { by, reason }: { by: string; reason: string }): Promise<Pause> {
-    const values = [source, target.to ?? '', target.type ?? '', errorText(by), errorText(reason)];
-    return pauseOf((await this.database.run((await this.sql()).pause, values)).rows[0]!);
+  async pause(source: string, target: PauseTarget, said: { by: string; reason: string }): Promise<Pause> {
+    const asked = { source, ...target, ...said };
+    return pauseOf((await this.database.run((await this.sql()).pause, asked)).rows[0]!);
   }
 
   async resume(
     source: string,
     target: PauseTarget,
-    { by, reason }: { by: string; reason: string | undefined },
+    said: { by: string; reason: string | undefined },
   ): Promise<{ pause: Pause | undefined; released: number }> {
     const { resume, releaseHeld } = await this.sql();
-    const about = [source, target.to ?? '', target.type ?? ''];
-    const { rows } = await this.database.run(resume, [...about, errorText(by), optionalText(reason)]);
+    const { rows } = await this.database.run(resume, { source, ...target, ...said });
     // A statement of its own: a claim under way obeyed the pause until its end was written, and this sees what it held.
     let released = 0;
     for (let count = RELEASED; count === RELEASED; released += count)
-      count = (await this.database.run(releaseHeld, [...about, RELEASED])).count;
+      count = (await this.database.run(releaseHeld, { source, ...target, limit: RELEASED })).count;
     return { pause: rows[0] && pauseOf(rows[0]), released };
   }
 
   async pauses(source: string): Promise<Pause[]> {
-    return (await this.database.run((await this.sql()).pauses, [source])).rows.map(pauseOf);
+    return (await this.database.run((await this.sql()).pauses, source)).rows.map(pauseOf);
   }
 
-  async audit(source: string, { limit, after }: { limit: number; after?: string }): Promise<AuditRecord[]> {
-    return (await this.database.run((await this.sql()).audit, [source, after, limit])).rows.map(auditOf);
+  async audit(source: string, page: { limit: number; after?: string }): Promise<AuditRecord[]> {
+    return (await this.database.run((await this.sql()).audit, { source, ...page })).rows.map(auditOf);
   }
 
   async prune(source: string, olderThanMs: number, limit: number): Promise<number> {
-    return (await this.database.run((await this.sql()).prune, [source, olderThanMs, limit])).count;
+    return (await this.database.run((await this.sql()).prune, { source, olderThanMs, limit })).count;
   }
 
-  private async ask({ statement, values }: Question): Promise<Result> {
+  private async ask(question: Statement): Promise<Result> {
     try {
-      return await this.database.runWithin(SEARCH_MS, statement, values);
+      return await this.database.runWithin(SEARCH_MS, question);
     } catch (error) {
       if (sqlState(error) !== QUERY_CANCELED) throw error;
       throw new SearchTookTooLongError(`no answer within ${SEARCH_MS} ms`, { cause: error });

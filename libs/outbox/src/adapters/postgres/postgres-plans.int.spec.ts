@@ -34,10 +34,10 @@ describe('What PostgreSQL makes of the statements', () => {
   afterAll(() => fixture.stop());
   beforeEach(() => fixture.empty());
 
-  const explain = async (statement: Statement, values: unknown[]): Promise<PlanNode[]> => {
+  const explain = async ({ text }: Pick<Statement, 'text'>, values: readonly unknown[]): Promise<PlanNode[]> => {
     const { rows } = await fixture.pool.query<{ 'QUERY PLAN': [{ Plan: PlanNode }] }>({
-      text: `explain (analyze, format json) ${statement.text}`,
-      values,
+      text: `explain (analyze, format json) ${text}`,
+      values: [...values],
     });
     return flat(rows[0]!['QUERY PLAN'][0].Plan);
   };
@@ -127,8 +127,8 @@ describe('What PostgreSQL makes of the statements', () => {
       await fixture.owner.query('analyze outbox_message, outbox_delivery');
       const after = { messageId: 'ffffffff-ffff-ffff-ffff-ffffffffffff', consumer: 'x' };
       for (const page of [{ limit: 50 }, { limit: 50, after }]) {
-        const { statement, values } = searchSql(fixture.tables, SOURCE, criteria, page);
-        const plan = await explain(statement, [...values]);
+        const search = searchSql(fixture.tables, SOURCE, criteria, page);
+        const plan = await explain(search, search.values());
         expect(plan.some((node) => node['Index Name'] === index)).toBe(true);
         expect(plan.filter(({ 'Node Type': type }) => ['Seq Scan', 'Sort'].includes(type))).toEqual([]);
       }

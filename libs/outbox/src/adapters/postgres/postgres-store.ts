@@ -51,7 +51,7 @@ export class PostgresStore extends PostgresOutboxStore implements Store<EntityMa
   }
 
   async services(): Promise<string[]> {
-    const { rows } = await this.database.run(servicesSql(await this.inPlace()), []);
+    const { rows } = await this.database.run(servicesSql(await this.inPlace()), undefined);
     return rows.map((row) => row.source!);
   }
 

@@ -1,5 +1,7 @@
-import { finalStateOf } from '../../../message/delivery';
-import { CODES, ON_THE_WAY, PARKABLE } from '../../../message/rules';
+import { type DeliveryKey, finalStateOf, type ParkCode, type Trouble } from '../../../message/delivery';
+import { errorText } from '../../../message/receipt';
+import { CODES, NOTES, ON_THE_WAY, PARKABLE } from '../../../message/rules';
+import type { AnsweredDelivery, TurnLease } from '../../../ports/store';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
 import { allowed } from './rules';
@@ -15,12 +17,44 @@ import {
   statement,
   words,
 } from './text';
-import { firstOf, turnColumns } from './turn';
+import { firstOf, leaseValues, turnColumns } from './turn';
+import { jsonText } from './values';
+
+export interface Deferred extends DeliveryKey, Trouble {
+  readonly attempt: number;
+  readonly waitMs: number;
+  readonly payloadHash?: string;
+}
+
+export interface Parked extends DeliveryKey {
+  readonly attempt: number | 'any';
+  readonly code: ParkCode;
+  readonly error: string;
+  readonly payloadHash?: string;
+}
+
+/** `$1` to `$6` of every statement that is about a verdict. */
+function answerValues({ messageId, consumer, answer }: AnsweredDelivery): unknown[] {
+  const { verdict, reason, result, payloadHash } = answer;
+  return [messageId, consumer, verdict, jsonText(reason), jsonText(result), payloadHash];
+}
+
+/** The same of many, one array per column. */
+function manyValues(answers: readonly AnsweredDelivery[]): unknown[] {
+  return [
+    answers.map(({ messageId }) => messageId),
+    answers.map(({ consumer }) => consumer),
+    answers.map(({ answer }) => answer.verdict),
+    answers.map(({ answer }) => jsonText(answer.reason)),
+    answers.map(({ answer }) => jsonText(answer.result)),
+    answers.map(({ answer }) => answer.payloadHash),
+  ];
+}
 
 /** A receipt came back. */
 export function answerSql(t: Tables) {
   return {
-    closeMany: statement(t, 'outbox.close-many', closeMany(t), 'own'),
+    closeMany: statement(t, 'outbox.close-many', closeMany(t), manyValues, 'own'),
 
     /** The same, and in the same commit the next of their keys are leased, by what this statement sees. */
     closeAndTake: statement(
@@ -42,6 +76,10 @@ select ${turnColumns('d', 'm')}, null
 from let_go d
 join ${t.message} m on m.id = d.message_id
 where d.lease_token is not null`,
+      ({ answers, lease }: { answers: readonly AnsweredDelivery[]; lease: TurnLease }) => [
+        ...manyValues(answers),
+        ...leaseValues(lease),
+      ],
       'own',
     ),
 
@@ -67,6 +105,7 @@ with closed as (
 select c.message_id, c.consumer, c.attempts, c.order_no, ${followUpOf(t, 'c', 'm')} as follow_up, ${messageColumns('m')}, ${ageMs('m.created_at')} as age_ms
 from closed c
 join ${t.message} m on m.id = c.message_id`,
+      answerValues,
     ),
 
     keepAnswer: statement(
@@ -94,6 +133,12 @@ with moved as (
 ${noted(t, 'moved', { what: occurrence('follow-up-failed'), code: '$9', why: '$8' })}
 select message_id
 from moved`,
+      ({ waitMs, code, error, ...answered }: AnsweredDelivery & { waitMs: number } & Trouble) => [
+        ...answerValues(answered),
+        waitMs,
+        errorText(error),
+        code,
+      ],
       'own',
     ),
 
@@ -116,6 +161,7 @@ with closed as (
 select ${followUpOf(t, 'c', 'm')} as follow_up
 from closed c
 join ${t.message} m on m.id = c.message_id`,
+      ({ messageId, consumer, leaseToken }: DeliveryKey & { leaseToken: string }) => [messageId, consumer, leaseToken],
     ),
 
     defer: statement(
@@ -139,6 +185,15 @@ with moved as (
 ${noted(t, 'moved', { what: occurrence('deferred'), attempt: 'attempts', code: '$7', why: '$5' })}
 select message_id
 from moved`,
+      ({ messageId, consumer, attempt, waitMs, code, error, payloadHash }: Deferred) => [
+        messageId,
+        consumer,
+        attempt,
+        waitMs,
+        errorText(error),
+        payloadHash,
+        code,
+      ],
       'own',
     ),
 
@@ -166,10 +221,24 @@ with moved as (
 ${noted(t, 'moved', { what: occurrence('parked'), attempt: 'attempts', code: '$6', why: '$4' })}
 select message_id
 from moved`,
+      ({ messageId, consumer, attempt, code, error, payloadHash }: Parked) => [
+        messageId,
+        consumer,
+        attempt === 'any' ? null : attempt,
+        errorText(`${code}: ${error}`),
+        payloadHash,
+        code,
+      ],
       'own',
     ),
 
-    contentHash: statement(t, 'outbox.content-hash', `select ${contentHash(t, '$1')} as content_hash`, 'own'),
+    contentHash: statement(
+      t,
+      'outbox.content-hash',
+      `select ${contentHash(t, '$1')} as content_hash`,
+      (messageId: string) => [messageId],
+      'own',
+    ),
 
     /** On a discarded row without one the verdict is kept as such; a contradiction only as text, before the older text. The lock keeps pruning away until the history is there, too. */
     noteLateVerdict: statement(
@@ -199,6 +268,10 @@ moved as (
 ${noted(t, 'moved', { what: occurrence('late-verdict'), code: `'${CODES.lateVerdict}'`, why: '$7' })}
 select message_id
 from moved`,
+      (answered: AnsweredDelivery) => [
+        ...answerValues(answered),
+        errorText(NOTES.lateVerdict(answered.answer.verdict, answered.answer.reason?.code)),
+      ],
     ),
   };
 }

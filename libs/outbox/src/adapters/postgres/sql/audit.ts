@@ -32,6 +32,7 @@ where a.source = $1
   and ($2::bigint is null or a.id < $2)
 order by a.id desc
 limit $3`,
+      ({ source, after, limit }: { source: string; after?: string; limit: number }) => [source, after, limit],
     ),
   };
 }

@@ -55,6 +55,7 @@ select consumer, entries::text as entries
 from ${t.history}
 where message_id = $1
 order by consumer`,
+      (messageId: string) => [messageId],
     ),
   };
 }

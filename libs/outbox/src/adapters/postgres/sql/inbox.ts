@@ -1,8 +1,37 @@
 import { MAX_AHEAD_MS } from '../../../message/age';
+import { PAST_DEADLINE, type Reason } from '../../../message/receipt';
+import type { InboxMessage, InboxResult, RegisteredHandler } from '../../../ports/store';
 import { iso, ms, statement } from './text';
 import type { Tables } from '../tables';
+import { jsonText } from './values';
 
 const FUTURE = `interval '${MAX_AHEAD_MS / 3_600_000} hour'`;
+
+export interface Limits {
+  readonly horizonMs: number;
+  readonly lockTimeoutMs: number;
+}
+
+export interface Arrived {
+  readonly message: InboxMessage;
+  readonly limits: Limits;
+}
+
+export interface Pruned {
+  readonly consumer: string;
+  readonly olderThanMs: number;
+  readonly limit: number;
+}
+
+/** `$1` to `$5` of every statement that is about one message. */
+function lookValues({ message, limits }: { message: InboxMessage; limits: Pick<Limits, 'horizonMs'> }): unknown[] {
+  return [message.consumer, message.messageId, message.recordedAt, limits.horizonMs, message.source];
+}
+
+/** For PostgreSQL 0 means: wait for ever. */
+function patience({ lockTimeoutMs }: Limits): string {
+  return String(Math.max(1, Math.round(lockTimeoutMs)));
+}
 
 /** Every statement on the inbox's table. `$1`, `$2` and `$5` are its key, `$3` is when the original was recorded, `$4` the horizon. */
 export function inboxSql(t: Tables) {
@@ -37,6 +66,13 @@ inserted as (
 select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
 from patience
 left join inserted on true`,
+      ({ message, limits }: Arrived) => [
+        ...lookValues({ message, limits }),
+        message.payloadHash,
+        message.deadlineAt,
+        patience(limits),
+        jsonText(PAST_DEADLINE),
+      ],
       'all',
     ),
 
@@ -75,6 +111,16 @@ select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
 from patience
 cross join all_inserted
 left join inserted on true`,
+      ({ messages, limits }: { messages: readonly InboxMessage[]; limits: Limits }) => [
+        messages[0]!.consumer,
+        messages.map(({ messageId }) => messageId),
+        messages.map(({ recordedAt }) => recordedAt),
+        limits.horizonMs,
+        messages.map(({ source }) => source),
+        messages.map(({ payloadHash }) => payloadHash?.toString('hex')),
+        messages.map(({ deadlineAt }) => deadlineAt),
+        patience(limits),
+      ],
       'all',
     ),
 
@@ -88,6 +134,12 @@ where consumer = $1
   and message_id = $2
   and source = $3
   and verdict = 'accepted'`,
+      ({ key: { consumer, messageId, source }, result }: InboxResult) => [
+        consumer,
+        messageId,
+        source,
+        jsonText(result),
+      ],
     ),
 
     /** The rows are this transaction's own: nothing is waited for, in whatever order they are written. */
@@ -102,6 +154,12 @@ where i.consumer = $1
   and i.message_id = returned.message_id
   and i.source = returned.source
   and i.verdict = 'accepted'`,
+      (results: readonly InboxResult[]) => [
+        results[0]!.key.consumer,
+        results.map(({ key }) => key.messageId),
+        results.map(({ key }) => key.source),
+        results.map(({ result }) => jsonText(result)),
+      ],
     ),
 
     /** Its own transaction: nothing to put back. */
@@ -118,6 +176,12 @@ from patience
 where ${executable}
 on conflict do nothing
 returning ${columns}`,
+      ({ message, reason, limits }: Arrived & { reason: Reason }) => [
+        ...lookValues({ message, limits }),
+        message.payloadHash,
+        patience(limits),
+        jsonText(reason),
+      ],
       'own',
     ),
 
@@ -133,6 +197,7 @@ select ${columns},
   end as standing
 from (select) as always
 left join ${t.inbox} on consumer = $1 and message_id = $2::uuid and source = $5`,
+      lookValues,
       'own',
     ),
 
@@ -153,6 +218,11 @@ from ${t.handler}
 where consumer = $1
   and type <> all ($2::text[])
 order by type`,
+      ({ consumer, handlers }: { consumer: string; handlers: readonly RegisteredHandler[] }) => [
+        consumer,
+        handlers.map(({ type }) => type),
+        handlers.map(({ where }) => where),
+      ],
     ),
 
     prune: statement(
@@ -173,6 +243,7 @@ using old
 where i.consumer = old.consumer
   and i.message_id = old.message_id
   and i.source = old.source`,
+      ({ consumer, olderThanMs, limit }: Pruned) => [consumer, olderThanMs, limit],
     ),
   };
 }

@@ -1,6 +1,23 @@
+import type { DeliveryKey } from '../../../message/delivery';
+import { errorText } from '../../../message/receipt';
 import { AFTER_EVERYBODY, JOB_LEASE_MS, REFUSALS_KEPT } from '../../../message/rules';
+import type { BulkOrder, JobLease, Refusal } from '../../../ports/jobs';
 import type { Tables } from '../tables';
 import { iso, ms, statement } from './text';
+import { optionalText } from './values';
+
+export interface Tally {
+  readonly source: string;
+  readonly id: string;
+  readonly changed: number;
+  readonly refusal?: Refusal;
+}
+
+export interface Ended extends Omit<JobLease, 'token'> {
+  readonly token?: string;
+  readonly state: 'stopped' | 'done';
+  readonly note: string | undefined;
+}
 
 const LEASE = ms(String(JOB_LEASE_MS));
 
@@ -17,6 +34,19 @@ insert into ${t.job} as j (source, id, lease_token, leased_until, state, verb, f
 values ($1, $2, $3, clock_timestamp() + ${LEASE}, 'running', $4, $5, $6, $7, $8, $9, $10, $11,
   coalesce((select m.id from ${t.message} m order by m.id desc limit 1), $2), '${AFTER_EVERYBODY}', 0, 0, '[]')
 returning ${returning}`,
+      ({ source, id, token, order }: JobLease & { order: BulkOrder }) => [
+        source,
+        id,
+        token,
+        order.verb,
+        order.filter,
+        errorText(order.by),
+        optionalText(order.reason),
+        order.deadlineMs,
+        order.force,
+        order.rate,
+        order.matching,
+      ],
     ),
 
     takeJob: statement(
@@ -29,6 +59,7 @@ where source = $1
   and id = $2
   and (state = 'stopped' or state = 'running' and leased_until <= clock_timestamp())
 returning ${returning}`,
+      ({ source, id, token }: JobLease) => [source, id, token],
     ),
 
     /** The lock on the job keeps it in these hands until the step is committed. */
@@ -42,6 +73,7 @@ where source = $1
   and id = $2
   and state = 'running'
   and lease_token = $3`,
+      ({ source, id, token, key }: JobLease & { key: DeliveryKey }) => [source, id, token, key.messageId, key.consumer],
     ),
 
     tally: statement(
@@ -54,6 +86,12 @@ set changed = changed + $3,
     refusals = case when $4::jsonb is null or jsonb_array_length(refusals) >= ${REFUSALS_KEPT} then refusals else refusals || $4::jsonb end
 where source = $1
   and id = $2`,
+      ({ source, id, changed, refusal }: Tally) => [
+        source,
+        id,
+        changed,
+        refusal === undefined ? null : JSON.stringify([refusal]),
+      ],
     ),
 
     endJob: statement(
@@ -76,6 +114,7 @@ audited as (
 )
 select ${returning}
 from ended j`,
+      ({ source, id, token, state, note }: Ended) => [source, id, token, state, optionalText(note)],
     ),
 
     jobs: statement(
@@ -88,6 +127,7 @@ where source = $1
   and ($3::uuid is null or id = $3)
 order by j.started_at desc, j.id desc
 limit $2`,
+      ({ source, limit, id }: { source: string; limit: number; id?: string }) => [source, limit, id],
     ),
   };
 }

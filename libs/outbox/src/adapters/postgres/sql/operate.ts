@@ -1,9 +1,18 @@
-import { CODES } from '../../../message/rules';
+import { errorText } from '../../../message/receipt';
+import { CODES, NOTES } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { audited } from './audit';
 import { noted, occurrence } from './history';
 import { allowed, reopenedState } from './rules';
 import { ageMs, ms, noteBefore, recordColumns, recordedBy, statement } from './text';
+import { optionalText } from './values';
+
+/** What somebody asks of a message's deliveries, or of the one to a receiver. */
+export interface Wanted {
+  readonly messageId: string;
+  readonly to?: string;
+  readonly by?: string;
+}
 
 /** People look, decide, and tidy up. */
 export function operateSql(t: Tables) {
@@ -17,6 +26,7 @@ from ${t.delivery} d
 join ${t.message} m on m.id = d.message_id
 where d.message_id = $1
 order by d.consumer`,
+      (messageId: string) => [messageId],
     ),
 
     /** The first entry of the partial index that is this service's. */
@@ -35,6 +45,7 @@ left join (
   order by next_at
   limit 1
 ) oldest on true`,
+      (source: string) => [source],
     ),
 
     stats: statement(
@@ -53,6 +64,7 @@ from ${t.delivery}
 join ${t.message} m on m.id = message_id
 where state = 'parked'
   and m.aggregatetype = $1`,
+      (source: string) => [source],
     ),
 
     /** The first entries of two partial indexes, and of each the message by its key. */
@@ -84,6 +96,7 @@ select (extract(epoch from clock_timestamp()) * 1000)::float8 as now_ms,
   (select count(*) from parked) as parked,
   count(*) filter (where state = 'sent' and created_at < clock_timestamp() - ${ms('$2')}) as overdue
 from waiting`,
+      ({ source, overdueMs, cap }: { source: string; overdueMs: number; cap: number }) => [source, overdueMs, cap],
     ),
 
     ageMs: statement(
@@ -91,6 +104,7 @@ from waiting`,
       'outbox.age',
       `
 select (extract(epoch from clock_timestamp() - $1::timestamptz) * 1000)::float8 as age_ms`,
+      (recordedAt: string) => [recordedAt],
     ),
 
     /** A message's receivers are few, and a person wants all of them: this one waits for rows that others hold. */
@@ -124,6 +138,13 @@ changed as (
   returning d.message_id, d.consumer
 ),
 ${noted(t, 'changed', { what: occurrence('cancel-requested'), code: `'${CODES.cancelled}'`, why: '$4', by: '$5' })}${audited(t, 'cancel', { by: '$5', reason: '$4' })}`,
+      ({ messageId, to, reason, by }: Wanted & { reason: string }) => [
+        messageId,
+        to,
+        errorText(NOTES.cancelled(reason)),
+        errorText(reason),
+        optionalText(by),
+      ],
     ),
 
     /** A new deadline takes back the wish to give the message up. */
@@ -156,6 +177,13 @@ changed as (
   returning d.message_id, d.consumer
 ),
 ${noted(t, 'changed', { what: occurrence('retried'), why: '$5', by: '$4' })}${audited(t, 'retry', { by: '$4', reason: '$5' })}`,
+      ({ messageId, to, deadlineMs, by, reason }: Wanted & { deadlineMs?: number; reason?: string }) => [
+        messageId,
+        to,
+        deadlineMs,
+        optionalText(by),
+        optionalText(reason),
+      ],
     ),
 
     discard: statement(
@@ -182,6 +210,14 @@ changed as (
   returning d.message_id, d.consumer
 ),
 ${noted(t, 'changed', { what: occurrence('discarded'), why: '$6', by: '$5' })}${audited(t, 'discard', { by: '$5', reason: '$6' })}`,
+      ({ messageId, to, reason, force, by }: Wanted & { reason: string; force: boolean }) => [
+        messageId,
+        to,
+        errorText(NOTES.discarded(reason)),
+        force,
+        optionalText(by),
+        errorText(reason),
+      ],
     ),
 
     /** The lock on the message row lets one of two prunes have it, and keeps late verdicts away; nobody else writes to final rows. */
@@ -223,6 +259,11 @@ histories as (
 delete from ${t.message} m
 using old
 where m.id = old.id`,
+      ({ source, olderThanMs, limit }: { source: string; olderThanMs: number; limit: number }) => [
+        source,
+        olderThanMs,
+        limit,
+      ],
     ),
   };
 }

@@ -1,7 +1,18 @@
 import type { AuditRecord } from '../../../ports/store';
+import type { PauseTarget } from '../../../message/pause';
+import { errorText } from '../../../message/receipt';
 import { CODES } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { iso, statement } from './text';
+import { optionalText } from './values';
+
+export interface Target extends PauseTarget {
+  readonly source: string;
+}
+
+function about({ source, to, type }: Target): unknown[] {
+  return [source, to ?? '', type ?? ''];
+}
 
 /** Sending stops and goes on. In each, `$1` is the service, `$2` the receiver and `$3` the type; empty: all of them. */
 export function pauseSql(t: Tables) {
@@ -17,6 +28,11 @@ with changed as (
   on conflict (source, receiver, type) do update set actor = excluded.actor, reason = excluded.reason
   returning *
 )${audited(t, 'pause')}`,
+      ({ by, reason, ...target }: Target & { by: string; reason: string }) => [
+        ...about(target),
+        errorText(by),
+        errorText(reason),
+      ],
     ),
 
     resume: statement(
@@ -30,6 +46,11 @@ with changed as (
     and type = $3
   returning *
 )${audited(t, 'resume')}`,
+      ({ by, reason, ...target }: Target & { by: string; reason: string | undefined }) => [
+        ...about(target),
+        errorText(by),
+        optionalText(reason),
+      ],
     ),
 
     pauses: statement(
@@ -40,6 +61,7 @@ select ${columns}
 from ${t.pause} p
 where source = $1
 order by p.since, p.receiver, p.type`,
+      (source: string) => [source],
     ),
 
     /**
@@ -68,6 +90,7 @@ from held
 where d.message_id = any (array(select message_id from held))
   and d.message_id = held.message_id
   and d.consumer = held.consumer`,
+      ({ limit, ...target }: Target & { limit: number }) => [...about(target), limit],
     ),
   };
 }

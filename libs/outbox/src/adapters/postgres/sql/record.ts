@@ -1,7 +1,11 @@
+import { CODES } from '../../../message/rules';
+import { orderKeyOf, startOf } from '../../../message/start';
+import type { NewMessage, RegisteredFollowUp } from '../../../ports/store';
 import type { Tables } from '../tables';
 import { iso, literal, ms, statement } from './text';
+import { jsonText } from './values';
 
-/** A message is recorded, in the caller's transaction. */
+/** A message is recorded, in the caller's transaction. Many rows travel as one array per column. */
 export function recordSql(t: Tables) {
   return {
     /**
@@ -19,11 +23,31 @@ with message as (
 insert into ${t.delivery} (message_id, consumer, follow_up, state, attempts, lease_token, next_at, deadline_at, give_up_at)
 values ($1, $12, $13, 'pending', $7, $8, statement_timestamp() + ${ms('$9')}, statement_timestamp() + ${ms('$10')}, statement_timestamp() + ${ms('$11')})
 returning message_id as id, ${iso('statement_timestamp()')} as recorded_at, ${iso('deadline_at')} as deadline_at`,
+      ([message]: readonly NewMessage[]) => {
+        const { attempts, leaseToken, waitMs, deadlineMs, giveUpMs } = startOf(message!);
+        const { id, type, source, key, payload, headers, deliveries } = message!;
+        const { consumer, followUp } = deliveries[0]!;
+        return [
+          id,
+          type,
+          source,
+          key,
+          payload,
+          jsonText(headers),
+          attempts,
+          leaseToken,
+          waitMs,
+          deadlineMs,
+          giveUpMs,
+          consumer,
+          followUp,
+        ];
+      },
       'all',
     ),
 
-    addMany: statement(t, 'outbox.add-many', addMany(t, { ordered: false }), 'all'),
-    addOrdered: statement(t, 'outbox.add-ordered', addMany(t, { ordered: true }), 'all'),
+    addMany: statement(t, 'outbox.add-many', addMany(t, { ordered: false }), addManyValues, 'all'),
+    addOrdered: statement(t, 'outbox.add-ordered', addMany(t, { ordered: true }), addOrderedValues, 'all'),
 
     /** What is there stays, with its time: rows closed before it are those that nobody followed up. */
     registerFollowUps: statement(
@@ -35,6 +59,12 @@ select $1, type, verdict, handler
 from unnest($2::text[], $3::text[], $4::text[]) as known (type, verdict, handler)
 order by type, verdict
 on conflict do nothing`,
+      ({ source, followUps }: { source: string; followUps: readonly RegisteredFollowUp[] }) => [
+        source,
+        followUps.map(({ type }) => type),
+        followUps.map(({ verdict }) => verdict),
+        followUps.map(({ where }) => where),
+      ],
     ),
 
     stillThere: statement(
@@ -45,6 +75,7 @@ select distinct message_id
 from ${t.delivery}
 where message_id = any ($2::uuid[])
   and lease_token = $1`,
+      ({ leaseToken, messageIds }: { leaseToken: string; messageIds: readonly string[] }) => [leaseToken, messageIds],
     ),
   };
 }
@@ -100,4 +131,37 @@ delivery as (
 select id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('deadline_ms')})`)} as deadline_at
 from clock, unnest($1::uuid[], $7::float8[]) with ordinality as added (id, deadline_ms, position)
 order by position`;
+}
+
+function addManyValues(messages: readonly NewMessage[]): unknown[] {
+  const deliveries = messages.flatMap((message) => {
+    const start = startOf(message);
+    return message.deliveries.map((delivery) => ({ id: message.id, ...delivery, ...start }));
+  });
+  return [
+    messages.map(({ id }) => id),
+    messages.map(({ type }) => type),
+    messages.map(({ source }) => source),
+    messages.map(({ key }) => key),
+    messages.map(({ payload }) => payload),
+    messages.map(({ headers }) => jsonText(headers)),
+    messages.map(({ deadlineMs }) => deadlineMs),
+    deliveries.map(({ id }) => id),
+    deliveries.map(({ consumer }) => consumer),
+    deliveries.map(({ followUp }) => followUp),
+    deliveries.map(({ attempts }) => attempts),
+    deliveries.map(({ leaseToken }) => leaseToken),
+    deliveries.map(({ waitMs }) => waitMs),
+    deliveries.map(({ deadlineMs }) => deadlineMs),
+    deliveries.map(({ giveUpMs }) => giveUpMs),
+  ];
+}
+
+/** The same, and for each delivery whom it is in order with (a service, and its key), and what it waits for. */
+function addOrderedValues(messages: readonly NewMessage[]): unknown[] {
+  const keys = messages.flatMap((message) => message.deliveries.map(() => orderKeyOf(message)));
+  const codes = messages.flatMap(({ waitsItsTurn, deliveries }) =>
+    deliveries.map(() => (waitsItsTurn ? CODES.waitsItsTurn : undefined)),
+  );
+  return [...addManyValues(messages), keys, codes];
 }

@@ -4,19 +4,13 @@ import type { Statement } from '../database';
 import type { Tables } from '../tables';
 import { ms, recordColumns, statement, words } from './text';
 
-/** A statement with the values for its parameters. */
-export interface Question {
-  readonly statement: Statement;
-  readonly values: readonly unknown[];
-}
-
 /** Newest first: the ids grow with time, and their index is there. */
 export function searchSql(
   t: Tables,
   source: string,
   criteria: Criteria,
   page: { limit: number; after?: DeliveryKey },
-): Question {
+): Statement {
   const { values, value } = parameters();
   const { limit, after } = page;
   const beyond =
@@ -26,10 +20,10 @@ select ${recordColumns(t, 'd', 'm')}
 ${whereAll(t, [...conditions(source, criteria, value), ...(beyond === undefined ? [] : [beyond])])}
 order by d.message_id desc, d.consumer desc
 limit ${value(limit)}`;
-  return { statement: statement(t, 'outbox.search', text), values };
+  return statement(t, 'outbox.search', text, () => values);
 }
 
-export function countSql(t: Tables, source: string, criteria: Criteria, cap: number): Question {
+export function countSql(t: Tables, source: string, criteria: Criteria, cap: number): Statement {
   const { values, value } = parameters();
   const text = `
 select count(*) as count
@@ -38,7 +32,7 @@ from (
   ${whereAll(t, conditions(source, criteria, value))}
   limit ${value(cap)}
 ) found`;
-  return { statement: statement(t, 'outbox.count', text), values };
+  return statement(t, 'outbox.count', text, () => values);
 }
 
 /** Not all messages are looked at for it: the newest, and the follow-ups. */
@@ -52,6 +46,7 @@ from (select aggregatetype as source from ${t.message} order by id desc limit 10
 union
 select source from ${t.followUp}
 order by source`,
+    () => [],
   );
 }
 

@@ -1,5 +1,7 @@
 import { EVERYBODY } from '../../../message/delivery';
+import { errorText } from '../../../message/receipt';
 import { CODES, HOLD_CODES, ON_THE_WAY } from '../../../message/rules';
+import type { ClaimRequest, SettleRow } from '../../../ports/store';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
 import { heldUntil, judgedCode, judgedState, isStepThat, mayLeave, stepState } from './rules';
@@ -96,6 +98,15 @@ select message_id, consumer, 'waits', null, null,
   null, null, null, null, null, null, null, null, null, null, null, null, null
 from claimed
 where park_code = '${CODES.waitsItsTurn}'`,
+      ({ except, limit, maxFollowUpAttempts, leaseToken, leaseMs, giveUpAfterMs, source }: ClaimRequest) => [
+        except,
+        limit,
+        maxFollowUpAttempts,
+        leaseToken,
+        leaseMs,
+        giveUpAfterMs,
+        source,
+      ],
     ),
 
     /**
@@ -160,6 +171,20 @@ where (select count(*) from moved) < (select count(*) from outcome)
   and d.lease_token = o.lease_token
   and (o.kind, d.state) in (${mayLeave()})
   and not exists (select from moved m where m.message_id = o.message_id and m.consumer = o.consumer)`,
+      (settlements: readonly SettleRow[]) => {
+        const outcomes = settlements.map(({ settlement }) => settlement);
+        return [
+          settlements.map(({ messageId }) => messageId),
+          settlements.map(({ consumer }) => consumer),
+          settlements.map(({ leaseToken }) => leaseToken),
+          outcomes.map(({ kind }) => kind),
+          outcomes.map((outcome) => ('waitMs' in outcome ? outcome.waitMs : undefined)),
+          outcomes.map((outcome) => ('code' in outcome ? outcome.code : undefined)),
+          outcomes.map((outcome) =>
+            'error' in outcome && outcome.error !== undefined ? errorText(outcome.error) : undefined,
+          ),
+        ];
+      },
       'own',
     ),
   };

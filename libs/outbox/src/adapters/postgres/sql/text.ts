@@ -99,7 +99,13 @@ function registered(t: Tables, m: string, verdict: string): string {
   return `exists (select from ${t.followUp} f where f.source = ${m}.aggregatetype and f.type = ${m}.type and f.verdict = ${verdict})`;
 }
 
-/** Names a statement, also in its text. */
-export function statement(t: Tables, name: string, text: string, prepared: Statement['prepared'] = 'none'): Statement {
-  return { name: t.tag === '' ? name : `${name}.${t.tag}`, text: `${text.trim()} -- ${name}`, prepared };
+/** A statement with its values, in the order of `$1`, `$2`, …. Names it, also in its text. */
+export function statement<Args = void>(
+  t: Tables,
+  name: string,
+  text: string,
+  values: Statement<Args>['values'],
+  prepared: Statement['prepared'] = 'none',
+): Statement<Args> {
+  return { name: t.tag === '' ? name : `${name}.${t.tag}`, text: `${text.trim()} -- ${name}`, values, prepared };
 }

@@ -1,4 +1,6 @@
+import type { DeliveryKey } from '../../../message/delivery';
 import { CODES } from '../../../message/rules';
+import type { TurnLease } from '../../../ports/store';
 import type { Tables } from '../tables';
 import { pastDeadline } from './rules';
 import { iso, messageColumns, ms, statement } from './text';
@@ -20,6 +22,11 @@ ${firstOf(t, { token: '$3', leaseMs: '$4', giveUpMs: '$5' })}
 select ${turnColumns('d', 'm')}
 from let_go d
 join ${t.message} m on m.id = d.message_id`,
+      ({ keys, lease }: { keys: readonly DeliveryKey[]; lease: TurnLease | undefined }) => [
+        keys.map(({ messageId }) => messageId),
+        keys.map(({ consumer }) => consumer),
+        ...leaseValues(lease),
+      ],
       'own',
     ),
   };
@@ -71,6 +78,11 @@ let_go as (
     and d.consumer = turn.consumer
   returning d.message_id, d.consumer, d.state, d.attempts, d.lease_token, d.deadline_at, d.order_key, d.order_no
 )`;
+}
+
+/** The last three values of a statement that lets somebody go: without a token nobody is leased. */
+export function leaseValues(lease: TurnLease | undefined): unknown[] {
+  return [lease?.leaseToken, lease?.leaseMs, lease?.giveUpAfterMs];
 }
 
 /** What is read of one that was let go. */
