@@ -23,6 +23,7 @@ import { FollowUpRunner } from './receipts/follow-ups';
 import { Receipts } from './receipts/receipts';
 import { HandOffBuffer } from './relay/hand-off-buffer';
 import { Relay } from './relay/relay';
+import { type HandOffTaker, RelayHandOff } from './relay/relay-hand-off';
 import { RelayRunner } from './relay/runner';
 import { Settlements } from './relay/settlement';
 import { TokenBucket } from './relay/token-bucket';
@@ -84,40 +85,19 @@ export class OutboxRuntime<Tx = EntityManager> {
     const verdicts = new VerdictWatch(clock);
     const settlements = new Settlements(store, clock, monitor);
     const rate = new TokenBucket(options.maxPublishesPerSecond, clock);
-    const buffer = new HandOffBuffer(
-      clock,
-      random,
-      {
-        capacity: options.relay ? Math.min(HAND_OFF_CAPACITY, rate.capacity) : 0,
-        leaseMs: options.leaseMs,
-        publishTimeoutMs: transport.publishTimeoutMs,
-      },
-      () => transport.ready && rate.hasPlenty() && !this.relay.pausing,
+    const handedOff = new HandOffBuffer(options.relay ? Math.min(HAND_OFF_CAPACITY, rate.capacity) : 0);
+    const handOff = new RelayHandOff(
+      { buffer: handedOff, relay: this.takingHandOffs(rate), clock, random },
+      { leaseMs: options.leaseMs, publishTimeoutMs: transport.publishTimeoutMs },
     );
-    const turns = (this.turns = new Turns(store, buffer, options.giveUpAfterMs, clock, monitor));
+    const turns = (this.turns = new Turns(store, handOff, options.giveUpAfterMs, clock, monitor));
     const followUps = new FollowUpRunner(
+      { store, transactions, handlers, verdicts, turns, waits: relayWaits, clock, monitor },
       { timeoutMs: options.handlerTimeoutMs, alarmAfter: options.alarmAfter },
-      store,
-      transactions,
-      handlers,
-      verdicts,
-      turns,
-      relayWaits,
-      clock,
-      monitor,
     );
     this.relay = new Relay(
+      { store, transport, handedOff, settlements, followUps, rate, waits: relayWaits, clock, random, monitor },
       options,
-      store,
-      transport,
-      buffer,
-      settlements,
-      followUps,
-      rate,
-      relayWaits,
-      clock,
-      random,
-      monitor,
     );
     this.runner = new RelayRunner(
       this.relay,
@@ -125,46 +105,25 @@ export class OutboxRuntime<Tx = EntityManager> {
       clock,
       monitor,
     );
-    buffer.onWake = () => this.runner.wake();
+    const prepare = (): Promise<void> => this.prepare();
     this.outbox = new Outbox(
+      { store, transactions, handOff, turns, verdicts, clock, random, monitor, prepare },
       {
         ...options,
         maxBodyBytes: () => transport.maxBodyBytes,
         trace: options.tracing && tracedCreation(transport, options.tracing),
       },
-      store,
-      transactions,
-      buffer,
-      turns,
-      verdicts,
-      clock,
-      random,
-      monitor,
-      () => this.prepare(),
     );
     this.inbox = new Inbox(
+      { store, transactions, handlers, clock, random, monitor },
       { service: options.service, horizonMs: options.horizonMs, lockTimeoutMs: INBOX_LOCK_TIMEOUT_MS },
-      store,
-      transactions,
-      handlers,
-      clock,
-      random,
-      monitor,
     );
     this.receipts = new Receipts(
+      { store, transactions, followUps, marks: settlements, verdicts, turns, waits: relayWaits, clock, monitor },
       { service: options.service, retentionMs: options.retention.outboxMs },
-      store,
-      transactions,
-      followUps,
-      settlements,
-      verdicts,
-      turns,
-      relayWaits,
-      clock,
-      monitor,
     );
     const cancel = (id: string, asked: { reason: string; to?: string; by: string }) => this.outbox.cancel(id, asked);
-    this.operations = new OutboxOperations(options.service, store, buffer, cancel, clock, random);
+    this.operations = new OutboxOperations(options.service, store, handOff, cancel, clock, random);
     const counted = () => ({
       claimOverdueMs: this.relay.claimOverdueMs,
       refused: this.malformed + this.receipts.refused,
@@ -180,6 +139,17 @@ export class OutboxRuntime<Tx = EntityManager> {
     );
     this.sampler = new Sampler({ service: options.service, overdueMs: options.receiptWait.firstMs }, store, clock);
     this.metrics = this.measure();
+  }
+
+  /** The relay is made last: what it brings to its end may let the next of a key go, which is handed off to it again. */
+  private takingHandOffs(rate: TokenBucket): HandOffTaker {
+    const { transport } = this.parts;
+    return {
+      ready: () => transport.ready && rate.hasPlenty() && !this.relay.pausing,
+      takeHandedOff: () => this.relay.takeHandedOff(),
+      release: (deliveries) => this.relay.release(deliveries),
+      wake: () => this.runner.wake(),
+    };
   }
 
   private measure(): Metrics | undefined {

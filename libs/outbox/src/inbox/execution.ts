@@ -10,9 +10,23 @@ import { type BoundHandler, type MessageContext, withManager } from '../ports/ha
 import type { Monitor } from '../ports/monitor';
 import { type InboxMessage, type InboxRow, type InboxStore, TwinInProgressError } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
-import type { InboxSettings } from './inbox';
-import { type Outcome, outOfTime, replay } from './outcome';
+import { notBegun, type Outcome } from './outcome';
 import { resultsOf } from './results';
+
+export interface InboxSettings {
+  readonly service: string;
+  /** Older messages without an inbox row are never executed (R9). */
+  readonly horizonMs: number;
+  /** How long a copy waits for its twin in progress. */
+  readonly lockTimeoutMs: number;
+}
+
+export interface ExecutionParts {
+  readonly store: InboxStore;
+  readonly transactions: TransactionRunner;
+  readonly clock: Clock;
+  readonly monitor: Monitor;
+}
 
 /** A message whose handler is known and whose payload is valid. */
 export interface Executable {
@@ -48,18 +62,15 @@ const GROUP_LOCK_TIMEOUT_MS = 250;
  */
 export class Execution {
   constructor(
+    private readonly parts: ExecutionParts,
     private readonly settings: InboxSettings,
-    private readonly store: InboxStore,
-    private readonly transactions: TransactionRunner,
-    private readonly clock: Clock,
-    private readonly monitor: Monitor,
   ) {}
 
   /** One message, one transaction. Never rejects. */
   async alone(executable: Executable): Promise<Outcome> {
     try {
-      return await retryingConflicts(this.transactions.faults, () =>
-        this.transactions.run((transaction) => this.executeIn(transaction, executable), { propagation: 'new' }),
+      return await retryingConflicts(this.parts.transactions.faults, () =>
+        this.parts.transactions.run((transaction) => this.executeIn(transaction, executable), { propagation: 'new' }),
       );
     } catch (error) {
       if (error instanceof TwinInProgressError) return { kind: 'twin' };
@@ -79,19 +90,19 @@ export class Execution {
     // A second one with this id is left out and goes alone: a copy will find the row of the first.
     const members = new Map(group.map((executable) => [executable.message.messageId, executable]));
     try {
-      return await this.transactions.run(
+      return await this.parts.transactions.run(
         async (transaction): Promise<GroupOutcome> => {
           const messages = [...members.values()].map(({ message }) => message);
-          const inserted = await this.store.beginMany(transaction, messages, limits);
+          const inserted = await this.parts.store.beginMany(transaction, messages, limits);
           const receivedAt = new Map(inserted.map(({ messageId, receivedAt }) => [messageId, receivedAt]));
           // In the order in which they came. By id, never by position: others were left out.
           const begun = [...members].filter(([messageId]) => receivedAt.has(messageId));
-          const began = this.clock.monotonic();
+          const began = this.parts.clock.monotonic();
           const outcomes = await this.work(
             transaction,
             begun.map(([messageId, executable]) => ({ ...executable, receivedAt: receivedAt.get(messageId)! })),
           );
-          const workMs = this.clock.monotonic() - began;
+          const workMs = this.parts.clock.monotonic() - began;
           return {
             kind: 'committed',
             outcomes: new Map(begun.map(([, member], at) => [member, outcomes[at]!])),
@@ -101,7 +112,7 @@ export class Execution {
         { propagation: 'new' },
       );
     } catch (error) {
-      const contention = error instanceof TwinInProgressError || this.transactions.faults.isConflict(error);
+      const contention = error instanceof TwinInProgressError || this.parts.transactions.faults.isConflict(error);
       this.undone(group, error, contention);
       return { kind: 'failed', contention };
     }
@@ -112,7 +123,7 @@ export class Execution {
     const { handler } = group[0]!;
     const cause = contention ? 'contention' : error instanceof MessageRejected ? 'rejected' : 'failed';
     const about = { consumer: this.settings.service, type: handler.type, members: group.length };
-    this.monitor.record(
+    this.parts.monitor.record(
       { event: 'inbox.group-undone', ...about, cause, error: errorText(error) },
       cause === 'failed' ? error : undefined,
     );
@@ -120,19 +131,14 @@ export class Execution {
 
   private async executeIn(transaction: unknown, executable: Executable): Promise<Outcome> {
     const { message } = executable;
-    const begun = await this.store.begin(transaction, message, this.settings);
+    const begun = await this.parts.store.begin(transaction, message, this.settings);
     switch (begun.kind) {
-      case 'known':
-        return replay(message, begun.row);
-      case 'past-deadline':
-        return { kind: 'verdict', row: begun.row, replayed: false };
-      case 'EXPIRED':
-      case 'CLOCK':
-        return outOfTime(begun.kind);
       case 'first':
         return (await this.work(transaction, [{ ...executable, receivedAt: begun.receivedAt }]))[0]!;
+      case 'past-deadline':
+        return { kind: 'verdict', row: begun.row, replayed: false };
       default:
-        return begun satisfies never;
+        return notBegun(message, begun);
     }
   }
 
@@ -141,7 +147,7 @@ export class Execution {
     const returned = await this.handle(transaction, begun);
     const results = begun.map(({ envelope }, at) => this.travelling(envelope.message, returned[at]));
     const kept = begun.map(({ message }, at) => ({ key: message, result: results[at] }));
-    await this.store.keepResults(
+    await this.parts.store.keepResults(
       transaction,
       kept.filter(({ result }) => result !== undefined),
     );
@@ -179,7 +185,7 @@ export class Execution {
     [first, ...others]: readonly Begun[],
     work: (signal: () => AbortSignal) => Promise<unknown>,
   ): Promise<unknown> {
-    return withTimeout(this.clock, timeoutMs, where, HANDLER_TIMEOUT, (signal) =>
+    return withTimeout(this.parts.clock, timeoutMs, where, HANDLER_TIMEOUT, (signal) =>
       others.length > 0 ? work(signal) : inConversation(first!.envelope.message, () => work(signal)),
     );
   }
@@ -204,7 +210,7 @@ export class Execution {
     { id, type }: RecordedMessage,
     problem: string,
   ): void {
-    this.monitor.record({ event, messageId: id, consumer: this.settings.service, type, problem });
+    this.parts.monitor.record({ event, messageId: id, consumer: this.settings.service, type, problem });
   }
 
   /**
@@ -213,18 +219,9 @@ export class Execution {
    */
   async reject(message: InboxMessage, reason: Reason): Promise<Outcome> {
     try {
-      const rejected = await this.store.reject(message, reason, this.settings);
-      switch (rejected.kind) {
-        case 'stored':
-          return { kind: 'verdict', row: rejected.row, replayed: false };
-        case 'known':
-          return replay(message, rejected.row);
-        case 'EXPIRED':
-        case 'CLOCK':
-          return outOfTime(rejected.kind);
-        default:
-          return rejected satisfies never;
-      }
+      const rejected = await this.parts.store.reject(message, reason, this.settings);
+      if (rejected.kind === 'stored') return { kind: 'verdict', row: rejected.row, replayed: false };
+      return notBegun(message, rejected);
     } catch (error) {
       return error instanceof TwinInProgressError ? { kind: 'twin' } : { kind: 'deferred', error };
     }

@@ -2,23 +2,18 @@ import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import { payloadHash, readPayload } from '../message/payload';
 import { errorText, type UnprocessableCode } from '../message/receipt';
 import { traceOf } from '../message/trace';
-import type { Clock, Random } from '../ports/clock';
+import type { Random } from '../ports/clock';
 import type { BoundHandler, HandlerRegistry } from '../ports/handlers';
-import type { Monitor } from '../ports/monitor';
-import type { InboxMessage, InboxStore } from '../ports/store';
-import type { TransactionRunner } from '../ports/transaction-runner';
+import type { InboxMessage } from '../ports/store';
 import type { Reaction } from '../ports/transport';
 import { Announcements } from './announcements';
-import { type Executable, Execution } from './execution';
+import { type Executable, Execution, type ExecutionParts, type InboxSettings } from './execution';
 import { Grouping, sharingOf } from './grouping';
-import { eventOf, type Outcome, outOfTime, receiptOf, replay } from './outcome';
+import { eventOf, notBegun, type Outcome, receiptOf } from './outcome';
 
-export interface InboxSettings {
-  readonly service: string;
-  /** Older messages without an inbox row are never executed (R9). */
-  readonly horizonMs: number;
-  /** How long a copy waits for its twin in progress. */
-  readonly lockTimeoutMs: number;
+export interface InboxParts extends ExecutionParts {
+  readonly handlers: HandlerRegistry;
+  readonly random: Random;
 }
 
 type Loaded =
@@ -42,21 +37,16 @@ export class Inbox {
   private readonly announcements = new Map<BoundHandler, Announcements>();
 
   constructor(
+    private readonly parts: InboxParts,
     private readonly settings: InboxSettings,
-    private readonly store: InboxStore,
-    private readonly transactions: TransactionRunner,
-    private readonly handlers: HandlerRegistry,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly monitor: Monitor,
   ) {
-    this.execution = new Execution(settings, store, transactions, clock, monitor);
+    this.execution = new Execution(parts, settings);
   }
 
   /** Handles an envelope to its end. Never rejects: whatever fails here is an answer. */
   async receive(envelope: MessageEnvelope | CancelEnvelope): Promise<Reaction> {
     if (envelope.kind === 'message' && envelope.replyTo === undefined) return this.announced(envelope);
-    const began = this.clock.monotonic();
+    const began = this.parts.clock.monotonic();
     const outcome = await (envelope.kind === 'cancel' ? this.cancel(envelope) : this.handle(envelope));
     return this.reactTo(envelope, outcome, began);
   }
@@ -65,13 +55,13 @@ export class Inbox {
   private async announced(envelope: MessageEnvelope): Promise<Reaction> {
     let tries = 0;
     const attempt = async (): Promise<Outcome> => {
-      const began = this.clock.monotonic();
+      const began = this.parts.clock.monotonic();
       const outcome = await this.handle(envelope);
       const asTried = { ...envelope, attempt: envelope.attempt + tries++ };
       if (outcome.kind !== 'unprocessable') this.report(asTried, outcome, began);
       return outcome;
     };
-    const handler = this.handlers.handler(envelope.message.type);
+    const handler = this.parts.handlers.handler(envelope.message.type);
     const outcome = await (handler ? this.announcementsFor(handler).handle(attempt) : attempt());
     if (outcome.kind === 'unprocessable') return this.quarantine(envelope, `${outcome.code}: ${outcome.problem}`);
     if (outcome.kind === 'deferred') return this.quarantine(envelope, errorText(outcome.error));
@@ -80,13 +70,14 @@ export class Inbox {
 
   private announcementsFor(handler: BoundHandler): Announcements {
     const announcements =
-      this.announcements.get(handler) ?? new Announcements(handler, this.clock, this.random, this.transactions.faults);
+      this.announcements.get(handler) ??
+      new Announcements(handler, this.parts.clock, this.parts.random, this.parts.transactions.faults);
     this.announcements.set(handler, announcements);
     return announcements;
   }
 
   private quarantine({ message }: MessageEnvelope, problem: string): Reaction {
-    this.monitor.record({
+    this.parts.monitor.record({
       event: 'inbox.quarantined',
       messageId: message.id,
       consumer: this.settings.service,
@@ -108,7 +99,7 @@ export class Inbox {
   }
 
   private async load({ message }: MessageEnvelope): Promise<Loaded> {
-    const handler = this.handlers.handler(message.type);
+    const handler = this.parts.handlers.handler(message.type);
     if (!handler)
       return {
         kind: 'unprocessable',
@@ -123,18 +114,8 @@ export class Inbox {
   }
 
   private async look(message: InboxMessage, otherwise: Outcome): Promise<Outcome> {
-    const found = await this.store.look(message, this.settings);
-    switch (found.kind) {
-      case 'known':
-        return replay(message, found.row);
-      case 'new':
-        return otherwise;
-      case 'EXPIRED':
-      case 'CLOCK':
-        return outOfTime(found.kind);
-      default:
-        return found satisfies never;
-    }
+    const found = await this.parts.store.look(message, this.settings);
+    return found.kind === 'new' ? otherwise : notBegun(message, found);
   }
 
   private execute(executable: Executable): Promise<Outcome> {
@@ -146,7 +127,7 @@ export class Inbox {
   private groupingOf(handler: BoundHandler): Grouping | undefined {
     const sharing = sharingOf(handler);
     if (!sharing) return undefined;
-    const grouping = new Grouping(this.execution, this.clock, sharing);
+    const grouping = new Grouping(this.execution, this.parts.clock, sharing);
     this.groupings.set(handler, grouping);
     return grouping;
   }
@@ -178,9 +159,9 @@ export class Inbox {
   }
 
   private report(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome, began: number): void {
-    const tookMs = Math.round(this.clock.monotonic() - began);
+    const tookMs = Math.round(this.parts.clock.monotonic() - began);
     const event = eventOf(outcome, envelope, this.settings.service, tookMs);
-    this.monitor.record(event, outcome.kind === 'deferred' ? outcome.error : undefined);
+    this.parts.monitor.record(event, outcome.kind === 'deferred' ? outcome.error : undefined);
   }
 
   private reactTo(envelope: MessageEnvelope | CancelEnvelope, outcome: Outcome, began: number): Reaction {

@@ -12,8 +12,24 @@ export type Outcome =
   | { kind: 'deferred'; error: unknown }
   | { kind: 'twin' };
 
+/** What came of a message that was not begun here: it is known, or out of its time. */
+export function notBegun(
+  message: InboxMessage,
+  found: { kind: 'known'; row: InboxRow } | { kind: OutOfTime },
+): Outcome {
+  switch (found.kind) {
+    case 'known':
+      return replay(message, found.row);
+    case 'EXPIRED':
+    case 'CLOCK':
+      return outOfTime(found.kind);
+    default:
+      return found satisfies never;
+  }
+}
+
 /** A known row answers for the message, unless its producer used the id for another one before (R14). */
-export function replay(message: InboxMessage, row: InboxRow): Outcome {
+function replay(message: InboxMessage, row: InboxRow): Outcome {
   const sameContent = !row.payloadHash || !message.payloadHash || row.payloadHash.equals(message.payloadHash);
   if (sameContent) return { kind: 'verdict', row, replayed: true };
   return {
@@ -23,7 +39,7 @@ export function replay(message: InboxMessage, row: InboxRow): Outcome {
   };
 }
 
-export function outOfTime(code: OutOfTime): Outcome {
+function outOfTime(code: OutOfTime): Outcome {
   const problem = {
     EXPIRED:
       'recorded longer ago than the acceptance horizon, and no verdict is stored here (any more): check by hand whether it was executed',

@@ -51,6 +51,19 @@ export interface OutboxSettings extends DraftSettings {
   trace?(message: Pick<NewMessage, 'id' | 'type' | 'headers' | 'deliveries'>): Creation;
 }
 
+export interface OutboxParts<Tx> {
+  readonly store: OutboxStore<Tx>;
+  readonly transactions: TransactionRunner<Tx>;
+  readonly handOff: HandOff;
+  readonly turns: Pick<Turns, 'next'>;
+  readonly verdicts: VerdictWatch;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly monitor: Monitor;
+  /** R13: resolves when the follow-ups of this process are known to its service. Rejects while they cannot be known. */
+  prepare(): Promise<void>;
+}
+
 /**
  * Records messages in the caller's transaction, and tells what became of them.
  *
@@ -59,17 +72,8 @@ export interface OutboxSettings extends DraftSettings {
  */
 export class Outbox<Tx = EntityManager> {
   constructor(
+    private readonly parts: OutboxParts<Tx>,
     private readonly settings: OutboxSettings,
-    private readonly store: OutboxStore<Tx>,
-    private readonly transactions: TransactionRunner<Tx>,
-    private readonly handOff: HandOff,
-    private readonly turns: Pick<Turns, 'next'>,
-    private readonly verdicts: VerdictWatch,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly monitor: Monitor,
-    /** R13: resolves when the follow-ups of this process are known to its service. Rejects while they cannot be known. */
-    private readonly prepare: () => Promise<void>,
   ) {}
 
   /**
@@ -122,15 +126,15 @@ export class Outbox<Tx = EntityManager> {
     data: readonly object[],
     options: AddOptions<Tx>,
   ): Promise<{ id: string }[]> {
-    await this.prepare();
+    await this.parts.prepare();
     const drafts: Draft[] = [];
-    for (const each of data) drafts.push(await draftOf(this.settings, this.random, declared, each, options));
+    for (const each of data) drafts.push(await draftOf(this.settings, this.parts.random, declared, each, options));
 
     const deliveries = drafts.reduce((sum, draft) => sum + draft.deliveries.length, 0);
-    const atOnce = drafts[0]!.delayMs === 0 && this.transactions.isOwn(transaction);
+    const atOnce = drafts[0]!.delayMs === 0 && this.parts.transactions.isOwn(transaction);
     // What is to be in order goes past nobody: whose turn it is can be seen after the commit (K3).
     const waitsItsTurn = atOnce && declared.ordered;
-    const slot = atOnce && !declared.ordered ? this.handOff.reserve(deliveries) : undefined;
+    const slot = atOnce && !declared.ordered ? this.parts.handOff.reserve(deliveries) : undefined;
     const creations = options.headers?.[TRACEPARENT] === undefined ? this.created(drafts) : [];
     try {
       const lease = slot && { token: slot.leaseToken, leaseMs: slot.leaseMs };
@@ -139,9 +143,10 @@ export class Outbox<Tx = EntityManager> {
       );
       const added = await this.insert(transaction, messages, options.id === undefined);
       if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
-      else if (waitsItsTurn) this.transactions.afterCommit(() => this.lookWhoseTurnItIs(messages), transaction);
-      else if (drafts[0]!.delayMs === 0) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
-      this.monitor.record({
+      else if (waitsItsTurn) this.parts.transactions.afterCommit(() => this.lookWhoseTurnItIs(messages), transaction);
+      else if (drafts[0]!.delayMs === 0)
+        this.parts.transactions.afterCommit(() => this.parts.handOff.wake(), transaction);
+      this.parts.monitor.record({
         event: 'message.added',
         type: declared.type,
         messages: messages.length,
@@ -169,9 +174,9 @@ export class Outbox<Tx = EntityManager> {
     messages: readonly NewMessage[],
     ownIds: boolean,
   ): Promise<Later<AddedMessage[]>> {
-    const later = ownIds ? await this.store.addLater?.(transaction, messages) : undefined;
-    if (!later) return { answer: Promise.resolve(await this.store.add(transaction, messages)) };
-    this.transactions.noteLater?.(later.answer, transaction);
+    const later = ownIds ? await this.parts.store.addLater?.(transaction, messages) : undefined;
+    if (!later) return { answer: Promise.resolve(await this.parts.store.add(transaction, messages)) };
+    this.parts.transactions.noteLater?.(later.answer, transaction);
     return later;
   }
 
@@ -183,7 +188,7 @@ export class Outbox<Tx = EntityManager> {
    */
   async cancel(id: string, asked: { reason?: string; to?: string; by?: string } = {}): Promise<MessageStatus> {
     const options = { ...asked, reason: asked.reason ?? 'no reason given' };
-    const transaction = this.transactions.current();
+    const transaction = this.parts.transactions.current();
     if (!transaction) return this.cancelIn(undefined, id, options);
     return this.within(transaction, `outbox.cancel('${id}')`, () => this.cancelIn(transaction, id, options));
   }
@@ -197,20 +202,20 @@ export class Outbox<Tx = EntityManager> {
     if (before.some(({ consumer }) => consumer === EVERYBODY)) {
       throw new OperationRefusedError(`Message ${id} is an announcement: nobody could answer a cancel.`);
     }
-    const changed = await this.store.cancel(transaction, id, options);
-    for (const key of changed) this.monitor.record({ event: 'delivery.cancelling', ...key });
-    if (transaction) this.transactions.afterCommit(() => this.handOff.wake(), transaction);
-    else this.handOff.wake();
+    const changed = await this.parts.store.cancel(transaction, id, options);
+    for (const key of changed) this.parts.monitor.record({ event: 'delivery.cancelling', ...key });
+    if (transaction) this.parts.transactions.afterCommit(() => this.parts.handOff.wake(), transaction);
+    else this.parts.handOff.wake();
     return statusOf(id, await this.deliveriesOf(id, options.to, transaction));
   }
 
   /** Work on the caller's transaction, which must not be committed before it is done. */
   private async within<T>(transaction: Tx, what: string, work: () => Promise<T>): Promise<T> {
-    const done = this.transactions.underWay(what, transaction);
+    const done = this.parts.transactions.underWay(what, transaction);
     try {
       return await work();
     } catch (error) {
-      if (this.transactions.isOpen(transaction)) throw error;
+      if (this.parts.transactions.isOpen(transaction)) throw error;
       throw new TransactionEndedError(
         `The transaction of ${what} was over before it had finished, so nothing was recorded: is an \`await\` missing, ` +
           'or did another branch of a Promise.all fail first?',
@@ -223,7 +228,7 @@ export class Outbox<Tx = EntityManager> {
 
   /** Where a message stands; undefined if it is unknown or was pruned. */
   async status(id: string): Promise<MessageStatus | undefined> {
-    const deliveries = uuidProblem(id) === undefined ? await this.store.find(id) : [];
+    const deliveries = uuidProblem(id) === undefined ? await this.parts.store.find(id) : [];
     return deliveries.length > 0 ? statusOf(id, deliveries) : undefined;
   }
 
@@ -237,15 +242,15 @@ export class Outbox<Tx = EntityManager> {
     const timeoutMs = toMs(options.timeout ?? '10s');
     if (timeoutMs === undefined)
       throw new TypeError(`timeout ${JSON.stringify(options.timeout)} is no duration: write milliseconds or '10s'.`);
-    const ends = this.clock.monotonic() + timeoutMs;
+    const ends = this.parts.clock.monotonic() + timeoutMs;
     for (let pauseMs = 50; ; pauseMs = Math.min(1000, pauseMs * 2)) {
-      const news = this.verdicts.watch(id);
+      const news = this.parts.verdicts.watch(id);
       try {
         const deliveries = await this.deliveriesOf(id, options.to);
         if (deliveries.every(({ state, verdict }) => verdict !== undefined || isFinal(state)))
           return statusOf(id, deliveries);
         refuseToWaitForAPerson(id, deliveries);
-        const leftMs = ends - this.clock.monotonic();
+        const leftMs = ends - this.parts.clock.monotonic();
         if (leftMs <= 0) {
           const waiting = deliveries.map(({ consumer, state }) => `${consumer}: ${state}`).join(', ');
           throw new VerdictTimeoutError(
@@ -262,11 +267,11 @@ export class Outbox<Tx = EntityManager> {
   /** Rows that are not there any more have no turn. */
   private lookWhoseTurnItIs(messages: readonly NewMessage[]): void {
     for (const { id: messageId, deliveries } of messages)
-      for (const { consumer } of deliveries) void this.turns.next({ messageId, consumer });
+      for (const { consumer } of deliveries) void this.parts.turns.next({ messageId, consumer });
   }
 
   private async deliveriesOf(id: string, to: string | undefined, transaction?: Tx): Promise<DeliveryRecord[]> {
-    const all = uuidProblem(id) === undefined ? await this.store.find(id, transaction) : [];
+    const all = uuidProblem(id) === undefined ? await this.parts.store.find(id, transaction) : [];
     const found = to === undefined ? all : all.filter(({ consumer }) => consumer === to);
     if (found.length === 0) {
       throw new UnknownDeliveryError(
@@ -277,9 +282,9 @@ export class Outbox<Tx = EntityManager> {
   }
 
   private transactionFor(options: AddOptions<Tx>, contract: { type: string }): Tx {
-    const transaction = options.manager ?? this.transactions.current();
-    if (transaction === undefined || !this.transactions.isOpen(transaction)) {
-      const stranger = transaction && this.transactions.strangerText?.(transaction);
+    const transaction = options.manager ?? this.parts.transactions.current();
+    if (transaction === undefined || !this.parts.transactions.isOpen(transaction)) {
+      const stranger = transaction && this.parts.transactions.strangerText?.(transaction);
       throw new TransactionRequiredError(
         `${stranger ? `${stranger} ` : ''}outbox.add('${contract.type}') needs an open transaction, so that the message commits with your business change. ` +
           'Call it inside a @Transactional() method or transactions.run(), or pass { manager } of your own transaction.',
@@ -299,19 +304,19 @@ export class Outbox<Tx = EntityManager> {
     added: Later<AddedMessage[]>,
   ): void {
     let surviving = messages;
-    const statements = this.transactions.statementCount(transaction);
-    this.transactions.beforeCommit(async () => {
-      if (this.transactions.statementCount(transaction) === statements) return;
+    const statements = this.parts.transactions.statementCount(transaction);
+    this.parts.transactions.beforeCommit(async () => {
+      if (this.parts.transactions.statementCount(transaction) === statements) return;
       const ids = messages.map(({ id }) => id);
-      const still = new Set(await this.store.stillThere(transaction, slot.leaseToken, ids));
+      const still = new Set(await this.parts.store.stillThere(transaction, slot.leaseToken, ids));
       surviving = messages.filter(({ id }) => still.has(id));
     }, transaction);
-    this.transactions.afterCommit(async () => {
+    this.parts.transactions.afterCommit(async () => {
       const rows = new Map((await added.answer).map((row) => [row.id, row]));
       slot.hand(surviving.flatMap((message) => claimedFrom(message, rows.get(message.id)!, slot.leaseToken)));
     }, transaction);
     const release = (): void => slot.release();
-    this.transactions.afterEnd(() => void added.answer.then(release, release), transaction);
+    this.parts.transactions.afterEnd(() => void added.answer.then(release, release), transaction);
   }
 }
 

@@ -43,21 +43,25 @@ const MISSING_WAIT_MS = 30_000;
 /** Rows whose misses are counted. */
 const MISSED_ROWS = 1_000;
 
+export interface FollowUpParts {
+  readonly store: OutboxStore;
+  readonly transactions: TransactionRunner;
+  readonly handlers: HandlerRegistry;
+  readonly verdicts: VerdictListener;
+  readonly turns: Turns;
+  readonly waits: Waits;
+  readonly clock: Clock;
+  readonly monitor: Monitor;
+}
+
 /** Runs `@OnAccepted` and `@Compensate`, always inside the transaction that has just closed the row (R6, R7). */
 export class FollowUpRunner implements FollowUps {
   /** How often this process had to leave a row to another one; attempts are given back, so no row counts it. */
   private readonly missed = new Map<string, number>();
 
   constructor(
+    private readonly parts: FollowUpParts,
     private readonly settings: { readonly timeoutMs: number; readonly alarmAfter: number },
-    private readonly store: OutboxStore,
-    private readonly transactions: TransactionRunner,
-    private readonly handlers: HandlerRegistry,
-    private readonly verdicts: VerdictListener,
-    private readonly turns: Turns,
-    private readonly waits: Waits,
-    private readonly clock: Clock,
-    private readonly monitor: Monitor,
   ) {}
 
   /** @throws FollowUpMissingError, or whatever the follow-up throws: then the row must not be closed */
@@ -66,9 +70,9 @@ export class FollowUpRunner implements FollowUps {
     { messageId, consumer, attempt, message }: Answered,
     answer: StoredAnswer,
   ): Promise<void> {
-    const followUp = this.handlers.followUp(message.type, answer.verdict);
+    const followUp = this.parts.handlers.followUp(message.type, answer.verdict);
     if (!followUp) {
-      this.monitor.record({
+      this.parts.monitor.record({
         event: 'follow-up.missing',
         messageId,
         consumer,
@@ -96,12 +100,12 @@ export class FollowUpRunner implements FollowUps {
     });
     try {
       const payload = restorePayload(followUp.contract, message.payload);
-      await withTimeout(this.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
+      await withTimeout(this.parts.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
         inConversation(message, () => followUp.run(payload, withManager(told(signal), transaction))),
       );
     } catch (error) {
       const { where } = followUp;
-      this.monitor.record(
+      this.parts.monitor.record(
         {
           event: 'follow-up.failed',
           messageId,
@@ -120,7 +124,7 @@ export class FollowUpRunner implements FollowUps {
 
   /** One has run, and its transaction has surely committed. */
   done(type: string, verdict: Verdict): void {
-    this.monitor.record({ event: 'follow-up.done', type, verdict });
+    this.parts.monitor.record({ event: 'follow-up.done', type, verdict });
   }
 
   /** The due follow-up of an *answered* row: closes the row first; if somebody else has closed it, nothing runs. */
@@ -128,10 +132,10 @@ export class FollowUpRunner implements FollowUps {
     const { messageId, attempt, leaseToken } = delivery;
     const answer = delivery.answer!;
     try {
-      const ran = await retryingConflicts(this.transactions.faults, () =>
-        this.transactions.run(
+      const ran = await retryingConflicts(this.parts.transactions.faults, () =>
+        this.parts.transactions.run(
           async (transaction) => {
-            const followUp = await this.store.closeAnswered(transaction, delivery, leaseToken);
+            const followUp = await this.parts.store.closeAnswered(transaction, delivery, leaseToken);
             if (!followUp || !expects(followUp, answer.verdict)) return false;
             await this.run(transaction, delivery, answer);
             return true;
@@ -140,8 +144,8 @@ export class FollowUpRunner implements FollowUps {
         ),
       );
       if (ran) this.done(delivery.message.type, answer.verdict);
-      this.verdicts.changed(messageId);
-      if (delivery.ordered) await this.turns.next(delivery);
+      this.parts.verdicts.changed(messageId);
+      if (delivery.ordered) await this.parts.turns.next(delivery);
       return undefined;
     } catch (error) {
       const trouble = this.troubleOf(error);
@@ -150,7 +154,7 @@ export class FollowUpRunner implements FollowUps {
         this.noteMissing(delivery);
         return { kind: 'release', waitMs: MISSING_WAIT_MS, ...trouble };
       }
-      return { kind: 'again', waitMs: this.waits.backoff(attempt), ...trouble };
+      return { kind: 'again', waitMs: this.parts.waits.backoff(attempt), ...trouble };
     }
   }
 
@@ -166,6 +170,6 @@ export class FollowUpRunner implements FollowUps {
     if (this.missed.size >= MISSED_ROWS) this.missed.clear();
     this.missed.set(key, attempt);
     if (isOverdue({ state, attempt }, this.settings.alarmAfter))
-      this.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
+      this.parts.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
   }
 }

@@ -25,16 +25,20 @@ describe('receipts that PostgreSQL refuses', () => {
     const clock = new SystemClock();
     const monitor = { record: (event: OutboxEvent) => void events.push(event) };
     receipts = new Receipts(
+      {
+        store: fixture.outbox,
+        transactions: fixture.transactions,
+        followUps: {
+          run: () => Promise.reject(new Error('no message here has a follow-up')),
+        } as unknown as FollowUpRunner,
+        marks: { skip: () => {} },
+        verdicts: { changed: () => {} },
+        turns: new Turns(fixture.outbox, { reserve: () => undefined, wake: () => {} }, DAY, clock, monitor),
+        waits: { backoff: () => 1_000, receipt: () => 60_000 },
+        clock,
+        monitor,
+      },
       { service: 'user-service', retentionMs: DAY },
-      fixture.outbox,
-      fixture.transactions,
-      { run: () => Promise.reject(new Error('no message here has a follow-up')) } as unknown as FollowUpRunner,
-      { skip: () => {} },
-      { changed: () => {} },
-      new Turns(fixture.outbox, { reserve: () => undefined, wake: () => {} }, DAY, clock, monitor),
-      { backoff: () => 1_000, receipt: () => 60_000 },
-      clock,
-      monitor,
     );
   });
   afterAll(() => fixture.stop());

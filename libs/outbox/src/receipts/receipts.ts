@@ -29,6 +29,18 @@ export interface ReceiptsSettings {
   readonly retentionMs: number;
 }
 
+export interface ReceiptsParts {
+  readonly store: OutboxStore;
+  readonly transactions: TransactionRunner;
+  readonly followUps: Pick<FollowUpRunner, 'run' | 'done' | 'troubleOf'>;
+  readonly marks: PendingMarks;
+  readonly verdicts: VerdictListener;
+  readonly turns: Turns;
+  readonly waits: Waits;
+  readonly clock: Clock;
+  readonly monitor: Monitor;
+}
+
 const MAX_BATCH = 500;
 /** Transactions with follow-ups at once. They share the application's pool with its requests. */
 const ALONE_AT_ONCE = 8;
@@ -66,27 +78,19 @@ export class Receipts {
   returned = 0;
 
   constructor(
+    private readonly parts: ReceiptsParts,
     private readonly settings: ReceiptsSettings,
-    private readonly store: OutboxStore,
-    private readonly transactions: TransactionRunner,
-    private readonly followUps: FollowUpRunner,
-    private readonly marks: PendingMarks,
-    private readonly verdicts: VerdictListener,
-    private readonly turns: Turns,
-    private readonly waits: Waits,
-    clock: Clock,
-    private readonly monitor: Monitor,
   ) {
-    this.closing = new Coalescer(clock, (batch) => this.closeMany(batch), { maxBatch: MAX_BATCH, lingerMs: 0 });
+    this.closing = new Coalescer(parts.clock, (batch) => this.closeMany(batch), { maxBatch: MAX_BATCH, lingerMs: 0 });
   }
 
   /** Never rejects. @param returns how often the receipt has come back before */
   async apply({ receipt }: ReceiptEnvelope, returns: number): Promise<ReceiptReaction> {
     try {
-      this.marks.skip(receipt);
+      this.parts.marks.skip(receipt);
       if (isVerdict(receipt)) await this.applyVerdict(receipt);
       else await this.applyNoVerdict(receipt);
-      this.verdicts.changed(receipt.messageId);
+      this.parts.verdicts.changed(receipt.messageId);
       return { kind: 'done' };
     } catch (error) {
       return this.failed(receipt, error, returns);
@@ -97,14 +101,14 @@ export class Receipts {
   private failed({ messageId, consumer }: Receipt, error: unknown, returns: number): ReceiptReaction {
     if (error instanceof OtherContentError) {
       this.refused++;
-      this.monitor.record({ event: 'receipt.untrusted', messageId, consumer, problem: error.message });
+      this.parts.monitor.record({ event: 'receipt.untrusted', messageId, consumer, problem: error.message });
       return { kind: 'quarantine', problem: `UNTRUSTED: ${error.message}` };
     }
-    const failure = this.transactions.faults.failureOf(error);
+    const failure = this.parts.transactions.faults.failureOf(error);
     if (failure === 'data' || (failure === 'other' && returns >= MAX_RETURNS)) {
       const problem = `it cannot be applied: ${errorText(error)}`;
       this.refused++;
-      this.monitor.record({ event: 'receipt.refused', messageId, consumer, problem });
+      this.parts.monitor.record({ event: 'receipt.refused', messageId, consumer, problem });
       return { kind: 'quarantine', problem };
     }
     this.returned++;
@@ -118,8 +122,8 @@ export class Receipts {
     if (!applied) return this.explain(receipt);
     const { consumer, verdict } = receipt;
     const { awaited, ...about } = applied;
-    this.monitor.record({ event: 'receipt.applied', consumer, verdict, ...about });
-    if (awaited) await this.turns.next(receipt);
+    this.parts.monitor.record({ event: 'receipt.applied', consumer, verdict, ...about });
+    if (awaited) await this.parts.turns.next(receipt);
   }
 
   private async closeInBatch(receipt: VerdictReceipt): Promise<Applied | undefined> {
@@ -134,13 +138,13 @@ export class Receipts {
   /** What one receipt does to the statement must not happen to the others: halved until it is alone with its failure. */
   private async closeMany(batch: AnsweredDelivery[]): Promise<(Applied | undefined | Promise<never>)[]> {
     try {
-      const close = (lease?: TurnLease) => this.store.closeMany(batch, lease);
-      const rows = await this.turns.taking(batch.length, close, nextOf);
-      this.monitor.record({ event: 'relay.batch', step: 'close', rows: batch.length });
+      const close = (lease?: TurnLease) => this.parts.store.closeMany(batch, lease);
+      const rows = await this.parts.turns.taking(batch.length, close, nextOf);
+      this.parts.monitor.record({ event: 'relay.batch', step: 'close', rows: batch.length });
       const closed = new Map(rows.map((row) => [keyText(row), appliedTo(row.type, row, row.next)]));
       return batch.map((delivery) => closed.get(keyText(delivery)));
     } catch (error) {
-      if (batch.length === 1 || this.transactions.faults.failureOf(error) === 'unavailable')
+      if (batch.length === 1 || this.parts.transactions.faults.failureOf(error) === 'unavailable')
         return batch.map(() => rejected(error));
       const middle = batch.length >> 1;
       return [...(await this.closeMany(batch.slice(0, middle))), ...(await this.closeMany(batch.slice(middle)))];
@@ -153,49 +157,49 @@ export class Receipts {
     let followUpBegan = false;
     let applied: Applied = {};
     try {
-      const closed = await retryingConflicts(this.transactions.faults, () => {
+      const closed = await retryingConflicts(this.parts.transactions.faults, () => {
         followUpBegan = false;
-        return this.transactions.run(
+        return this.parts.transactions.run(
           async (transaction) => {
-            const row = await this.store.close(transaction, receipt, answer);
+            const row = await this.parts.store.close(transaction, receipt, answer);
             if (!row) return undefined;
             applied = appliedTo(row.message.type, row);
             if (!expects(row.followUp, receipt.verdict)) return row;
             followUpBegan = true;
-            await this.followUps.run(transaction, row, answer);
+            await this.parts.followUps.run(transaction, row, answer);
             return row;
           },
           { propagation: 'new' },
         );
       });
       if (!closed) return undefined;
-      if (followUpBegan) this.followUps.done(closed.message.type, receipt.verdict);
+      if (followUpBegan) this.parts.followUps.done(closed.message.type, receipt.verdict);
       return applied;
     } catch (error) {
       // Nothing of the application ran, so the database failed: the receipt comes again.
       if (!followUpBegan) throw error;
       // R6, R13: the verdict is safe in the row; whoever can run the follow-up finds it there. If only the answer to the
       // commit was lost, the row is closed, and this changes nothing.
-      const later = { waitMs: this.waits.backoff(1), ...this.followUps.troubleOf(error) };
-      return (await this.store.keepAnswer(receipt, answer, later)) ? { ...applied, awaited: false } : undefined;
+      const later = { waitMs: this.parts.waits.backoff(1), ...this.parts.followUps.troubleOf(error) };
+      return (await this.parts.store.keepAnswer(receipt, answer, later)) ? { ...applied, awaited: false } : undefined;
     }
   }
 
   private async applyNoVerdict(receipt: Exclude<Receipt, VerdictReceipt>): Promise<void> {
     const { messageId, consumer, attempt, payloadHash } = receipt;
-    const effect = decideNoVerdict(receipt, this.waits);
+    const effect = decideNoVerdict(receipt, this.parts.waits);
     let moved: boolean;
     let applied: OutboxEvent;
     switch (effect.kind) {
       case 'put-off': {
         const { waitMs, code, error } = effect;
-        moved = await this.store.defer(receipt, attempt, { waitMs, code, error, payloadHash });
+        moved = await this.parts.store.defer(receipt, attempt, { waitMs, code, error, payloadHash });
         applied = { event: 'receipt.applied', consumer, verdict: 'deferred' };
         break;
       }
       case 'park': {
         const { code, detail, error } = effect;
-        moved = await this.store.park(receipt, effect.attempt, { code, error: detail, payloadHash });
+        moved = await this.parts.store.park(receipt, effect.attempt, { code, error: detail, payloadHash });
         applied = { event: 'delivery.parked', messageId, consumer, code, error };
         break;
       }
@@ -203,33 +207,33 @@ export class Receipts {
         return effect satisfies never;
     }
     if (!moved) await this.refuseOtherContent(receipt);
-    this.monitor.record(moved ? applied : { event: 'receipt.duplicate' });
+    this.parts.monitor.record(moved ? applied : { event: 'receipt.duplicate' });
   }
 
   /** The statements that apply a receipt pass over rows with other content than it was given to. */
   private async refuseOtherContent({ messageId, payloadHash }: Receipt): Promise<void> {
     if (payloadHash === undefined) return;
-    const recorded = await this.store.contentHash(messageId);
+    const recorded = await this.parts.store.contentHash(messageId);
     if (recorded !== undefined && recorded !== payloadHash) throw new OtherContentError();
   }
 
   /** No row was undecided: says why, and keeps what a person should see. Changes no state. */
   private async explain(receipt: VerdictReceipt): Promise<void> {
     const { messageId, consumer, verdict } = receipt;
-    const row = (await this.store.find(messageId)).find((found) => found.consumer === consumer);
+    const row = (await this.parts.store.find(messageId)).find((found) => found.consumer === consumer);
     if (!row) {
-      const recent = (await this.store.ageMs(receipt.recordedAt)) < this.settings.retentionMs;
-      return this.monitor.record({ event: 'receipt.unknown-delivery', messageId, consumer, recent });
+      const recent = (await this.parts.store.ageMs(receipt.recordedAt)) < this.settings.retentionMs;
+      return this.parts.monitor.record({ event: 'receipt.unknown-delivery', messageId, consumer, recent });
     }
     await this.refuseOtherContent(receipt);
-    if (row.verdict === verdict) return this.monitor.record({ event: 'receipt.duplicate' });
+    if (row.verdict === verdict) return this.parts.monitor.record({ event: 'receipt.duplicate' });
     if (!isDecided(row))
       throw new Error(`Delivery ${keyText(receipt)} was reopened meanwhile; the receipt must come again.`);
-    await this.store.noteLateVerdict(receipt, answerOf(receipt));
+    await this.parts.store.noteLateVerdict(receipt, answerOf(receipt));
     if (row.verdict === undefined)
-      this.monitor.record({ event: 'receipt.after-discard', messageId, consumer, verdict });
+      this.parts.monitor.record({ event: 'receipt.after-discard', messageId, consumer, verdict });
     else
-      this.monitor.record({
+      this.parts.monitor.record({
         event: 'receipt.contradiction',
         messageId,
         consumer,

@@ -1,26 +1,29 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
-import { SeededRandom } from '../testing/memory/seeded-random';
-import { VirtualClock } from '../testing/memory/virtual-clock';
+import type { ClaimedDelivery } from '../message/delivery';
 import { HandOffBuffer } from './hand-off-buffer';
 
-describe('the hand-off', () => {
-  it('is where the caller\u2019s request ends: whatever it wakes runs in nobody\u2019s', () => {
-    const request = new AsyncLocalStorage<string>();
-    const seen: unknown[] = [];
-    const limits = { capacity: 10, leaseMs: 30_000, publishTimeoutMs: 1_000 };
-    const buffer = new HandOffBuffer(new VirtualClock(), new SeededRandom(1), limits, () => true);
-    buffer.onHanded = () => void seen.push(request.getStore());
-    buffer.onWake = () => void seen.push(request.getStore());
-    buffer.onLate = () => void seen.push(request.getStore());
+const to = (consumer: string, messageId: string) => ({
+  delivery: { messageId, consumer } as ClaimedDelivery,
+  publishBefore: 0,
+});
 
-    request.run('ada', () => {
-      const [now, late] = [buffer.reserve(1)!, buffer.reserve(1)!];
-      now.hand([]);
-      buffer.wake();
-      buffer.close();
-      late.hand([]);
-    });
+describe('what was handed off', () => {
+  it('waits per destination: one that nobody gets in to holds up no other', () => {
+    const buffer = new HandOffBuffer(10);
+    buffer.reserve(3);
+    buffer.put([to('slow', 'a'), to('fast', 'b'), to('fast', 'c')]);
+    const taken = (enter: (destination: string) => boolean): string[] =>
+      [...buffer.take(enter)].map(({ delivery }) => delivery.messageId);
+    expect(taken((destination) => destination === 'fast')).toEqual(['b', 'c']);
+    expect(taken(() => true)).toEqual(['a']);
+  });
 
-    expect(seen).toEqual([undefined, undefined, undefined]);
+  it('is returned by close, after which nothing is taken in', () => {
+    const buffer = new HandOffBuffer(10);
+    buffer.reserve(2);
+    expect(buffer.put([to('order-service', 'a')])).toBe(true);
+    expect(buffer.close().map(({ messageId }) => messageId)).toEqual(['a']);
+    expect(buffer.put([to('order-service', 'b')])).toBe(false);
+    expect(buffer.reserve(1)).toBe(false);
+    expect([...buffer.take(() => true)]).toEqual([]);
   });
 });

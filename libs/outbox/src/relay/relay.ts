@@ -33,6 +33,20 @@ export interface RelaySettings {
   readonly pollIntervalMs: number;
 }
 
+export interface RelayParts {
+  readonly store: OutboxStore;
+  readonly transport: Transport;
+  /** What committed here, on its way past the claim. */
+  readonly handedOff: HandOffBuffer;
+  readonly settlements: Settlements;
+  readonly followUps: FollowUps;
+  readonly rate: TokenBucket;
+  readonly waits: Waits;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly monitor: Monitor;
+}
+
 /** Most rows one claim takes: enough to fill the pipeline, small enough to be published well within the lease. */
 const CLAIM_LIMIT = 500;
 
@@ -51,21 +65,10 @@ export class Relay {
   private pauses: readonly Pause[] = [];
 
   constructor(
+    private readonly parts: RelayParts,
     private readonly settings: RelaySettings,
-    private readonly store: OutboxStore,
-    private readonly transport: Transport,
-    private readonly handOff: HandOffBuffer,
-    private readonly settlements: Settlements,
-    private readonly followUps: FollowUps,
-    private readonly rate: TokenBucket,
-    private readonly waits: Waits,
-    private readonly clock: Clock,
-    private readonly random: Random,
-    private readonly monitor: Monitor,
   ) {
     this.window = new Window(settings.window);
-    this.handOff.onHanded = () => this.takeHandedOff();
-    this.handOff.onLate = (deliveries) => this.release(deliveries);
   }
 
   get inFlight(): number {
@@ -83,7 +86,7 @@ export class Relay {
 
   /** For how long claims have been asked for without one that returned. */
   get claimOverdueMs(): number {
-    return this.claimingSince === undefined ? 0 : Math.round(this.clock.monotonic() - this.claimingSince);
+    return this.claimingSince === undefined ? 0 : Math.round(this.parts.clock.monotonic() - this.claimingSince);
   }
 
   /**
@@ -92,13 +95,13 @@ export class Relay {
    * @throws whatever the store throws
    */
   async runOnce(): Promise<number> {
-    const limit = Math.max(0, Math.min(this.window.claimable(), this.rate.claimable(), CLAIM_LIMIT));
-    if (!this.transport.ready || (limit === 0 && !this.mustLook())) return 0;
+    const limit = Math.max(0, Math.min(this.window.claimable(), this.parts.rate.claimable(), CLAIM_LIMIT));
+    if (!this.parts.transport.ready || (limit === 0 && !this.mustLook())) return 0;
     const { service: source, leaseMs, giveUpAfterMs, maxFollowUpAttempts } = this.settings;
-    const leaseToken = this.random.token();
-    const publishBefore = this.clock.monotonic() + leaseMs - this.transport.publishTimeoutMs;
-    this.claimingSince ??= this.clock.monotonic();
-    const { deliveries, parked, held, pauses } = await this.store.claim({
+    const leaseToken = this.parts.random.token();
+    const publishBefore = this.parts.clock.monotonic() + leaseMs - this.parts.transport.publishTimeoutMs;
+    this.claimingSince ??= this.parts.clock.monotonic();
+    const { deliveries, parked, held, pauses } = await this.parts.store.claim({
       limit,
       leaseToken,
       leaseMs,
@@ -108,11 +111,11 @@ export class Relay {
       source,
     });
     this.claimingSince = undefined;
-    this.claimedAt = this.clock.monotonic();
+    this.claimedAt = this.parts.clock.monotonic();
     const rows = deliveries.length + parked.length + held;
-    this.monitor.record({ event: 'relay.batch', step: 'claim', rows });
+    this.parts.monitor.record({ event: 'relay.batch', step: 'claim', rows });
     this.learn(pauses);
-    for (const row of parked) this.monitor.record({ event: 'delivery.parked', ...row });
+    for (const row of parked) this.parts.monitor.record({ event: 'delivery.parked', ...row });
     for (const delivery of deliveries) {
       if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);
       else this.settle(delivery, { kind: 'release', waitMs: 0 });
@@ -122,7 +125,7 @@ export class Relay {
 
   /** A full window is full of hand-offs perhaps, and they would never ask whether they may. */
   private mustLook(): boolean {
-    return this.clock.monotonic() - this.claimedAt >= this.settings.pollIntervalMs;
+    return this.parts.clock.monotonic() - this.claimedAt >= this.settings.pollIntervalMs;
   }
 
   private learn(pauses: readonly Pause[]): void {
@@ -134,10 +137,10 @@ export class Relay {
     for (const pause of pauses)
       if (!isIn(before, pause)) {
         const { since, by, reason } = pause;
-        this.monitor.record({ event: 'relay.paused', target: pauseText(pause), since, by, reason });
+        this.parts.monitor.record({ event: 'relay.paused', target: pauseText(pause), since, by, reason });
       }
     for (const pause of before)
-      if (!isIn(pauses, pause)) this.monitor.record({ event: 'relay.resumed', target: pauseText(pause) });
+      if (!isIn(pauses, pause)) this.parts.monitor.record({ event: 'relay.resumed', target: pauseText(pause) });
   }
 
   /** Resolves when another sweep has room for more than a few rows. */
@@ -147,23 +150,27 @@ export class Relay {
 
   /** Publishes nothing more, finishes what is in flight, gives back the leases of the rest. */
   async drain(): Promise<void> {
-    this.release(this.handOff.close());
+    this.release(this.parts.handedOff.close());
     await this.window.empty();
-    await this.settlements.drain();
+    await this.parts.settlements.drain();
   }
 
-  private release(deliveries: readonly ClaimedDelivery[]): void {
+  /** Gives leases back that nobody will use. */
+  release(deliveries: readonly ClaimedDelivery[]): void {
     for (const delivery of deliveries) this.settle(delivery, { kind: 'release', waitMs: 0 });
   }
 
-  private takeHandedOff(): void {
-    for (const { delivery, publishBefore } of this.handOff.take((destination) => this.window.enter(destination))) {
+  /** Publishes what was handed off, as far as the window has room; the rest when there is room again. */
+  takeHandedOff(): void {
+    for (const { delivery, publishBefore } of this.parts.handedOff.take((destination) =>
+      this.window.enter(destination),
+    )) {
       this.start(delivery, publishBefore);
     }
   }
 
   private start(delivery: ClaimedDelivery, publishBefore: number): void {
-    this.rate.take();
+    this.parts.rate.take();
     void this.run(delivery, publishBefore);
   }
 
@@ -173,7 +180,7 @@ export class Relay {
       await this.attempt(delivery, publishBefore);
     } catch (error) {
       // The database failed: the lease runs out and the sweep repeats the attempt.
-      this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) });
+      this.parts.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) });
     } finally {
       this.window.leave(delivery.consumer);
       this.takeHandedOff();
@@ -182,34 +189,34 @@ export class Relay {
 
   private async attempt(delivery: ClaimedDelivery, publishBefore: number): Promise<void> {
     // R16: too little of the lease is left; whoever claims the row next would publish it as well.
-    if (this.clock.monotonic() > publishBefore) {
-      this.monitor.record({ event: 'delivery.lease-ran-short' });
+    if (this.parts.clock.monotonic() > publishBefore) {
+      this.parts.monitor.record({ event: 'delivery.lease-ran-short' });
       return;
     }
     // Handed off, or claimed by somebody who did not know yet. Given back it is due, and the next claim holds it.
     if (isOneOf(ON_THE_WAY, delivery.state) && isPaused(this.pauses, delivery.consumer, delivery.message.type)) {
-      await this.settlements.record(delivery, { kind: 'release', waitMs: 0 });
+      await this.parts.settlements.record(delivery, { kind: 'release', waitMs: 0 });
       return;
     }
     if (isOverdue(delivery, this.settings.alarmAfter)) {
       const { messageId, consumer, state, attempt, message } = delivery;
-      this.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
+      this.parts.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
     }
     const settlement =
       delivery.state === 'answered'
-        ? await this.followUps.finish(delivery)
-        : decide(delivery, await this.publish(delivery, publishBefore), this.waits);
-    if (settlement) await this.settlements.record(delivery, settlement);
+        ? await this.parts.followUps.finish(delivery)
+        : decide(delivery, await this.publish(delivery, publishBefore), this.parts.waits);
+    if (settlement) await this.parts.settlements.record(delivery, settlement);
   }
 
   private async publish(delivery: ClaimedDelivery, before: number): Promise<PublishOutcome> {
     const to = delivery.consumer === EVERYBODY ? undefined : delivery.consumer;
-    const began = this.clock.monotonic();
-    const outcome = await this.transport.publish(this.envelope(delivery), to, before);
-    const tookMs = Math.round(this.clock.monotonic() - began);
+    const began = this.parts.clock.monotonic();
+    const outcome = await this.parts.transport.publish(this.envelope(delivery), to, before);
+    const tookMs = Math.round(this.parts.clock.monotonic() - began);
     const { messageId, consumer, state, attempt, message } = delivery;
     const { type, recordedAt } = message;
-    this.monitor.record({
+    this.parts.monitor.record({
       event: 'delivery.published',
       outcome: outcome.kind,
       type,
@@ -220,7 +227,7 @@ export class Relay {
     });
     if (outcome.kind === 'refused' || outcome.kind === 'unknown' || outcome.kind === 'returned') {
       const error = outcome.kind === 'returned' ? 'returned: routed to nobody' : `${outcome.kind}: ${outcome.error}`;
-      this.monitor.record({ event: 'delivery.attempt-failed', messageId, consumer, attempt, error });
+      this.parts.monitor.record({ event: 'delivery.attempt-failed', messageId, consumer, attempt, error });
     }
     return outcome;
   }
@@ -239,8 +246,8 @@ export class Relay {
   }
 
   private settle(delivery: ClaimedDelivery, settlement: Parameters<Settlements['record']>[1]): void {
-    this.settlements
+    this.parts.settlements
       .record(delivery, settlement)
-      .catch((error) => this.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }));
+      .catch((error) => this.parts.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }));
   }
 }

@@ -58,13 +58,15 @@ describe.each(WAYS)('messages in one transaction, %s', (way) => {
       followUps: () => [],
     };
     return new Inbox(
+      {
+        store: database.inbox,
+        transactions: database.transactions,
+        handlers,
+        clock: new SystemClock(),
+        random: new SystemRandom(),
+        monitor: { record: (event) => events.push(event) },
+      },
       { service: 'order-service', horizonMs: 7 * DAY, lockTimeoutMs: 5_000 },
-      database.inbox,
-      database.transactions,
-      handlers,
-      new SystemClock(),
-      new SystemRandom(),
-      { record: (event) => events.push(event) },
     );
   }
 
