@@ -30,10 +30,16 @@ const whole = {
   message: 'Only outbox.module.ts and index.ts see everything.',
 };
 const features = ['outbox', 'relay', 'inbox', 'receipts', 'operations'];
-const others = (own) => ({
-  group: features.filter((name) => name !== own).flatMap((name) => [`../${name}`, `../${name}/*`]),
-  message: 'outbox, relay, inbox, receipts and operations do not import each other: talk through a port.',
+/** Of the library's own folders these and no others. */
+const only = (allowed, message) => ({
+  group: ['../*', ...allowed.flatMap((name) => [`!../${name}`, `!../${name}/*`])],
+  message,
 });
+const floor = ['errors', 'message', 'ports', 'concurrency', 'transactions'];
+const others = only(
+  floor,
+  'A feature stands on errors, message/, ports/, concurrency/ and transactions/. outbox, relay, inbox, receipts and operations do not import each other: talk through a port.',
+);
 const adapters = {
   group: ['**/adapters', '**/adapters/*'],
   message: 'The core talks to ports; adapters are plugged in by outbox.module.ts.',
@@ -103,7 +109,7 @@ export default tseslint.config(
   // The library's inner borders
   forbid(
     [`${source}/message/**/*.ts`],
-    { group: ['../*', '!../errors'], message: 'message/ is pure: it imports nothing of ours but the errors.' },
+    only(['errors'], 'message/ is pure: it imports nothing of ours but the errors.'),
     typeorm,
     broker,
     microservices,
@@ -111,28 +117,66 @@ export default tseslint.config(
   ),
   forbid(
     [`${source}/ports/**/*.ts`],
-    { group: ['../*', '!../message', '!../message/*', '!../errors'], message: 'ports/ knows message/ only.' },
+    only(['errors', 'message'], 'ports/ knows message/ only.'),
+    typeorm,
+    broker,
+    microservices,
+    measuring,
+  ),
+  forbid(
+    [`${source}/concurrency/**/*.ts`],
+    only(['message', 'ports'], 'concurrency/ knows message/ and ports/ only.'),
+    typeorm,
+    broker,
+    microservices,
+    measuring,
+  ),
+  forbid(
+    [`${source}/discovery/**/*.ts`],
+    only(['errors', 'message', 'ports', 'transactions'], 'discovery/ binds what it finds to ports/.'),
+    adapters,
+    typeorm,
+    broker,
+    microservices,
+    measuring,
+    testing,
+    whole,
+  ),
+  forbid(
+    [`${source}/asyncapi/**/*.ts`],
+    only(['errors', 'message'], 'asyncapi/ describes contracts: it knows message/ only.'),
+    typeorm,
+    broker,
+    microservices,
+    measuring,
+  ),
+  forbid(
+    [`${source}/adapters/system/**/*.ts`],
+    {
+      group: ['../../*', '!../../ports', '!../../ports/*'],
+      message: 'The time and the chance of this machine: it knows ports/ only.',
+    },
     typeorm,
     broker,
     microservices,
     measuring,
   ),
   ...features.map((own) =>
-    forbid(
-      [`${source}/${own}/**/*.ts`],
-      others(own),
-      adapters,
-      typeorm,
-      broker,
-      microservices,
-      measuring,
-      testing,
-      whole,
-    ),
+    forbid([`${source}/${own}/**/*.ts`], others, adapters, typeorm, broker, microservices, measuring, testing, whole),
   ),
   forbid(
-    [`${source}/transactions/**/*.ts`],
-    { group: features.map((name) => `../${name}/*`), message: 'transactions/ stands below the features.' },
+    [`${source}/transactions/*.ts`],
+    only(['errors', 'message', 'ports', 'concurrency'], 'transactions/ stands below the features.'),
+    adapters,
+    broker,
+    microservices,
+    measuring,
+    testing,
+    whole,
+  ),
+  forbid(
+    [`${source}/transactions/*/**/*.ts`],
+    { group: features.map((name) => `**/${name}/*`), message: 'transactions/ stands below the features.' },
     adapters,
     broker,
     microservices,

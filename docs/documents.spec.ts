@@ -111,7 +111,7 @@ describe('links', () => {
     const folders = [
       'message',
       'ports',
-      'flow',
+      'concurrency',
       'outbox',
       'transactions',
       'relay',

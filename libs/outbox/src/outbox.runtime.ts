@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { TracedTransport, tracedArrival, tracedCreation, tracedHandlers } from './flow/traced';
-import { Turns } from './flow/turns';
+import { TracedTransport, tracedArrival, tracedCreation, tracedHandlers } from './operations/traced';
+import { Turns } from './concurrency/turns';
 import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';

@@ -1,4 +1,4 @@
-import { Lane } from '../flow/lane';
+import { Lane } from '../concurrency/lane';
 import type { Clock, Random } from '../ports/clock';
 import type { Faults } from '../ports/faults';
 import type { BoundHandler } from '../ports/handlers';

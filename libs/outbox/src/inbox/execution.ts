@@ -1,7 +1,7 @@
 import { MessageRejected } from '../errors';
-import { retryingConflicts } from '../flow/conflict';
-import { inConversation } from '../flow/conversation';
-import { withTimeout } from '../flow/time-out';
+import { retryingConflicts } from '../concurrency/conflict';
+import { inConversation } from '../message/conversation';
+import { withTimeout } from '../concurrency/time-out';
 import type { RecordedMessage } from '../message/delivery';
 import type { MessageEnvelope } from '../message/envelope';
 import { boundedReason, errorText, type Reason, travellingPart } from '../message/receipt';

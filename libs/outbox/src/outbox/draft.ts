@@ -1,5 +1,5 @@
 import { InvalidMessageError } from '../errors';
-import { conversationHeaders } from '../flow/conversation';
+import { conversationHeaders } from '../message/conversation';
 import { deadlineProblem, type MessageContract } from '../message/contract';
 import { EVERYBODY, LISTENERS_HEADER } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';

@@ -6,7 +6,7 @@ import {
   UnknownDeliveryError,
   VerdictTimeoutError,
 } from '../errors';
-import type { Turns } from '../flow/turns';
+import type { Turns } from '../concurrency/turns';
 import { type ContractClass, contractOf, type MessageContract } from '../message/contract';
 import { type ClaimedDelivery, EVERYBODY, isFinal } from '../message/delivery';
 import { describeMs, type Duration, toMs } from '../message/duration';

@@ -1,6 +1,6 @@
-import { retryingConflicts } from '../flow/conflict';
-import { withTimeout } from '../flow/time-out';
-import type { Turns } from '../flow/turns';
+import { retryingConflicts } from '../concurrency/conflict';
+import { withTimeout } from '../concurrency/time-out';
+import type { Turns } from '../concurrency/turns';
 import {
   type ClaimedDelivery,
   type DeliveryKey,
@@ -23,7 +23,7 @@ import type { Monitor } from '../ports/monitor';
 import type { OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import type { FollowUps, VerdictListener } from '../ports/verdicts';
-import { inConversation } from '../flow/conversation';
+import { inConversation } from '../message/conversation';
 
 /** The row expects a follow-up that this process does not have: another version or another worker has it (R13). */
 class FollowUpMissingError extends Error {

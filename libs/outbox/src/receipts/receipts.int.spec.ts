@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { PostgresFixture } from '../adapters/postgres/postgres.fixture';
 import { SystemClock } from '../adapters/system/system-clock';
-import { Turns } from '../flow/turns';
+import { Turns } from '../concurrency/turns';
 import type { OutboxEvent } from '../message/events';
 import type { Receipt } from '../message/receipt';
 import { newMessage } from '../testing/store-contract-scenario';

@@ -1,7 +1,7 @@
-import { Coalescer } from '../flow/coalescer';
-import { retryingConflicts } from '../flow/conflict';
-import { Lane } from '../flow/lane';
-import type { Turns } from '../flow/turns';
+import { Coalescer } from '../concurrency/coalescer';
+import { retryingConflicts } from '../concurrency/conflict';
+import { Lane } from '../concurrency/lane';
+import type { Turns } from '../concurrency/turns';
 import { type Doubling, doubled } from '../message/backoff';
 import {
   answerOf,

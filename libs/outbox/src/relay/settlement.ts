@@ -1,4 +1,4 @@
-import { Coalescer } from '../flow/coalescer';
+import { Coalescer } from '../concurrency/coalescer';
 import type { ClaimedDelivery, DeliveryKey, Settlement } from '../message/delivery';
 import { keyText } from '../message/envelope';
 import type { Clock } from '../ports/clock';

@@ -3,7 +3,7 @@ import { Cleanup, connectTestPostgres, TcpProxy } from '@tallystick/services';
 import type { Pool, PoolClient } from 'pg';
 import { DataSource } from 'typeorm';
 import { clientOfThisProject } from '../adapters/postgres/client/client.fixture';
-import { TimeIsOverError } from '../flow/time-out';
+import { TimeIsOverError } from '../concurrency/time-out';
 import { Transactions } from './transactions';
 
 describe('The connection of a transaction', () => {

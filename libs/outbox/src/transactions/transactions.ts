@@ -1,7 +1,7 @@
 import { Injectable, Logger, OnApplicationShutdown, OnModuleInit } from '@nestjs/common';
 import type { DataSource, EntityManager, EntityTarget, ObjectLiteral, QueryRunner, Repository } from 'typeorm';
 import { InvalidOptionsError, TransactionEndedError, TransactionRequiredError } from '../errors';
-import { TimeIsOverError } from '../flow/time-out';
+import { TimeIsOverError } from '../concurrency/time-out';
 import type { Faults } from '../ports/faults';
 import type { ConnectionPool, Dialect, Session } from './dialect';
 import { dialectOf } from './dialects';

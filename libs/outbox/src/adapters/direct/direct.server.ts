@@ -7,7 +7,7 @@ import type { Clock } from '../../ports/clock';
 import type { Endpoint, Reaction } from '../../ports/transport';
 import { type Address, addressText, type DirectSettings } from './direct.options';
 import { frameSocketClass } from './frame-socket';
-import { Lane } from './lane';
+import { Lane } from '../../concurrency/lane';
 import { nestMicroservices, socketProblem } from './nest-microservices';
 import { maxFrameBytes, PATTERN, readRequest, type Reply } from './replies';
 
@@ -109,7 +109,7 @@ export class DirectServer {
       : malformed('it has no envelope');
     if (envelope.kind === 'malformed') return this.refuse(envelope);
     const lane = (envelope.kind === 'message' && this.lanes.get(envelope.message.type)) || this.others;
-    return (await lane.run(() => this.handle(envelope))) ?? { kind: 'busy' };
+    return (await lane.runUnlessFull(() => this.handle(envelope))) ?? { kind: 'busy' };
   }
 
   private refuse(envelope: MalformedEnvelope): Reply {

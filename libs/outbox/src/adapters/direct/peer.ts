@@ -3,7 +3,7 @@ import type { PublishOutcome } from '../../message/delivery';
 import type { WireEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
 import { type Address, addressText, type DirectSettings } from './direct.options';
-import { Lane } from './lane';
+import { Lane } from '../../concurrency/lane';
 import { Link, type LinkDeps } from './link';
 import type { UntrustedReply } from './replies';
 import { TimeLimit } from './time-limit';
@@ -50,7 +50,7 @@ export class Peer {
       patience.stop();
       return this.exchange(wire, read);
     };
-    const outcome = await this.window.run(exchange, patience.over);
+    const outcome = await this.window.runUnlessFull(exchange, patience.over);
     patience.stop();
     return (
       outcome ?? {

@@ -15,7 +15,7 @@ import {
   SilentRollbackError,
   Transactions,
 } from '../../index';
-import { retryingConflicts } from '../../flow/conflict';
+import { retryingConflicts } from '../../concurrency/conflict';
 import { memory } from '../../testing/memory/memory-transport';
 import { postgresFaults } from '../../transactions';
 

@@ -1,5 +1,5 @@
 import { testDatabasesArePooled } from '@tallystick/services';
-import { retryingConflicts } from '../../flow/conflict';
+import { retryingConflicts } from '../../concurrency/conflict';
 import { inboxStoreContract, outboxStoreContract } from '../../testing/store-contract';
 import type { StoreFixture } from '../../testing/store-contract-scenario';
 import { type FixtureOptions, PostgresFixture } from './postgres.fixture';

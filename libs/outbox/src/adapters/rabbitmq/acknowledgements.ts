@@ -1,5 +1,5 @@
 import type { Channel, ConsumeMessage } from 'amqplib';
-import { quietly } from './waiting';
+import { quietly } from '../../concurrency/waiting';
 
 /**
  * Tells the broker which messages of one channel are done: at the end of the turn, with one frame (`multiple`) for all that

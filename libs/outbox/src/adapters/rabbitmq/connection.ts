@@ -5,7 +5,7 @@ import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import { loadAmqplib } from './amqplib';
 import { joinWrites } from './join-writes';
-import { quietly, wait } from './waiting';
+import { quietly, wait } from '../../concurrency/waiting';
 
 /** How to reach the broker. Passwords stay inside: only {@link describeAddress} goes into logs. */
 export interface BrokerAccess {

@@ -1,12 +1,12 @@
 import type { Channel, ChannelModel, ConsumeMessage } from 'amqplib';
-import { Lane, NotBegunError } from '../../flow/lane';
+import { Lane, NotBegunError } from '../../concurrency/lane';
 import type { Clock, Random } from '../../ports/clock';
 import { Acknowledgements } from './acknowledgements';
 import { closeChannel, gone } from './connection';
 import { KeepOpen, type Session } from './keep-open';
 import { ComesAgainError } from './returns';
 import { declare, type Exchange, type Queue } from './topology';
-import { quietly, unlessAborted, wait } from './waiting';
+import { quietly, unlessAborted, wait } from '../../concurrency/waiting';
 
 export interface ConsumerOptions {
   readonly clock: Clock;

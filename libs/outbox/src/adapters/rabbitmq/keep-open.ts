@@ -1,5 +1,5 @@
 import type { Clock, Random } from '../../ports/clock';
-import { unlessAborted, wait } from './waiting';
+import { unlessAborted, wait } from '../../concurrency/waiting';
 
 /** Something that is open: a connection, a channel with its subscription. */
 export interface Session {

@@ -5,7 +5,7 @@ import { type BrokerAccess, closeConnection, connect, gone, rabbitMajor } from '
 import type { Session } from './keep-open';
 import { PublishingSession } from './publishing-session';
 import { declare, type Exchange, type Queue } from './topology';
-import { wait } from './waiting';
+import { wait } from '../../concurrency/waiting';
 import type { Outgoing } from './wire';
 
 export interface PublisherOptions {

@@ -5,7 +5,7 @@ import type { Clock } from '../../ports/clock';
 import { closeConnection, gone } from './connection';
 import type { Session } from './keep-open';
 import { declare, type Queue } from './topology';
-import { quietly, wait } from './waiting';
+import { quietly, wait } from '../../concurrency/waiting';
 import { ATTEMPT_HEADER, type Outgoing, publishProblem } from './wire';
 
 /**

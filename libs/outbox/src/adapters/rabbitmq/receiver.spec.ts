@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { Lane, NotBegunError } from '../../flow/lane';
+import { Lane, NotBegunError } from '../../concurrency/lane';
 import { PLAIN } from '../../message/codec';
 import { encode, type MessageEnvelope } from '../../message/envelope';
 import { ContractEndpoint, idOf, receiptFrom, request, requests } from '../../testing/transport-contract-scenario';

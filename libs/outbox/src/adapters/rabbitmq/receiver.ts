@@ -1,5 +1,5 @@
 import type { ConsumeMessage } from 'amqplib';
-import { type Lane, NotBegunError } from '../../flow/lane';
+import { type Lane, NotBegunError } from '../../concurrency/lane';
 import type { PublishOutcome } from '../../message/delivery';
 import type { Codec, Expected } from '../../message/codec';
 import {

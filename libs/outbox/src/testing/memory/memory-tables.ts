@@ -10,7 +10,7 @@ import type { BulkJob } from '../../ports/jobs';
 import type { Pause } from '../../message/pause';
 import type { AuditRecord, InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
 import type { HistoryEntry } from '../../message/history';
-import { errorText, type Reason, type Verdict } from '../../message/receipt';
+import { type Reason, type Verdict } from '../../message/receipt';
 import { isLegal } from '../../message/rules';
 import type { MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';

@@ -2,7 +2,7 @@ import { connectTestPostgres, TcpProxy, testDatabase, until } from '@tallystick/
 import { randomUUID } from 'node:crypto';
 import type { Pool } from 'pg';
 import { type FaultPlan, fates } from '../memory/fates';
-import { retryingConflicts } from '../../flow/conflict';
+import { retryingConflicts } from '../../concurrency/conflict';
 import { type IsolationLevel, MessageAlreadyRecordedError } from '../../index';
 import { postgresFaults } from '../../transactions';
 import { type Moment, PurchaseMade, type Shop, ShopFixture, type ShopOptions, STARTING } from './shop.fixture';

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { CAUSATION_HEADER, CORRELATION_HEADER } from '../message/envelope';
-import type { RecordedMessage } from '../message/delivery';
-import { traceOf } from '../message/trace';
+import { CAUSATION_HEADER, CORRELATION_HEADER } from './envelope';
+import type { RecordedMessage } from './delivery';
+import { traceOf } from './trace';
 
 const handled = new AsyncLocalStorage<RecordedMessage>();
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../ports/clock';
+import type { Clock } from '../ports/clock';
 
 /** Waits so long, or until `sooner` has settled. @returns true if `sooner` settled in time */
 export function wait(clock: Clock, ms: number, sooner?: Promise<unknown>): Promise<boolean> {
