@@ -130,6 +130,42 @@ describe('links', () => {
   });
 });
 
+describe('the words of the tour', () => {
+  const heart = ['outbox', 'relay', 'inbox', 'receipts', 'concurrency'];
+  const rows = read(join('docs', 'tour.md'))
+    .split('## Words')[1]!
+    .split('\n')
+    .filter((line) => /^\| [a-z]/.test(line) && !line.startsWith('| word '))
+    .map((line) => line.split('|').map((cell) => cell.trim()));
+
+  it('are one for each thing', () => {
+    const words = rows.map(([, word]) => word);
+    expect(words.length).toBeGreaterThan(10);
+    expect(new Set(words).size).toBe(words.length);
+  });
+
+  it.each(rows.map(([, word, , not]) => [word!, [...not!.matchAll(/`([^`]+)`/g)].map(([, other]) => other!)] as const))(
+    'leave nothing else for %s in the code that a message goes through: %j',
+    (_, others) => {
+      const found = heart.flatMap((folder) =>
+        readdirSync(join(root, 'libs/outbox/src', folder))
+          .filter((name) => name.endsWith('.ts') && !name.endsWith('.spec.ts'))
+          .flatMap((name) => {
+            const text = read(join('libs/outbox/src', folder, name));
+            return others.filter((other) => holdsWord(text, other)).map((other) => `${folder}/${name}: ${other}`);
+          }),
+      );
+      expect(found).toEqual([]);
+    },
+  );
+
+  /** As a word of a sentence, or as one of a name: `destination` in `fullDestination`, and not in `predestinations`. */
+  function holdsWord(text: string, word: string): boolean {
+    const capital = word[0]!.toUpperCase() + word.slice(1);
+    return new RegExp(`\\b${word}(?![a-z])|(?<![A-Z])${capital}(?![a-z])`).test(text);
+  }
+});
+
 it('cites by name what is here: a rule, a heading, a file, and never the paragraph of another document', () => {
   const sign = '\u00a7';
   const { stdout } = spawnSync('git', ['grep', '--line-number', '-I', sign], { cwd: root, encoding: 'utf8' });

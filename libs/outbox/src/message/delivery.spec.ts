@@ -59,7 +59,7 @@ describe('decide', () => {
   });
 
   it('writes nothing when the receipt came with the call: it is applied on its own', () => {
-    expect(decide(delivery('pending'), { kind: 'answered' }, fixed)).toBeUndefined();
+    expect(decide(delivery('pending'), { kind: 'replied' }, fixed)).toBeUndefined();
   });
 
   it('retries an announcement without listeners, unless they are optional', () => {

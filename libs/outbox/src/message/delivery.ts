@@ -117,7 +117,7 @@ export type PublishOutcome =
   /** Certainly not sent: there was no connection or no room. */
   | { kind: 'unavailable' }
   /** The reply came with the call (direct transport): a receipt instead of a confirm. */
-  | { kind: 'answered' };
+  | { kind: 'replied' };
 
 /**
  * What to write after an attempt. Each settlement names the states it may leave (R1); `waitMs` counts from the database's
@@ -149,7 +149,7 @@ export function decide(delivery: ClaimedDelivery, outcome: PublishOutcome, waits
   const { attempt, state } = delivery;
   const announcement = delivery.consumer === EVERYBODY;
   switch (outcome.kind) {
-    case 'answered':
+    case 'replied':
       return undefined;
     case 'unavailable':
       return { kind: 'release', waitMs: 0 };

@@ -22,7 +22,7 @@ export interface OutboxHealthReport {
   readonly paused: readonly (PauseTarget & { readonly since: string })[];
 }
 
-/** What the relay of this process has in hand: claimed or handed over, and not yet settled. */
+/** What the relay of this process has in hand: claimed or handed off, and not yet settled. */
 export interface OutboxWindow {
   /** Most deliveries in flight at once: the option `window`. */
   readonly size: number;

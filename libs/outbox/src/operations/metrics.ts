@@ -54,7 +54,7 @@ export class Metrics {
       'message.added': ({ type, messages }) => recorded({ type }, messages),
       'delivery.published': ({ outcome, type: about, consumer: receiver, state, recordedAt, tookMs }) => {
         const type = state === 'cancelling' ? CANCEL_TYPE : about;
-        const succeeded = outcome === 'confirmed' || outcome === 'answered';
+        const succeeded = outcome === 'confirmed' || outcome === 'replied';
         const standard: Labels = {
           'messaging.system': transport.name,
           'messaging.operation.name': 'publish',

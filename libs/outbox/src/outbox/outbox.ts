@@ -142,7 +142,7 @@ export class Outbox<Tx = EntityManager> {
         Object.assign(draft, { lease, waitsItsTurn, headers: Object.assign(draft.headers, creations[at]?.trace) }),
       );
       const added = await this.insert(transaction, messages, options.id === undefined);
-      if (slot) this.handOverAfterCommit(transaction, slot, messages, added);
+      if (slot) this.handOffAfterCommit(transaction, slot, messages, added);
       else if (waitsItsTurn) this.parts.transactions.afterCommit(() => this.lookWhoseTurnItIs(messages), transaction);
       else if (drafts[0]!.delayMs === 0)
         this.parts.transactions.afterCommit(() => this.parts.handOff.wake(), transaction);
@@ -297,7 +297,7 @@ export class Outbox<Tx = EntityManager> {
    * R15: publish from memory only what surely committed. A rolled-back savepoint drops `afterCommit`. If anything ran on
    * the transaction after our insert, it may have removed the rows without our seeing how, so we look once more.
    */
-  private handOverAfterCommit(
+  private handOffAfterCommit(
     transaction: Tx,
     slot: HandOffSlot,
     messages: readonly NewMessage[],

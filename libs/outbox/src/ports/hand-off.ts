@@ -17,6 +17,6 @@ export interface HandOffSlot {
   readonly leaseMs: number;
   /** After the acknowledged commit: publish these. */
   hand(deliveries: readonly ClaimedDelivery[]): void;
-  /** Gives back what was not handed over. Harmless when called twice. */
+  /** Gives back what was not handed off. Harmless when called twice. */
   release(): void;
 }

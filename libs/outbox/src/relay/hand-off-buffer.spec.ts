@@ -7,13 +7,13 @@ const to = (consumer: string, messageId: string) => ({
 });
 
 describe('what was handed off', () => {
-  it('waits per destination: one that nobody gets in to holds up no other', () => {
+  it('waits per receiver: one that nobody gets in to holds up no other', () => {
     const buffer = new HandOffBuffer(10);
     buffer.reserve(3);
     buffer.put([to('slow', 'a'), to('fast', 'b'), to('fast', 'c')]);
-    const taken = (enter: (destination: string) => boolean): string[] =>
+    const taken = (enter: (consumer: string) => boolean): string[] =>
       [...buffer.take(enter)].map(({ delivery }) => delivery.messageId);
-    expect(taken((destination) => destination === 'fast')).toEqual(['b', 'c']);
+    expect(taken((consumer) => consumer === 'fast')).toEqual(['b', 'c']);
     expect(taken(() => true)).toEqual(['a']);
   });
 

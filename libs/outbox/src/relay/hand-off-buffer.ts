@@ -8,7 +8,7 @@ export interface HandedOff {
 
 /**
  * The bounded buffer between commits and the relay. Room is reserved before the row is inserted: a row without room is
- * inserted unleased, and the sweep takes it. Deliveries wait per destination, so that a slow one holds up nobody else.
+ * inserted unleased, and the sweep takes it. Deliveries wait per receiver, so that a slow one holds up nobody else.
  */
 export class HandOffBuffer {
   private readonly queues = new Map<string, HandedOff[]>();
@@ -36,14 +36,14 @@ export class HandOffBuffer {
     return true;
   }
 
-  /** The next delivery of every destination that `enter` lets in, until nobody gets in any more. */
-  *take(enter: (destination: string) => boolean): Generator<HandedOff> {
-    for (const [destination, queue] of this.queues) {
-      while (queue.length > 0 && enter(destination)) {
+  /** The next delivery of every receiver that `enter` lets in, until nobody gets in any more. */
+  *take(enter: (receiver: string) => boolean): Generator<HandedOff> {
+    for (const [consumer, queue] of this.queues) {
+      while (queue.length > 0 && enter(consumer)) {
         this.taken -= 1;
         yield queue.shift()!;
       }
-      if (queue.length === 0) this.queues.delete(destination);
+      if (queue.length === 0) this.queues.delete(consumer);
     }
   }
 
@@ -56,9 +56,9 @@ export class HandOffBuffer {
     return left;
   }
 
-  private queue(destination: string): HandedOff[] {
-    const found = this.queues.get(destination) ?? [];
-    this.queues.set(destination, found);
+  private queue(consumer: string): HandedOff[] {
+    const found = this.queues.get(consumer) ?? [];
+    this.queues.set(consumer, found);
     return found;
   }
 }

@@ -40,7 +40,7 @@ describe('the hand-off', () => {
     expect(told).toEqual(['taken', 'woken', 'released'].map((what) => `${what} in nobody’s request`));
   });
 
-  it('takes no more than there is room for, and gives back the room of what was not handed over, once', () => {
+  it('takes no more than there is room for, and gives back the room of what was not handed off, once', () => {
     const subject = handOff({ capacity: 2 });
     const slot = subject.reserve(2)!;
     expect(subject.reserve(1)).toBeUndefined();
@@ -50,7 +50,7 @@ describe('the hand-off', () => {
     expect(subject.reserve(2)).toBeDefined();
   });
 
-  it('keeps the room of what was handed over until the relay has taken it', () => {
+  it('keeps the room of what was handed off until the relay has taken it', () => {
     const subject = handOff({ capacity: 1 });
     const slot = subject.reserve(1)!;
     slot.hand([{ messageId: 'm', consumer: 'order-service' } as ClaimedDelivery]);

@@ -4,6 +4,7 @@ import {
   EVERYBODY,
   isOverdue,
   type PublishOutcome,
+  type Settlement,
   type Waits,
 } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
@@ -162,9 +163,7 @@ export class Relay {
 
   /** Publishes what was handed off, as far as the window has room; the rest when there is room again. */
   takeHandedOff(): void {
-    for (const { delivery, publishBefore } of this.parts.handedOff.take((destination) =>
-      this.window.enter(destination),
-    )) {
+    for (const { delivery, publishBefore } of this.parts.handedOff.take((consumer) => this.window.enter(consumer))) {
       this.start(delivery, publishBefore);
     }
   }
@@ -195,7 +194,7 @@ export class Relay {
     }
     // Handed off, or claimed by somebody who did not know yet. Given back it is due, and the next claim holds it.
     if (isOneOf(ON_THE_WAY, delivery.state) && isPaused(this.pauses, delivery.consumer, delivery.message.type)) {
-      await this.parts.settlements.record(delivery, { kind: 'release', waitMs: 0 });
+      await this.parts.settlements.write(delivery, { kind: 'release', waitMs: 0 });
       return;
     }
     if (isOverdue(delivery, this.settings.alarmAfter)) {
@@ -206,7 +205,7 @@ export class Relay {
       delivery.state === 'answered'
         ? await this.parts.followUps.finish(delivery)
         : decide(delivery, await this.publish(delivery, publishBefore), this.parts.waits);
-    if (settlement) await this.parts.settlements.record(delivery, settlement);
+    if (settlement) await this.parts.settlements.write(delivery, settlement);
   }
 
   private async publish(delivery: ClaimedDelivery, before: number): Promise<PublishOutcome> {
@@ -245,9 +244,9 @@ export class Relay {
     return { kind: 'message', message, attempt, deadlineAt, replyTo };
   }
 
-  private settle(delivery: ClaimedDelivery, settlement: Parameters<Settlements['record']>[1]): void {
+  private settle(delivery: ClaimedDelivery, settlement: Settlement): void {
     this.parts.settlements
-      .record(delivery, settlement)
+      .write(delivery, settlement)
       .catch((error) => this.parts.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }));
   }
 }

@@ -16,7 +16,7 @@ describe('Settlements', () => {
       record: () => {},
     });
     const record = (messageId: string): Promise<void> =>
-      settlements.record({ messageId, consumer: 'order-service', leaseToken: 'token' } as ClaimedDelivery, {
+      settlements.write({ messageId, consumer: 'order-service', leaseToken: 'token' } as ClaimedDelivery, {
         kind: 'sent',
         waitMs: 60_000,
       });

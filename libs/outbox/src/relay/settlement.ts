@@ -27,7 +27,7 @@ const PAUSES_MS = [0, 25, 50, 100, 200, 400, 800, 1_600];
 type Mark = SettleRow & { readonly tries: number };
 
 /**
- * Writes the outcomes of attempts, batched. `record` resolves when the row has landed, when the store found that it no
+ * Writes the outcomes of attempts, batched. `write` resolves when the row has landed, when the store found that it no
  * longer is ours to write (R1: silent), or when its receipt made it needless.
  */
 export class Settlements implements PendingMarks {
@@ -48,7 +48,7 @@ export class Settlements implements PendingMarks {
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: LINGER_MS });
   }
 
-  record(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
+  write(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
     const { messageId, consumer, leaseToken } = delivery;
     const key = keyText(delivery);
     // A row has one lease at a time. If an older attempt's mark still waits, its lease ran out: the newer one counts.

@@ -1,5 +1,5 @@
 /**
- * Bounds what is in flight, in all and per destination. One destination may hold at most half of the window, so that a
+ * Bounds what is in flight, in all and per receiver. One receiver may hold at most half of the window, so that a
  * dead consumer, whose every attempt takes the full time-out, never starves the others.
  */
 export class Window {
@@ -16,41 +16,41 @@ export class Window {
     return this.total;
   }
 
-  /** How much of it each destination holds; the others hold nothing. */
+  /** How much of it each receiver holds; the others hold nothing. */
   use(): { readonly size: number; readonly share: number; readonly inUse: Readonly<Record<string, number>> } {
     return { size: this.size, share: this.share, inUse: Object.fromEntries(this.held) };
   }
 
-  /** Destinations that hold their whole share. */
+  /** Receivers that hold their whole share. */
   full(): string[] {
-    return [...this.held].filter(([, count]) => count >= this.share).map(([destination]) => destination);
+    return [...this.held].filter(([, count]) => count >= this.share).map(([consumer]) => consumer);
   }
 
-  /** How many rows may be claimed now, so that they fit even if all are for one destination that is not full. */
+  /** How many rows may be claimed now, so that they fit even if all are for one receiver that is not full. */
   claimable(): number {
     const fullest = Math.max(0, ...[...this.held.values()].filter((count) => count < this.share));
     return Math.min(this.size - this.total, this.share - fullest);
   }
 
-  enter(destination: string): boolean {
-    const held = this.held.get(destination) ?? 0;
+  enter(consumer: string): boolean {
+    const held = this.held.get(consumer) ?? 0;
     if (this.total >= this.size || held >= this.share) return false;
-    this.held.set(destination, held + 1);
+    this.held.set(consumer, held + 1);
     this.total += 1;
     return true;
   }
 
-  leave(destination: string): void {
-    const held = this.held.get(destination)! - 1;
-    if (held === 0) this.held.delete(destination);
-    else this.held.set(destination, held);
+  leave(consumer: string): void {
+    const held = this.held.get(consumer)! - 1;
+    if (held === 0) this.held.delete(consumer);
+    else this.held.set(consumer, held);
     this.total -= 1;
     const ready = this.waiting.filter(({ until }) => until());
     this.waiting = this.waiting.filter((waiter) => !ready.includes(waiter));
     for (const { wake } of ready) wake();
   }
 
-  /** Resolves when there is room for a claim worth its statement: a quarter of a share, in a window with a full destination too. */
+  /** Resolves when there is room for a claim worth its statement: a quarter of a share, in a window with a full receiver too. */
   room(): Promise<void> {
     return this.until(() => this.claimable() >= Math.ceil(this.share / 4) && this.full().length === 0);
   }

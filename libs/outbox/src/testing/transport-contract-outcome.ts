@@ -76,7 +76,7 @@ export const outcomeCases: TransportContractCase[] = [
       const ids = (kinds: string[]): string[] => [...said].flatMap(([id, kind]) => (kinds.includes(kind) ? [id] : []));
       await eventually('everything confirmed has arrived', () => {
         const received = new Set(orders.receivedIds());
-        return ids(['confirmed', 'answered']).every((id) => received.has(id));
+        return ids(['confirmed', 'replied']).every((id) => received.has(id));
       });
       const received = new Set(orders.receivedIds());
       assert.deepEqual(

@@ -41,7 +41,7 @@ export type SmugglersQueue = 'order.requested' | 'user.registered' | 'cancel' | 
 export interface TransportCapabilities {
   /** A message nobody is bound for is *returned*; otherwise it may be *refused* or *unavailable*. */
   readonly returns: boolean;
-  /** The receipt comes as the reply to the call: a publish is *answered*, and *unknown* if no receipt could be applied. */
+  /** The receipt comes as the reply to the call: a publish is *replied* to, and *unknown* if no receipt could be applied. */
   readonly receiptsComeWithTheCall: boolean;
   /** Keeps what nobody takes, for the next process of that name. */
   readonly keepsMessages: boolean;
@@ -107,7 +107,7 @@ export class TransportScenario {
 
   /** What a publish says when all is well. */
   get delivered(): PublishOutcome {
-    return { kind: this.capabilities.receiptsComeWithTheCall ? 'answered' : 'confirmed' };
+    return { kind: this.capabilities.receiptsComeWithTheCall ? 'replied' : 'confirmed' };
   }
 
   async end(): Promise<void> {
@@ -189,7 +189,7 @@ export class ContractEndpoint implements Endpoint {
     let outcome: PublishOutcome = { kind: 'unavailable' };
     await eventually(`${envelope.message.id} is taken`, async () => {
       outcome = await this.transport.publish(envelope, to);
-      return ['confirmed', 'answered'].includes(outcome.kind);
+      return ['confirmed', 'replied'].includes(outcome.kind);
     });
     return outcome;
   }

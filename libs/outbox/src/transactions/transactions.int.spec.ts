@@ -319,7 +319,7 @@ describe('Transactions', () => {
       await expect(onClient).rejects.toThrow(TransactionEndedError);
     });
 
-    it('hands over nothing when a transaction of somebody else was ended by hand', async () => {
+    it('hands off nothing when a transaction of somebody else was ended by hand', async () => {
       const committed = jest.fn();
       await dataSource.transaction(async (manager) => {
         transactions.afterCommit(committed, manager);

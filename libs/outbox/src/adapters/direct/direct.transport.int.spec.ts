@@ -143,7 +143,7 @@ describe('a call', () => {
     const { orders, users } = await pair();
     const envelope = message();
 
-    expect(await users.transport.publish(envelope, 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(envelope, 'order-service')).toEqual({ kind: 'replied' });
 
     expect(orders.received).toEqual([envelope]);
     expect(users.receipts).toEqual([
@@ -155,7 +155,7 @@ describe('a call', () => {
     const { orders, users } = await pair();
     const cancel = cancellation();
 
-    expect(await users.transport.publish(cancel, 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(cancel, 'order-service')).toEqual({ kind: 'replied' });
 
     expect(orders.received).toEqual([cancel]);
     expect(users.receipts).toHaveLength(1);
@@ -335,7 +335,7 @@ describe('several processes behind one address', () => {
     });
     slow.open();
 
-    expect(await inFlight).toEqual({ kind: 'answered' });
+    expect(await inFlight).toEqual({ kind: 'replied' });
     expect(users.receipts.at(-1)).toMatchObject({ verdict: 'accepted' });
     expect(users.readiness).toEqual([true]);
   });
@@ -362,10 +362,10 @@ describe('a peer that does not answer', () => {
       return orders.accept(envelope);
     };
     const slow = users.transport.publish(message(), 'order-service');
-    expect((await users.transport.publish(message(), 'order-service')).kind).toBe('answered');
+    expect((await users.transport.publish(message(), 'order-service')).kind).toBe('replied');
     expect((await slow).kind).toBe('unknown');
     late.open();
-    expect((await users.transport.publish(message(), 'order-service')).kind).toBe('answered');
+    expect((await users.transport.publish(message(), 'order-service')).kind).toBe('replied');
     expect(users.readiness).toEqual([true]);
   });
 
@@ -434,7 +434,7 @@ describe('a peer that is down', () => {
 
     // Refused, not unavailable: the row backs off with the reason, while the relay goes on with the others.
     const error = expect.stringMatching(/^mail-service at .*ECONNREFUSED/);
-    expect(outcomes).toEqual([{ kind: 'refused', error }, { kind: 'answered' }]);
+    expect(outcomes).toEqual([{ kind: 'refused', error }, { kind: 'replied' }]);
     expect(users.transport.ready).toBe(true);
   });
 
@@ -450,7 +450,7 @@ describe('a peer that is down', () => {
 
     await new Service('order-service', { listen: address }).start();
     await until('the peer is back', () => users.transport.ready);
-    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'replied' });
     expect(users.readiness).toEqual([true, false, true]);
     expect(users.events.filter(({ event }) => event === 'transport.trouble')).toHaveLength(1);
   });
@@ -471,7 +471,7 @@ describe('the window', () => {
     await until('the third call is there', () => orders.received.length === 3);
 
     gates.forEach(({ open }) => open());
-    expect(await Promise.all(outcomes)).toEqual([1, 2, 3].map(() => ({ kind: 'answered' })));
+    expect(await Promise.all(outcomes)).toEqual([1, 2, 3].map(() => ({ kind: 'replied' })));
   });
 
   it('refuses a call that found no place in time: it was certainly not sent', async () => {
@@ -510,7 +510,7 @@ describe('a consumer', () => {
     expect(await Promise.race(outcomes)).toEqual(refused);
     all.open();
     const kinds = (await Promise.all(outcomes)).map(({ kind }) => kind).sort();
-    expect(kinds).toEqual([...Array<string>(10).fill('answered'), 'refused', 'refused']);
+    expect(kinds).toEqual(['refused', 'refused', ...Array<string>(10).fill('replied')]);
     expect(most).toBe(2);
   });
 
@@ -524,7 +524,7 @@ describe('a consumer', () => {
     const backlog = [1, 2, 3].map(() => users.transport.publish(message(), 'order-service'));
     const cancel = cancellation();
 
-    expect((await users.transport.publish(cancel, 'order-service')).kind).toBe('answered');
+    expect((await users.transport.publish(cancel, 'order-service')).kind).toBe('replied');
     all.open();
     await Promise.all(backlog);
   });
@@ -548,7 +548,7 @@ describe('a consumer', () => {
     all.open();
     await stopped;
     await orders.transport.close();
-    expect(await begun).toEqual({ kind: 'answered' });
+    expect(await begun).toEqual({ kind: 'replied' });
   });
 
   it('that stops does not wait for ever', async () => {
@@ -606,7 +606,7 @@ describe('a consumer', () => {
       async () => orders.malformed.length + orders.events.length > 0 || socket.bytesRead > 0,
     );
 
-    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'replied' });
     expect(orders.received).toHaveLength(1);
     expect(JSON.stringify(orders.events)).not.toContain('{\\"pattern');
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
@@ -642,7 +642,7 @@ describe('a consumer', () => {
     const socket = await rude(address);
     socket.write(text);
     await end(socket);
-    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'replied' });
   });
 
   it('takes a message with the largest payload, escaped at its worst', async () => {
@@ -650,7 +650,7 @@ describe('a consumer', () => {
     const payload = `"${'\\n'.repeat(131_071)}"`;
     expect(Buffer.byteLength(payload)).toBe(262_144);
     const envelope = { ...message(), message: { ...message().message, payload } };
-    expect(await users.transport.publish(envelope, 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(envelope, 'order-service')).toEqual({ kind: 'replied' });
     expect(orders.received).toEqual([envelope]);
   });
 
@@ -675,7 +675,7 @@ describe('a consumer', () => {
     const users = await new Service('user-service', { peers: { 'order-service': address } }).start();
     await until('there is room', async () => {
       const outcome = await users.transport.publish(message(), 'order-service');
-      return outcome.kind === 'answered';
+      return outcome.kind === 'replied';
     });
   });
 
@@ -691,7 +691,7 @@ describe('a consumer', () => {
     socket.on('drain', write);
     write();
     await until('the server reads no more', () => socket.writableNeedDrain);
-    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
+    expect(await users.transport.publish(message(), 'order-service')).toEqual({ kind: 'replied' });
     socket.destroy();
     await closed;
   });
@@ -738,9 +738,9 @@ describe('life and death', () => {
     const guesser = await new Service('user-service', { peers, tls: { client: client(wrongKey) } }).start();
     const plain = await new Service('user-service', { peers, timeout: '1s' }).start();
 
-    expect(await friend.transport.publish(message(), 'order-service')).toEqual({ kind: 'answered' });
-    expect((await guesser.transport.publish(message(), 'order-service')).kind).not.toBe('answered');
-    expect((await plain.transport.publish(message(), 'order-service')).kind).not.toBe('answered');
+    expect(await friend.transport.publish(message(), 'order-service')).toEqual({ kind: 'replied' });
+    expect((await guesser.transport.publish(message(), 'order-service')).kind).not.toBe('replied');
+    expect((await plain.transport.publish(message(), 'order-service')).kind).not.toBe('replied');
   });
 
   it('closes with calls in flight: they are unknown, those who wait were not sent, and the port is free again', async () => {

@@ -98,7 +98,7 @@ export class DirectTransport implements Transport {
         const reaction = await this.endpoint!.onReceipt(receipt, 0);
         switch (reaction.kind) {
           case 'done':
-            return { kind: 'answered' };
+            return { kind: 'replied' };
           case 'quarantine':
             // Nobody else has it; the row keeps the problem until a person has looked.
             return { kind: 'refused', error: `${peer}: ${reaction.problem}` };

@@ -76,7 +76,7 @@ class OpenTelemetryTracing implements Tracing {
     const span = this.start('publish', SpanKind.CLIENT, place, about(envelope), creationOf(envelope));
     return this.during(span, creationOf(envelope), work, ({ kind }) => {
       span.setAttribute(semconv.ATTR_OUTCOME, kind);
-      if (kind !== 'confirmed' && kind !== 'answered') fail(span, kind);
+      if (kind !== 'confirmed' && kind !== 'replied') fail(span, kind);
     });
   }
 
