@@ -1,6 +1,13 @@
 export { findChromium, type FindChromiumOptions } from './chromium';
 export { Cleanup } from './cleanup';
 export { type PgBouncerOptions, type PgBouncerServer, startPgBouncer } from './pgbouncer';
+export {
+  findMariaDb,
+  type MariaDbDatabaseServer,
+  type MariaDbOptions,
+  type MariaDbServer,
+  startMariaDb,
+} from './mariadb';
 export { freePort, portAnswers } from './ports';
 export { type PostgresDatabaseServer, type PostgresOptions, type PostgresServer, startPostgres } from './postgres';
 export { findRabbit, type FindRabbitOptions, type RabbitServer, RabbitUnavailableError } from './rabbit';

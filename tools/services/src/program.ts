@@ -51,7 +51,8 @@ export async function findProgram(program: Program, onProgress: (line: string) =
   return cached;
 }
 
-function installedAs(name: string): string | undefined {
+/** Where an installed program is, or undefined. */
+export function installedAs(name: string): string | undefined {
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
   return folders.map((folder) => join(folder, name)).find(isExecutable);
 }

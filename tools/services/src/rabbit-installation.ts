@@ -1,6 +1,6 @@
-import { accessSync, constants, existsSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { accessSync, constants, realpathSync } from 'node:fs';
 import { basename, delimiter, join } from 'node:path';
-import { execFile } from './processes';
+import { installPackage } from './debian-install';
 
 /**
  * The `rabbitmq-server` script of the RabbitMQ in RABBITMQ_HOME, else of an installed one, or undefined.
@@ -38,39 +38,8 @@ function isServerScript(path: string): boolean {
   }
 }
 
-/** Root on Debian or one of its children. */
-export function canInstallRabbit(): boolean {
-  return process.getuid?.() === 0 && existsSync('/usr/bin/apt-get');
-}
-
 /** Installs Debian's package without letting it start its service. */
 export async function installRabbit(onProgress: (line: string) => void = () => {}): Promise<void> {
   onProgress('RabbitMQ: not installed, running "apt-get install rabbitmq-server"');
-  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
-  const install = (): Promise<unknown> =>
-    execFile('apt-get', ['install', '-y', '--no-install-recommends', 'rabbitmq-server'], { env, maxBuffer: 2 ** 26 });
-  await withoutServices(async () => {
-    try {
-      await install();
-    } catch {
-      await execFile('apt-get', ['update'], { env, maxBuffer: 2 ** 26 }); // fresh images know no package at all
-      await install();
-    }
-  });
-}
-
-/** Debian asks this program before a package starts a service; 101 means no. */
-const POLICY = '/usr/sbin/policy-rc.d';
-
-async function withoutServices(work: () => Promise<void>): Promise<void> {
-  const saved = `${POLICY}.tallystick`;
-  const hadOne = existsSync(POLICY);
-  if (hadOne) renameSync(POLICY, saved);
-  writeFileSync(POLICY, '#!/bin/sh\nexit 101\n', { mode: 0o755 });
-  try {
-    await work();
-  } finally {
-    if (hadOne) renameSync(saved, POLICY);
-    else rmSync(POLICY);
-  }
+  await installPackage('rabbitmq-server');
 }

@@ -1,6 +1,7 @@
+import { canInstall } from './debian-install';
 import { rabbitAnswers, RabbitControl, type RabbitUser } from './rabbit-control';
 import { dockerAnswers, startRabbitContainer } from './rabbit-container';
-import { canInstallRabbit, installRabbit, rabbitInstalled } from './rabbit-installation';
+import { installRabbit, rabbitInstalled } from './rabbit-installation';
 import { startRabbit } from './rabbit-node';
 
 /** A broker, and what may be done to it. On one that was given to us only `createVhost` and `deleteVhost` work. */
@@ -70,7 +71,7 @@ export async function findRabbit(options: FindRabbitOptions = {}): Promise<Rabbi
   const { onProgress } = options;
   if (url !== undefined) return useRabbit(url);
   if (rabbitInstalled()) return startRabbit({ onProgress });
-  if (options.install && canInstallRabbit()) {
+  if (options.install && canInstall()) {
     await installRabbit(onProgress);
     return startRabbit({ onProgress });
   }
