@@ -76,7 +76,7 @@ export {
   type OutboxModuleExtras,
   type OutboxOptionsFactory,
 } from './outbox.module';
-export type { OutboxModuleOptions } from './outbox.options';
+export type { OutboxModuleOptions, StoreFactory } from './outbox.options';
 export { type AddOptions, type MessageStatus, Outbox } from './outbox/outbox';
 export {
   recordedMessageId,
@@ -93,7 +93,6 @@ export type { BulkJob, BulkOrder, BulkVerb, Refusal } from './ports/jobs';
 export type { BulkWatch } from './operations/bulk';
 export { pauseText, type Pause, type PauseTarget } from './message/pause';
 export type { AuditRecord, DeliveryHistoryEntry, DeliveryRecord, OutboxStats } from './ports/store';
-export type { StoreFactory } from './ports/store-factory';
 export type { TransportFactory } from './ports/transport';
 export {
   type IsolationLevel,

@@ -6,10 +6,13 @@ import { serviceNameProblem } from './message/names';
 import { unknownOptions } from './message/unknown-options';
 import type { OnAlarm, OnError } from './operations/monitor';
 import type { Meter } from './ports/meter';
-import type { StoreFactory } from './ports/store-factory';
+import type { StoreFactory as Factory } from './ports/store-factory';
 import type { Tracing } from './ports/tracing';
 import type { TransportFactory } from './ports/transport';
 import type { DataSource, EntityManager, TransactionHost } from './transactions';
+
+/** What `store:` takes: `postgres()`. */
+export type StoreFactory = Factory<DataSource, EntityManager>;
 
 /** What `OutboxModule.forRoot` takes. Durations are milliseconds or text with a unit: `'30s'`, `'15m'`, `'14d'`. */
 export interface OutboxModuleOptions {
@@ -18,7 +21,7 @@ export interface OutboxModuleOptions {
   /** What carries the messages: `rabbitMq()`, `direct({ … })`, or `memory()` in tests. */
   transport: TransportFactory;
   /** The database that holds the tables: the one your DataSource is for. @default postgres() */
-  store?: StoreFactory<DataSource, EntityManager>;
+  store?: StoreFactory;
   /** False in a process that only records (a web worker, a script): another instance relays. @default true */
   relay?: boolean;
   /** How long a claimed row belongs to one relay. Longer survives slower pauses; shorter repeats sooner after a crash. @default '30s' */
@@ -78,7 +81,7 @@ export interface OutboxModuleOptions {
 export interface ResolvedOptions {
   service: string;
   transport: TransportFactory;
-  store: StoreFactory<DataSource, EntityManager>;
+  store: StoreFactory;
   relay: boolean;
   leaseMs: number;
   window: number;

@@ -4,8 +4,7 @@ import { SystemRandom } from './adapters/system/system-random';
 import { InvalidOptionsError } from './errors';
 import { OutboxOperations } from './operations/operations';
 import { Pruner } from './operations/pruner';
-import type { StoreFactory } from './ports/store-factory';
-import type { DataSource, EntityManager } from './transactions';
+import type { StoreFactory } from './outbox.options';
 
 export interface PassiveOptions {
   /** Of the database of the service: `postgres://…`. */
@@ -15,7 +14,7 @@ export interface PassiveOptions {
   /** Where the tables are, as in the options of `OutboxModule`. */
   readonly tables?: { schema?: string; prefix?: string };
   /** The database, as in the options of `OutboxModule`. @default postgres() */
-  readonly store?: StoreFactory<DataSource, EntityManager>;
+  readonly store?: StoreFactory;
 }
 
 /** A service's operations without the service. */

@@ -18,11 +18,14 @@ export interface Dialect {
   insteadOfCommit(answer: unknown): string | undefined;
   /** The DataSource's pool; undefined before it is initialised. */
   poolOf(dataSource: DataSource): ConnectionPool | undefined;
-  /** How long its options let a call wait for a connection; undefined: for ever. */
-  connectTimeoutOf(dataSource: DataSource): number | undefined;
+  /** The DataSource's option that bounds how long a call waits for a connection; undefined where nothing does. */
+  readonly waitLimit: { readonly option: string; isSet(dataSource: DataSource): boolean } | undefined;
 }
 
 export type Ending = 'commit' | 'rollback' | 'rollback to savepoint';
+
+/** *ended*: by a COMMIT or ROLLBACK that somebody sent; *rolled back*: by the server, for the sake of another transaction. */
+export type TransactionState = 'open' | 'ended' | 'rolled back';
 
 /** One write that a SQL text performs. `table` as written but without quotes; absent where it cannot be told. */
 export interface SqlWrite {
@@ -34,12 +37,18 @@ export interface SqlWrite {
 export interface Sessions {
   /** Notices from now on when the session becomes useless, before anybody's statement fails because of it. */
   watch(session: Session): void;
+  /** A transaction has begun on it. */
+  began(session: Session): void;
+  /** A statement of the transaction that is thought to be open was answered with this. */
+  answered(session: Session, answer: unknown): void;
   /** A statement on it failed: if the session is at fault, it is not to be used again. */
   judge(session: Session, error: unknown): void;
+  /** The same, in a transaction that is thought to be open: asks the server whether it is, where that may have changed without a word. */
+  lookAfterFailure(session: Session): Promise<void>;
   /** It is not to be used for another transaction. */
   isUnfit(session: Session): boolean;
-  /** The server has told that no transaction is open on it. */
-  isIdle(session: Session): boolean;
+  /** Of the transaction that is thought to be open on it, as far as the server has told. */
+  stateOf(session: Session): TransactionState;
   /**
    * Ends what the session is doing in the *server*, which would else go on, with its locks, until the statement is done.
    * Resolves when the server has been told, or could not be; it takes a bounded time.

@@ -34,10 +34,11 @@ export class StrayWriteGuard {
 
   /** The guard comes after a connection is taken, except for entity events and transactions: too late for a full pool. */
   noteIfThePoolWaitsForEver(): void {
-    if (this.dialect.connectTimeoutOf(this.dataSource) !== undefined) return;
+    const { waitLimit } = this.dialect;
+    if (!waitLimit || waitLimit.isSet(this.dataSource)) return;
     this.logger.debug(
-      'The DataSource has no connectTimeoutMS: when its pool is exhausted, a query waits for a connection for ever, and ' +
-        'one that goes past its open transaction may wait for itself. Set e.g. connectTimeoutMS: 10_000.',
+      `The DataSource has no ${waitLimit.option}: when its pool is exhausted, a query waits for a connection for ever, and ` +
+        `one that goes past its open transaction may wait for itself. Set e.g. ${waitLimit.option}: 10_000.`,
     );
   }
 

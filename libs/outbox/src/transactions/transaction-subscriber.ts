@@ -5,6 +5,7 @@ import type {
   EntitySubscriberInterface,
   QueryRunner,
 } from 'typeorm';
+import { rolledBackError } from './rolled-back';
 import { sessionOf } from './session-of';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
 import type { Dialect } from './dialect';
@@ -45,15 +46,21 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   async afterTransactionStart({ queryRunner }: OnConnection): Promise<void> {
     const open = this.records.openOn(queryRunner);
     if (open) open.savepointOpened();
-    else this.records.begin(queryRunner, await sessionOf(queryRunner));
+    else {
+      const session = await sessionOf(queryRunner);
+      this.dialect.sessions.began(session);
+      this.records.begin(queryRunner, session);
+    }
   }
 
   async beforeTransactionCommit({ queryRunner }: OnConnection): Promise<void> {
     const record = this.records.openOn(queryRunner);
     if (!record) return;
+    this.refuseIfRolledBack(record);
     if (record.outermost) {
       await this.runHooks(record, queryRunner);
       record.underWay.refuseCommit();
+      this.refuseIfRolledBack(record); // by a hook
       this.refuseIfEndedByHand(record);
       record.ending = true;
     }
@@ -86,6 +93,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   afterQuery({ query, queryRunner, success, error, rawResults }: AfterQueryEvent): Promise<void> | void {
     const record = this.records.of(queryRunner);
     if (!success) return record && this.noteFailure(record, error);
+    if (record && !record.ending) this.dialect.sessions.answered(record.session, rawResults);
     if (query !== 'COMMIT') return;
     const answer = this.dialect.insteadOfCommit(rawResults);
     if (answer !== undefined) return this.refuseSilentRollback(record, answer);
@@ -115,6 +123,7 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     const ending = this.dialect.endingOf(sql);
     if (ending && record.announced) return;
     if (record.ending) return refuseStraggler(record, sql);
+    if (ending !== 'rollback') this.refuseIfRolledBack(record);
     record.statements += 1;
     if (!ending) return;
     if (ending === 'commit') record.underWay.refuseCommit();
@@ -131,7 +140,9 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
   /** @throws the error of a statement of ours that this one was sent with, if that one is the reason */
   private async noteFailure(record: TransactionRecord, error: unknown): Promise<void> {
     // Also when the caller catches the error and throws another one: the next transaction gets another connection.
-    this.dialect.sessions.judge(record.session, error);
+    const { sessions } = this.dialect;
+    sessions.judge(record.session, error);
+    if (!record.ending) await sessions.lookAfterFailure(record.session);
     const reason = await record.later.failure();
     if (reason !== undefined) throw reason;
   }
@@ -143,13 +154,20 @@ export class TransactionSubscriber implements EntitySubscriberInterface {
     }
   }
 
+  /** Where a transaction that the server has rolled back is simply gone, the next statement would commit by itself. */
+  private refuseIfRolledBack(record: TransactionRecord): void {
+    if (this.dialect.sessions.stateOf(record.session) !== 'rolled back') return;
+    record.dropCallbacks();
+    throw rolledBackError();
+  }
+
   /**
    * A hand-written COMMIT or ROLLBACK that no text gave away (behind a comment, on the raw client). PostgreSQL answers
    * the COMMIT that follows with COMMIT, so only the connection's status tells. For a failed transaction the status is
    * no help: the error reaches the caller before the status does (128 of 400 missed); there, COMMIT's answer decides.
    */
   private refuseIfEndedByHand(record: TransactionRecord): void {
-    if (!this.dialect.sessions.isIdle(record.session)) return;
+    if (this.dialect.sessions.stateOf(record.session) !== 'ended') return;
     record.dropCallbacks();
     if (!record.own) return;
     throw new TransactionEndedError(

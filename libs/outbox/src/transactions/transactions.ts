@@ -6,6 +6,7 @@ import type { Faults } from '../ports/faults';
 import type { ConnectionPool, Dialect, Session } from './dialect';
 import { dialectOf } from './dialects';
 import { Patience } from './patience';
+import { rolledBackError } from './rolled-back';
 import { sessionOf } from './session-of';
 import { StrayWriteGuard } from './stray-write-guard';
 import { AfterCommit, BeforeCommit, TransactionRecord, TransactionRecords } from './transaction-record';
@@ -33,7 +34,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   private readonly dialect: Dialect;
   private readonly records = new TransactionRecords();
   private readonly open = new Set<Session>();
-  private readonly waiting = new WaitingForConnection(new Logger(Transactions.name));
+  private readonly waiting: WaitingForConnection;
   private readonly scopes: TransactionScopes;
   private readonly guard: StrayWriteGuard;
   private readonly subscriber: TransactionSubscriber;
@@ -44,6 +45,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
   ) {
     this.dialect = dialectOf(dataSource);
     this.faults = this.dialect.faults;
+    this.waiting = new WaitingForConnection(new Logger(Transactions.name), this.dialect.waitLimit?.option);
     this.scopes = new TransactionScopes(dataSource, options.transactionHost);
     this.guard = new StrayWriteGuard(this.dialect, dataSource, this.scopes, options);
     this.subscriber = new TransactionSubscriber(this.dialect, this.records, this.scopes, this.guard);
@@ -322,6 +324,7 @@ export class Transactions implements OnModuleInit, OnApplicationShutdown {
 
   private openRecord(manager: EntityManager | undefined, caller: string): TransactionRecord {
     const record = this.records.openOn(manager?.queryRunner);
+    if (record && this.dialect.sessions.stateOf(record.session) === 'rolled back') throw rolledBackError();
     if (record) return record;
     const stranger = manager && this.strangerText(manager);
     throw new TransactionRequiredError(

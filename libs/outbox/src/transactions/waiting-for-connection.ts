@@ -14,11 +14,15 @@ export function namingConnectTimeout(error: unknown, pool: ConnectionPool | unde
   );
 }
 
-/** Says aloud that transactions wait for a connection: without `connectTimeoutMS` nothing else ever would. */
+/** Says aloud that transactions wait for a connection: without a limit nothing else ever would. */
 export class WaitingForConnection {
   private said = false;
 
-  constructor(private readonly logger: Logger) {}
+  /** @param option of the DataSource that bounds the wait, if there is one */
+  constructor(
+    private readonly logger: Logger,
+    private readonly option: string | undefined,
+  ) {}
 
   /** Once for all that wait at the same time, and again after one of them has got its connection. */
   async watch<T>(connecting: Promise<T>, pool: ConnectionPool | undefined): Promise<T> {
@@ -39,8 +43,8 @@ export class WaitingForConnection {
     this.said = true;
     const { timeoutMs, size, waiting = 0 } = pool ?? {};
     const patience = timeoutMs
-      ? `It goes on waiting until ${timeoutMs} ms are over (connectTimeoutMS)`
-      : 'It waits for ever: set e.g. connectTimeoutMS: 10_000';
+      ? `It goes on waiting until ${timeoutMs} ms are over (${this.option})`
+      : `It waits for ever${this.option ? `: set e.g. ${this.option}: 10_000` : ''}`;
     this.logger.warn(
       `A transaction has waited ${LONG_MS} ms for a connection of the DataSource, and ${waiting} wait now: ` +
         `all ${size} of its pool (poolSize) are in use, or the database does not answer. ${patience}.`,

@@ -28,9 +28,12 @@ export const postgresDialect: Dialect = {
     const { master } = driver as { master?: Pool };
     return master && poolView(master);
   },
-  connectTimeoutOf({ options }) {
-    const { connectTimeoutMS, extra } = options as PoolOptions;
-    return connectTimeoutMS || extra?.connectionTimeoutMillis || undefined;
+  waitLimit: {
+    option: 'connectTimeoutMS',
+    isSet({ options }) {
+      const { connectTimeoutMS, extra } = options as PoolOptions;
+      return Boolean(connectTimeoutMS || extra?.connectionTimeoutMillis);
+    },
   },
 };
 

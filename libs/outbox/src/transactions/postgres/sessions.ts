@@ -44,11 +44,15 @@ export const postgresSessions: Sessions = {
       else unfit.delete(session);
     });
   },
+  began() {},
+  answered() {},
   judge(session, error) {
     if (postgresFaults.isSessionFault(error)) unfit.add(session);
   },
+  async lookAfterFailure() {},
   isUnfit: (session) => unfit.has(session),
-  isIdle: (session) => (session as PgSession).getTransactionStatus?.() === 'I',
+  /** A failed transaction stays open, and takes nothing more. */
+  stateOf: (session) => ((session as PgSession).getTransactionStatus?.() === 'I' ? 'ended' : 'open'),
   cancel: (session) => cancel(session as PgSession),
   destroy(session) {
     const { connection } = session as PgSession;
