@@ -10,7 +10,7 @@ const forbid = (files, ...patterns) => ({
 const source = 'libs/outbox/src';
 const typeorm = {
   group: ['typeorm', 'typeorm/*', '@nestjs/typeorm'],
-  message: 'TypeORM is known only to transactions/ and adapters/postgres/.',
+  message: 'TypeORM is known only to transactions/, adapters/postgres/ and adapters/mariadb/.',
 };
 const broker = {
   group: ['amqplib', 'amqplib/*', '@golevelup/*'],
@@ -185,7 +185,7 @@ export default tseslint.config(
     whole,
   ),
   forbid(
-    [`${source}/adapters/postgres/**/*.ts`],
+    [`${source}/adapters/{postgres,mariadb}/**/*.ts`],
     {
       group: features.map((name) => `../../${name}/*`),
       message: 'An adapter implements a port: it knows message/, ports/ and transactions/.',

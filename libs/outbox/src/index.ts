@@ -11,6 +11,13 @@ export {
   type SchemaOptions,
   type TableOptions,
 } from './adapters/postgres';
+export {
+  mariadb,
+  mariaDbMigrations,
+  mariaDbSchemaSql,
+  type MariaDbSchemaOptions,
+  type MariaDbTableOptions,
+} from './adapters/mariadb';
 export { asyncApi, type AsyncApiOptions, type DescribedMessage } from './asyncapi/asyncapi';
 export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';
 export { direct, type DirectOptions } from './adapters/direct';

@@ -61,9 +61,9 @@ describe('startMariaDb', () => {
   });
 
   it('takes settings', async () => {
-    const another = await startMariaDb({ settings: { 'max-connections': '7' } });
+    const another = await startMariaDb({ settings: { 'max-connections': '77' } });
     try {
-      expect(await query(another.url(''), 'select @@max_connections as max')).toEqual([{ max: 7 }]);
+      expect(await query(another.url(''), 'select @@max_connections as max')).toEqual([{ max: 77 }]);
     } finally {
       await another.stop();
     }

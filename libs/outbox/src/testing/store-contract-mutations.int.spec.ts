@@ -1,3 +1,4 @@
+import { MariaDbFixture } from '../adapters/mariadb/mariadb.fixture';
 import { PostgresFixture } from '../adapters/postgres/postgres.fixture';
 import { SystemClock } from '../adapters/system/system-clock';
 import { MAY } from '../message/acts';
@@ -33,6 +34,13 @@ const STORES: readonly (readonly [string, () => Promise<Opened>])[] = [
     'PostgreSQL',
     async () => {
       const fixture = await PostgresFixture.start();
+      return { fixture, empty: () => fixture.empty(), stop: () => fixture.stop() };
+    },
+  ],
+  [
+    'MariaDB',
+    async () => {
+      const fixture = await MariaDbFixture.start();
       return { fixture, empty: () => fixture.empty(), stop: () => fixture.stop() };
     },
   ],

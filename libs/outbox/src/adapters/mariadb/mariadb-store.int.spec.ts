@@ -1,0 +1,77 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { Findings } from '../../testing/mariadb-abroad.fixture';
+import { type ContractCase, inboxStoreContract, outboxStoreContract } from '../../testing/store-contract';
+import { MariaDbFixture, type MariaDbFixtureOptions } from './mariadb.fixture';
+
+const CONFIGURATIONS: [string, MariaDbFixtureOptions][] = [
+  ['as it comes', {}],
+  [
+    "with other table names, TypeORM's mysql driver, for an application at REPEATABLE READ",
+    { prefix: 'billing_', type: 'mysql', isolation: 'REPEATABLE READ' },
+  ],
+  [
+    'on a server in another time zone that refuses what has changed since a snapshot',
+    { isolation: 'REPEATABLE READ', settings: { 'innodb-snapshot-isolation': 'ON', 'default-time-zone': '-05:00' } },
+  ],
+];
+
+describe.each(CONFIGURATIONS)('MariaDbStore %s', (_, options) => {
+  let fixture: MariaDbFixture;
+
+  beforeAll(async () => {
+    fixture = await MariaDbFixture.start(options);
+  });
+  afterAll(() => fixture.stop());
+  beforeEach(() => fixture.empty());
+
+  const keeps = ({ name, run }: ContractCase): void => it(name, () => run(fixture));
+
+  it('finds its tables', () => expect(fixture.outbox.checkSchema()).resolves.toBeUndefined());
+
+  describe('as an outbox', () => outboxStoreContract().forEach(keeps));
+  describe('as an inbox', () => inboxStoreContract().forEach(keeps));
+});
+
+describe('MariaDbStore in a process in New York', () => {
+  it('keeps the whole contract', async () => {
+    const { zone, kept, broken } = await contractIn('America/New_York');
+    expect(zone).toBe('America/New_York');
+    expect(broken).toEqual([]);
+    expect(kept).toBe(outboxStoreContract().length + inboxStoreContract().length);
+  });
+});
+
+/** In a process of its own, which tells what it has found over its channel. */
+async function contractIn(zone: string): Promise<Findings> {
+  const program = `
+    require('reflect-metadata');
+    require.extensions['.ts'] = (module, file) => module._compile(
+      require('@swc/core').transformFileSync(file, {
+        jsc: {
+          target: 'es2022',
+          parser: { syntax: 'typescript', decorators: true },
+          transform: { legacyDecorator: true, decoratorMetadata: true },
+        },
+        module: { type: 'commonjs' },
+      }).code, file);
+    const { Module } = require('node:module');
+    const found = Module._resolveFilename;
+    const services = require('node:path').resolve('../../../../tools/services/src/index.ts');
+    Module._resolveFilename = (name, ...more) => found(name === '@tallystick/services' ? services : name, ...more);
+    require('./mariadb-abroad.fixture.ts');
+  `;
+  const child = spawn(process.execPath, ['-e', program], {
+    cwd: join(__dirname, '../../testing'),
+    env: { ...process.env, TZ: zone },
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+  const exit = once(child, 'exit');
+  const told = once(child, 'message').then(([findings]) => findings as Findings);
+  const ended = exit.then(([code]) => Promise.reject(new Error(`the process ended with ${String(code)}`)));
+  const findings = await Promise.race([told, ended]);
+  ended.catch(() => {});
+  await exit;
+  return findings;
+}

@@ -1,0 +1,57 @@
+import { InvalidOptionsError } from '../../errors';
+
+/** Where the library's tables live and what they are called. */
+export interface MariaDbTableOptions {
+  /** The database they are in. It must exist. @default the one that the DataSource connects to */
+  schema?: string;
+  /** Put before every table, e.g. `billing_`. @default none */
+  prefix?: string;
+}
+
+/** The tables, ready to be put into SQL: quoted, and qualified if their database is known. */
+export interface MariaDbTables {
+  readonly message: string;
+  readonly delivery: string;
+  readonly turn: string;
+  readonly inbox: string;
+  readonly handler: string;
+  readonly followUp: string;
+  readonly audit: string;
+  readonly pause: string;
+  readonly job: string;
+  readonly version: string;
+  /** Told apart from other tables of this library, in names that must not meet; empty for the default ones. */
+  readonly tag: string;
+}
+
+/** MariaDB takes 64 characters, and says so where there are more. */
+const ALLOWED = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
+
+/**
+ * @param home the database in which the tables are, where none was given; its name may be anything
+ * @throws InvalidOptionsError if a name is not on the allow-list; these two options and `home` are the only text put into SQL
+ */
+export function tables({ schema, prefix }: MariaDbTableOptions = {}, home = schema): MariaDbTables {
+  const problems = [problem('schema', schema), problem('prefix', prefix)].filter((found) => found !== undefined);
+  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  const database = home === undefined ? '' : `\`${home.replaceAll('`', '``')}\`.`;
+  const table = (name: string): string => `${database}\`${prefix ?? ''}${name}\``;
+  return {
+    message: table('outbox_message'),
+    delivery: table('outbox_delivery'),
+    turn: table('outbox_turn'),
+    inbox: table('inbox_message'),
+    handler: table('inbox_handler'),
+    followUp: table('outbox_follow_up'),
+    audit: table('outbox_audit'),
+    pause: table('outbox_pause'),
+    job: table('outbox_job'),
+    version: table('outbox_schema'),
+    tag: [schema, prefix].filter((name) => name !== undefined).join('_'),
+  };
+}
+
+function problem(option: string, value: string | undefined): string | undefined {
+  if (value === undefined || (typeof value === 'string' && ALLOWED.test(value))) return undefined;
+  return `${option} ${JSON.stringify(value)} must match ${ALLOWED.source}`;
+}
