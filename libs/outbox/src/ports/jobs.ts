@@ -1,5 +1,5 @@
 import type { DeliveryKey } from '../message/delivery';
-import type { DeliveryRecord } from './store';
+import type { DeliveryRecord } from './delivery-record';
 
 export type BulkVerb = 'retry' | 'cancel' | 'discard';
 

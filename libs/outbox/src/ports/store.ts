@@ -11,8 +11,11 @@ import type {
 } from '../message/delivery';
 import type { HistoryEntry } from '../message/history';
 import type { Pause, PauseTarget } from '../message/pause';
+import type { DeliveryRecord } from './delivery-record';
 import type { JobStore } from './jobs';
 import type { Reason, Verdict } from '../message/receipt';
+
+export type { DeliveryRecord } from './delivery-record';
 
 /**
  * The producer's tables. One place touches these rows; every rule about *who may change what* is here.
@@ -309,27 +312,6 @@ export interface ClosedDelivery extends DeliveryKey {
   /** How long ago the message was recorded, in milliseconds. */
   readonly ageMs: number;
   readonly message: RecordedMessage;
-}
-
-export interface DeliveryRecord extends DeliveryKey {
-  readonly type: string;
-  readonly key: string | undefined;
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  /** What the row says and what the service has registered by now, together. */
-  readonly followUp: FollowUp;
-  readonly verdict: Verdict | undefined;
-  readonly reason: Reason | undefined;
-  readonly result: unknown;
-  /** Why it is parked, was put back, or what was asked of it: `NOBODY_LISTENS`, `CANCEL_REQUESTED`, …; of its last trouble. */
-  readonly code: string | undefined;
-  readonly lastError: string | undefined;
-  /** All ISO 8601, the database's clock. */
-  readonly recordedAt: string;
-  readonly nextAt: string | undefined;
-  readonly deadlineAt: string | undefined;
-  readonly sentAt: string | undefined;
-  readonly settledAt: string | undefined;
 }
 
 /** Something unusual that happened to one delivery of a message. Times are ISO 8601, the database's clock. */

@@ -1,5 +1,5 @@
 import type { EntityManager } from 'typeorm';
-import type { TransactionOptions } from './transactions.options';
+import type { TransactionOptions } from './transaction-options';
 
 /**
  * The bridge to another library that keeps the ambient transaction (`@nestjs-cls/transactional`,

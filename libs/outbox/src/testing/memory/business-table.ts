@@ -1,10 +1,15 @@
 import type { MemoryTable } from './memory-table';
-import type { MemoryTransaction } from './memory-transaction';
+import type { LockOwner } from './memory-slot';
+
+/** The transaction that a table is seen by. */
+interface Seeing extends LockOwner {
+  statement<T>(work: () => T | Promise<T>): Promise<T>;
+}
 
 /** An application's table as one transaction sees it: business data that commits and rolls back with the messages. */
 export class BusinessTable<Row extends object> {
   constructor(
-    private readonly transaction: MemoryTransaction,
+    private readonly transaction: Seeing,
     private readonly table: MemoryTable<Row>,
   ) {}
 

@@ -1,15 +1,9 @@
 import type { Clock } from '../../ports/clock';
 import { MemoryTable } from './memory-table';
-import { MemoryTransaction } from './memory-transaction';
+import { MemoryTransaction, type Moment } from './memory-transaction';
 
-/**
- * Where a fault may strike. What it throws is what the client meets:
- * - `begin`: no connection
- * - `statement`: after it ran, before its answer; the transaction has failed
- * - `commit`: the commit is refused (40001), or (08006) the connection is lost before it counted
- * - `committed`: the connection is lost after it counted, and the client cannot tell
- */
-export type Moment = 'begin' | 'statement' | 'commit' | 'committed';
+export type { Moment } from './memory-transaction';
+
 /** Called at every moment of every transaction of a client. May take its time, and may throw. */
 export type Interference = (moment: Moment) => Promise<void> | void;
 

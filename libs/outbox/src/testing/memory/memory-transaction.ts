@@ -1,9 +1,25 @@
 import { SilentRollbackError, TransactionEndedError } from '../../errors';
 import { BusinessTable } from './business-table';
-import type { MemoryClient } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
 import { UnderWay } from '../../transactions/under-way';
 import type { LockOwner, Slot } from './memory-slot';
+import type { MemoryTable } from './memory-table';
+
+/**
+ * Where a fault may strike. What it throws is what the client meets:
+ * - `begin`: no connection
+ * - `statement`: after it ran, before its answer; the transaction has failed
+ * - `commit`: the commit is refused (40001), or (08006) the connection is lost before it counted
+ * - `committed`: the connection is lost after it counted, and the client cannot tell
+ */
+export type Moment = 'begin' | 'statement' | 'commit' | 'committed';
+
+/** The process whose transaction it is, and its database. */
+interface Client {
+  readonly database: { changes: number; table<Row extends object>(name: string): MemoryTable<Row> };
+  interfere(moment: Moment): Promise<void>;
+  forget(transaction: MemoryTransaction): void;
+}
 
 /**
  * One transaction, as a connection to PostgreSQL has it: statements run one after another, each sees what was committed
@@ -26,7 +42,7 @@ export class MemoryTransaction implements LockOwner {
   private readonly afterEnds: (() => void)[] = [];
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(private readonly client: MemoryClient) {}
+  constructor(private readonly client: Client) {}
 
   get isOpen(): boolean {
     return this.state === 'open';
