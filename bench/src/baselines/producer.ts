@@ -11,7 +11,10 @@ export interface HandWrittenProducerOptions {
   readonly amqpUrl: string;
   readonly poolSize: number;
   readonly marks: 'single' | 'coalesced';
-  /** One after another, in the order of the table: the next is sent when the one before is completed. */
+  /**
+   * One after another, in the order of the table: the next is sent when the one before is completed. One commit and one read a turn;
+   * no lease, for only one such process may run.
+   */
   readonly serial?: boolean;
 }
 

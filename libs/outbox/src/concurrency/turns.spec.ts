@@ -1,6 +1,6 @@
 import type { DeliveryRow } from '../testing/memory/memory-tables';
 import { MessageRejected, OutboxMessage } from '../index';
-import { compensate, handle, OutboxHarness } from '../testing';
+import { compensate, handle, type HarnessServiceOptions, OutboxHarness } from '../testing';
 
 @OutboxMessage({ type: 'account.changed', to: 'audit-service', key: 'account', ordered: true })
 class AccountChanged {
@@ -9,7 +9,7 @@ class AccountChanged {
 }
 
 /** user-service sends changes to audit-service, which handles eight at once and does with each what it is told. */
-async function system(onChange: (change: AccountChanged) => void = () => {}) {
+async function system(onChange: (change: AccountChanged) => void = () => {}, options: HarnessServiceOptions = {}) {
   const harness = new OutboxHarness();
   const seen: string[] = [];
   const work = async (change: AccountChanged): Promise<void> => {
@@ -19,7 +19,7 @@ async function system(onChange: (change: AccountChanged) => void = () => {}) {
   await harness.service('audit-service', [handle(AccountChanged, work, { concurrency: 8, groupCommit: 'auto' })]);
   const undone: number[] = [];
   const refund = compensate(AccountChanged, async ({ version }) => void undone.push(version));
-  const users = await harness.service('user-service', [refund], { giveUpAfter: '1h' });
+  const users = await harness.service('user-service', [refund], { giveUpAfter: '1h', ...options });
   const change = (account: string, version: number) => users.add(AccountChanged, { account, version });
   const row = (id: string) => users.rows<DeliveryRow>('outbox_delivery').find(({ messageId }) => messageId === id)!;
   return { harness, users, change, row, seen, undone };
@@ -34,6 +34,26 @@ describe('messages of one key', () => {
       expect(seen.filter((text) => text.startsWith(account))).toEqual(
         [1, 2, 3, 4, 5].map((version) => `${account}${version}`),
       );
+  });
+
+  it('follow one another without a claim: who is next is taken by the receipt of the one before, or by whoever recorded it', async () => {
+    const { harness, users, change, seen } = await system();
+    for (let version = 1; version <= 5; version++) for (const account of ['a', 'b']) await change(account, version);
+    await harness.advance('2s');
+    expect(seen).toHaveLength(10);
+    const claimed = users.events.filter(
+      (each) => each.event === 'relay.batch' && each.step === 'claim' && each.rows > 0,
+    );
+    expect(claimed).toEqual([]);
+  });
+
+  it('that a process records which has no relay are due as their turns come, for another one to claim', async () => {
+    const { harness, change, row, seen } = await system(undefined, { relay: false });
+    const [first, second] = [await change('a', 1), await change('a', 2)];
+    await harness.advance('2s');
+    expect(seen).toEqual([]);
+    expect([row(first.id).code, row(second.id).code]).toEqual([undefined, 'WAITS_ITS_TURN']);
+    expect(row(first.id).nextAt).toBeLessThanOrEqual(row(second.id).nextAt! - 20_000);
   });
 
   it('stay in order when the first one fails for a while, is rejected, or its receipt is lost', async () => {
