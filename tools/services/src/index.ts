@@ -1,3 +1,4 @@
+export { type Ask, connectDatabase, type DatabaseClient, marks, numbered } from './database-client';
 export { findChromium, type FindChromiumOptions } from './chromium';
 export { Cleanup } from './cleanup';
 export { type PgBouncerOptions, type PgBouncerServer, startPgBouncer } from './pgbouncer';
