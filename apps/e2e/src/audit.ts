@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { type Ask, connectDatabase } from '@tallystick/services';
 
 export interface AuditOptions {
   databaseUrls: { user: string; order: string };
@@ -60,55 +60,64 @@ interface Bought {
   readonly amount: number;
 }
 
-async function userSide(client: Client) {
-  const { rows: purchases } = await client.query<Bought & { status: string; messageId: string }>(
-    `select id, user_id as "userId", sku, quantity, amount::float8, status, message_id as "messageId" from purchases`,
+/** As it arrives from a database of either kind. */
+interface Row {
+  readonly id: string;
+  readonly user_id: string;
+  readonly sku: string;
+  readonly quantity: number;
+  readonly amount: string;
+}
+
+function boughtOf({ id, user_id: userId, sku, quantity, amount }: Row): Bought {
+  return { id, userId, sku, quantity, amount: Number(amount) };
+}
+
+async function userSide(ask: Ask) {
+  const rows = await ask<Row & { status: string; message_id: string }>(
+    'select id, user_id, sku, quantity, amount, status, message_id from purchases',
   );
-  const balance = await one<number>(client, 'select coalesce(sum(balance), 0)::float8 from users');
-  const messages = await column<string>(client, 'select id from outbox_message');
-  const open = await column<string>(client, 'select message_id from outbox_delivery where settled_at is null');
-  const contradictions = await column<string>(
-    client,
-    `select d.message_id
+  const purchases = rows.map((row) => ({ ...boughtOf(row), status: row.status, messageId: row.message_id }));
+  const [balance] = await column(ask, 'select coalesce(sum(balance), 0) as value from users');
+  const messages = await column(ask, 'select id as value from outbox_message');
+  const open = await column(ask, 'select message_id as value from outbox_delivery where settled_at is null');
+  const contradictions = await column(
+    ask,
+    `select d.message_id as value
        from outbox_delivery d
        join purchases p on p.message_id = d.message_id
       where (d.state = 'completed') <> (p.status = 'completed')
          or (d.state = 'compensated') <> (p.status = 'refunded')`,
   );
-  return { purchases, balance, messages: new Set(messages), open, contradictions };
+  return { purchases, balance: Number(balance), messages: new Set(messages), open, contradictions };
 }
 
-async function orderSide(client: Client) {
-  const { rows: orders } = await client.query<Bought>(
-    `select id, user_id as "userId", sku, quantity, amount::float8 from orders`,
+async function orderSide(ask: Ask) {
+  const orders = await ask<Row>('select id, user_id, sku, quantity, amount from orders');
+  const [stock] = await column(ask, 'select coalesce(sum(quantity), 0) as value from stock');
+  const verdicts = await ask<{ verdict: string; number: string }>(
+    'select verdict, count(*) as number from inbox_message group by verdict',
   );
-  const stock = await one<number>(client, 'select coalesce(sum(quantity), 0)::float8 from stock');
-  const { rows: verdicts } = await client.query<{ verdict: string; count: number }>(
-    'select verdict, count(*)::integer as count from inbox_message group by verdict',
-  );
-  return { orders, stock, verdicts: new Map(verdicts.map(({ verdict, count }) => [verdict, count])) };
+  return {
+    orders: orders.map(boughtOf),
+    stock: Number(stock),
+    verdicts: new Map(verdicts.map(({ verdict, number }) => [verdict, Number(number)])),
+  };
 }
 
 /** One snapshot, so that a purchase in progress is seen on both sides of its transaction or on none. */
-async function read<T>(url: string, look: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url, application_name: 'audit' });
-  await client.connect();
+async function read<T>(url: string, look: (ask: Ask) => Promise<T>): Promise<T> {
+  const client = await connectDatabase(url, 'audit');
   try {
-    await client.query('begin isolation level repeatable read read only');
-    return await look(client);
+    return await client.atOneMoment(look);
   } finally {
     await client.end();
   }
 }
 
-async function column<T>(client: Client, sql: string): Promise<T[]> {
-  const { rows } = await client.query<T[]>({ text: sql, rowMode: 'array' });
-  return rows.map(([value]) => value!);
-}
-
-async function one<T>(client: Client, sql: string): Promise<T> {
-  const [value] = await column<T>(client, sql);
-  return value!;
+/** The column that the statement calls `value`. */
+async function column(ask: Ask, sql: string): Promise<string[]> {
+  return (await ask<{ value: string }>(sql)).map(({ value }) => value);
 }
 
 function same(purchase: Bought, order: Bought): boolean {

@@ -1,4 +1,4 @@
-import { Cleanup, testBroker, testDatabase } from '@tallystick/services';
+import { Cleanup, type MariaDbDatabaseServer, testBroker, testDatabase } from '@tallystick/services';
 import { Shop } from './shop';
 import { type RunningServices, type ServicesOptions, startServices } from './start-services';
 
@@ -9,9 +9,16 @@ export interface Fixture {
   stop(): Promise<void>;
 }
 
+export interface FixtureOptions extends Partial<ServicesOptions> {
+  /** Whose database is on MariaDB. @default nobody's: both are on PostgreSQL */
+  mariaDb?: { server: MariaDbDatabaseServer; of: readonly ('user' | 'order')[] };
+}
+
 /** Both services on databases and a virtual host of their own, on the servers of this test run. */
-export async function startFixture(options: Partial<ServicesOptions> = {}): Promise<Fixture> {
-  const databaseUrls = { user: await testDatabase('user'), order: await testDatabase('order') };
+export async function startFixture({ mariaDb, ...options }: FixtureOptions = {}): Promise<Fixture> {
+  const databaseOf = (side: 'user' | 'order'): Promise<string> =>
+    mariaDb?.of.includes(side) ? mariaDb.server.createDatabase() : testDatabase(side);
+  const databaseUrls = options.databaseUrls ?? { user: await databaseOf('user'), order: await databaseOf('order') };
   const transport = options.transport ?? { amqpUrl: await testBroker('services') };
   const cleanup = new Cleanup();
   const services = cleanup.stopLater(await startServices({ ...options, databaseUrls, transport }));

@@ -1,16 +1,33 @@
 import { randomUUID } from 'node:crypto';
+import { Cleanup, startMariaDb } from '@tallystick/services';
 import { audit } from './audit';
 import { type Fixture, startFixture } from './fixture';
 import { send } from './shop';
 
-describe.each(['rabbitmq', 'direct'] as const)('a purchase, over %s', (transport) => {
+/** Over what, and whose database is on MariaDB instead of PostgreSQL. */
+const SETTINGS: [transport: 'rabbitmq' | 'direct', mariaDb: readonly ('user' | 'order')[]][] = [
+  ['rabbitmq', []],
+  ['direct', []],
+  ['rabbitmq', ['order']],
+  ['rabbitmq', ['user']],
+  ['direct', ['user', 'order']],
+];
+
+describe.each(SETTINGS)('a purchase, over %s, with MariaDB for %j', (transport, of) => {
+  const cleanup = new Cleanup();
   let fixture: Fixture;
   let sku: string;
 
   beforeAll(async () => {
-    fixture = await startFixture(transport === 'direct' ? { transport } : {});
+    const server = of.length > 0 ? cleanup.stopLater(await startMariaDb({ install: true })) : undefined;
+    fixture = cleanup.stopLater(
+      await startFixture({
+        ...(transport === 'direct' && { transport }),
+        ...(server && { mariaDb: { server, of } }),
+      }),
+    );
   }, 120_000);
-  afterAll(() => fixture?.stop());
+  afterAll(() => cleanup.run());
   beforeEach(() => (sku = `sku-${randomUUID()}`));
 
   it('is answered at once, and completed when the order exists', async () => {

@@ -1,6 +1,14 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { configuration, database, HealthModule, MetricsModule, observed, SERVICE_CONFIG } from '@tallystick/chassis';
+import {
+  configuration,
+  database,
+  HealthModule,
+  MetricsModule,
+  observed,
+  SERVICE_CONFIG,
+  storeOf,
+} from '@tallystick/chassis';
 import { OutboxDashboardModule } from '@tallystick/dashboard';
 import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { OrderServiceConfig } from './config';
@@ -24,8 +32,9 @@ import { StockModule } from './stock/stock.module';
     ),
     OutboxModule.forRootAsync({
       inject: [SERVICE_CONFIG],
-      useFactory: ({ TRANSPORT, AMQP_URL, DIRECT_LISTEN, brokerUser, signing }: OrderServiceConfig) => ({
+      useFactory: ({ DATABASE_URL, TRANSPORT, AMQP_URL, DIRECT_LISTEN, brokerUser, signing }: OrderServiceConfig) => ({
         service: 'order-service',
+        store: storeOf(DATABASE_URL),
         transport:
           TRANSPORT === 'direct' ? direct({ listen: DIRECT_LISTEN }) : rabbitMq({ url: AMQP_URL, user: brokerUser }),
         signing,

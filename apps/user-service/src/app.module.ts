@@ -1,6 +1,14 @@
 import { Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { configuration, database, HealthModule, MetricsModule, observed, SERVICE_CONFIG } from '@tallystick/chassis';
+import {
+  configuration,
+  database,
+  HealthModule,
+  MetricsModule,
+  observed,
+  SERVICE_CONFIG,
+  storeOf,
+} from '@tallystick/chassis';
 import { OutboxDashboardModule } from '@tallystick/dashboard';
 import { direct, OutboxModule, rabbitMq } from '@tallystick/outbox';
 import { UserServiceConfig } from './config';
@@ -14,7 +22,8 @@ import { UsersModule } from './users/users.module';
  * The parts of user-service.
  *
  * What to notice: the outbox is one entry in this list. Swapping RabbitMQ for direct calls changes this file and no
- * other: the promise is kept by the two databases, the transport only carries.
+ * other: the promise is kept by the two databases, the transport only carries. Which kind of database it is, PostgreSQL
+ * or MariaDB, the url decides; the two services need not have the same.
  */
 @Module({
   imports: [
@@ -24,8 +33,16 @@ import { UsersModule } from './users/users.module';
     ),
     OutboxModule.forRootAsync({
       inject: [SERVICE_CONFIG],
-      useFactory: ({ TRANSPORT, AMQP_URL, ORDER_SERVICE_ADDRESS, brokerUser, signing }: UserServiceConfig) => ({
+      useFactory: ({
+        DATABASE_URL,
+        TRANSPORT,
+        AMQP_URL,
+        ORDER_SERVICE_ADDRESS,
+        brokerUser,
+        signing,
+      }: UserServiceConfig) => ({
         service: 'user-service',
+        store: storeOf(DATABASE_URL),
         transport:
           TRANSPORT === 'direct'
             ? direct({ peers: { 'order-service': ORDER_SERVICE_ADDRESS } })

@@ -24,10 +24,15 @@ describe('readConfig', () => {
   });
 
   it('reports all problems at once, without the values', () => {
-    const broken = { PORT: 'eighty', LOG_LEVEL: 'loud', DATABASE_URL: 'mysql://root:secret@db', TRANSPORT: 'pigeon' };
+    const broken = { PORT: 'eighty', LOG_LEVEL: 'loud', DATABASE_URL: 'mssql://root:secret@db', TRANSPORT: 'pigeon' };
     const report = messageOf(() => readConfig(ServiceConfig, broken));
     for (const name of Object.keys(broken)) expect(report).toContain(name);
     expect(report).not.toContain('secret');
+  });
+
+  it.each(['postgres', 'postgresql', 'mariadb', 'mysql'])('takes a database at %s://', (scheme) => {
+    const DATABASE_URL = `${scheme}://app:secret@db/users`;
+    expect(readConfig(ServiceConfig, { ...minimal, DATABASE_URL })).toMatchObject({ DATABASE_URL });
   });
 
   it('needs a broker only for the transport that has one', () => {

@@ -41,7 +41,8 @@ export class ServiceConfig {
   @IsIn(['fatal', 'error', 'warn', 'log', 'debug', 'verbose'])
   LOG_LEVEL: 'fatal' | 'error' | 'warn' | 'log' | 'debug' | 'verbose' = 'warn';
 
-  @IsUrlWith('postgres:', 'postgresql:')
+  /** Its scheme says which kind of database it is. */
+  @IsUrlWith('postgres:', 'postgresql:', 'mariadb:', 'mysql:')
   @IsChangedInProduction()
   DATABASE_URL!: string;
 
@@ -122,7 +123,8 @@ export function IsUrlWith(...protocols: string[]): PropertyDecorator {
     validator: {
       validate: (value) =>
         typeof value === 'string' && URL.canParse(value) && protocols.includes(new URL(value).protocol),
-      defaultMessage: () => `$property must be a url that starts with ${protocols[0]}//`,
+      defaultMessage: () =>
+        `$property must be a url that starts with ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
     },
   });
 }

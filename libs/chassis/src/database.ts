@@ -1,9 +1,18 @@
 import type { TypeOrmModuleAsyncOptions } from '@nestjs/typeorm';
-import { OUTBOX_MIGRATIONS, OutboxClient } from '@tallystick/outbox';
-import { DataSource, type DataSourceOptions, type MigrationInterface, type ValueTransformer } from 'typeorm';
+import type { StoreFactory } from '@tallystick/outbox';
+import {
+  DataSource,
+  type DataSourceOptions,
+  type MigrationInterface,
+  type QueryRunner,
+  type ValueTransformer,
+} from 'typeorm';
 import { SERVICE_CONFIG, type ServiceConfig } from './config';
+import type { Engine } from './engines/engine';
+import { mariaDbEngine } from './engines/mariadb';
+import { postgresEngine } from './engines/postgres';
 
-/** For `bigint` columns that hold safe integers: the driver returns them as strings. */
+/** For `bigint` columns that hold safe integers: the drivers return them as strings. */
 export const safeInteger: ValueTransformer = {
   to: (value: unknown) => value,
   from: (value: string | null) => (value === null ? null : Number(value)),
@@ -18,36 +27,47 @@ interface Schema {
 export function database(service: string, { entities, migrations }: Schema): TypeOrmModuleAsyncOptions {
   return {
     inject: [SERVICE_CONFIG],
-    useFactory: ({ DATABASE_URL }: ServiceConfig): DataSourceOptions => ({
-      type: 'postgres',
-      url: DATABASE_URL,
-      applicationName: service,
-      entities,
-      migrations: [...OUTBOX_MIGRATIONS, ...migrations],
-      migrationsTableName: 'migrations',
-      synchronize: false,
-      // An exhausted pool or a database that is gone becomes an error, not a request that hangs.
-      connectTimeoutMS: 5_000,
-      // Fewer round trips, for the library's statements and for these services' own.
-      extra: { max: 10, Client: OutboxClient },
-    }),
+    useFactory: ({ DATABASE_URL }: ServiceConfig): DataSourceOptions => {
+      const { connection, outboxMigrations } = engineOf(DATABASE_URL);
+      return {
+        ...connection(service, DATABASE_URL),
+        entities,
+        migrations: [...outboxMigrations, ...migrations],
+        migrationsTableName: 'migrations',
+        synchronize: false,
+      };
+    },
     dataSourceFactory: async (options) => migrated(await new DataSource(options!).initialize()),
   };
 }
 
-/** The key of the lock; any number that nothing else in the database uses. */
-const MIGRATING = 7_247_914_320;
+/** For migrations: the type of a column for when a row was written. All else is SQL that both kinds speak. */
+export function instant({ dataSource }: QueryRunner): string {
+  return engineFor(dataSource).instant;
+}
 
-/**
- * Runs the pending migrations. Replicas that start together take turns: the lock is held by a transaction of its own,
- * so it goes with its connection and works behind a transaction pooler. Whoever comes second finds nothing to do.
- */
+/** For `OutboxModule.forRoot({ store })`: the database is chosen by the url alone. */
+export function storeOf(url: string): StoreFactory {
+  return engineOf(url).store();
+}
+
+function engineOf(url: string): Engine {
+  return url.startsWith('postgres') ? postgresEngine : mariaDbEngine;
+}
+
+function engineFor({ options }: DataSource): Engine {
+  return options.type === 'postgres' ? postgresEngine : mariaDbEngine;
+}
+
+/** Runs the pending migrations. Replicas that start together take turns; whoever comes second finds nothing to do. */
 async function migrated(dataSource: DataSource): Promise<DataSource> {
+  const { whileLocked } = engineFor(dataSource);
   try {
-    await dataSource.transaction(async (manager) => {
-      await manager.query('select pg_advisory_xact_lock($1)', [MIGRATING]);
-      await dataSource.runMigrations({ transaction: 'each' });
-    });
+    await dataSource.transaction((manager) =>
+      whileLocked(manager, async () => {
+        await dataSource.runMigrations({ transaction: 'each' });
+      }),
+    );
     return dataSource;
   } catch (error) {
     await dataSource.destroy(); // TypeOrmModule tries again with a new one

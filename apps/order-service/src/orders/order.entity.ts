@@ -21,6 +21,6 @@ export class Order {
   @Column('bigint', { transformer: safeInteger })
   amount!: number;
 
-  @CreateDateColumn({ type: 'timestamptz', name: 'created_at' })
+  @CreateDateColumn({ name: 'created_at' })
   createdAt!: Date;
 }

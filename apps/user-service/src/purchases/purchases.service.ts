@@ -30,7 +30,7 @@ export class PurchasesService {
    */
   @Transactional()
   async purchase(request: PurchaseRequest, idempotencyKey?: string): Promise<Purchase> {
-    const { id: userId } = await this.users.get(request.userId);
+    const { id: userId } = await this.users.hold(request.userId);
     const id = v7(); // grows with time: the message has it too, and lists begin with the newest
     const purchase = this.purchases.create({
       ...request,

@@ -27,6 +27,16 @@ export class UsersService {
     return user;
   }
 
+  /**
+   * The account, for who is about to pay from it: others wait until the transaction ends. On MariaDB the insert of a purchase
+   * locks its user for reading; two that both did, and then want to debit, would be a deadlock.
+   */
+  async hold(id: string): Promise<User> {
+    const user = await this.users.findOne({ where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (!user) throw new NotFoundException(`There is no user ${id}.`);
+    return user;
+  }
+
   async debit(id: string, amount: number): Promise<void> {
     const { affected } = await this.users.decrement({ id, balance: MoreThanOrEqual(amount) }, 'balance', amount);
     if (affected !== 1) throw new ConflictException(`The balance of user ${id} is lower than ${amount}.`);
