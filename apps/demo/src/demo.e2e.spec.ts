@@ -45,6 +45,20 @@ describe('the story', () => {
     await demo.expectNothingLeft();
   });
 
+  it('is played on a private MariaDB, and leaves nothing behind', async () => {
+    const demo = await Demo.start(['--database', 'mariadb', '--transport', 'direct', '--once']);
+
+    expect({ code: await demo.exitCode(), output: demo.output }).toMatchObject({ code: 0 });
+    expect(demo.ready.databases).toEqual({
+      user: expect.stringMatching(/^mysql:/),
+      order: expect.stringMatching(/^mysql:/),
+    });
+    expect(demo.output).not.toContain('✗');
+    expect(demo.output).toContain('✓ Money is conserved');
+    expectRows(demo.output);
+    await demo.expectNothingLeft();
+  });
+
   it('is played over RabbitMQ, and again on the same databases, until somebody presses Ctrl-C', async () => {
     const databases = await givenDatabases();
     const AMQP_URL = await testBroker('demo');

@@ -1,5 +1,5 @@
 import { Client } from 'pg';
-import { testDatabase } from '@tallystick/services';
+import { numbered, testDatabase } from '@tallystick/services';
 import { type Ask, checkInvariants, checkWhileRunning } from './invariants';
 
 const ADA = '00000000-0000-4000-8000-00000000000a';
@@ -10,7 +10,7 @@ const DEPOSITS = new Map([[ADA, 1_000]]);
 const USER_TABLES = `
   create table users (id uuid, balance bigint);
   create table purchases (id uuid, user_id uuid, sku text, quantity integer, amount bigint, status text, message_id uuid);
-  create table outbox_message (id uuid, payload json);
+  create table outbox_message (id uuid, aggregateid text);
   create table outbox_delivery (message_id uuid, state text, settled_at timestamptz)`;
 const ORDER_TABLES = `
   create table orders (id uuid, user_id uuid, sku text, quantity integer, amount bigint)`;
@@ -22,7 +22,7 @@ const USER_ROWS = `
   insert into purchases values
     ('${BOUGHT}', '${ADA}', 'tea', 1, 100, 'completed', '${BOUGHT}'),
     ('${REFUNDED}', '${ADA}', 'tea', 9, 500, 'refunded', '${REFUNDED}');
-  insert into outbox_message select id, json_build_object('userId', user_id) from purchases;
+  insert into outbox_message select id, user_id from purchases;
   insert into outbox_delivery values ('${BOUGHT}', 'completed', now()), ('${REFUNDED}', 'compensated', now())`;
 const ORDER_ROWS = `
   truncate orders;
@@ -62,7 +62,7 @@ describe('the invariants', () => {
     [
       'a message has no purchase',
       'user',
-      `insert into outbox_message select gen_random_uuid(), payload from outbox_message limit 1`,
+      `insert into outbox_message select gen_random_uuid(), aggregateid from outbox_message limit 1`,
       [message],
     ],
     ['an order was lost', 'order', 'delete from orders', [order]],
@@ -95,7 +95,7 @@ describe('the invariants', () => {
   describe('of every moment', () => {
     const ask =
       (side: 'user' | 'order'): Ask =>
-      async <Row extends object>(sql: string, values: readonly unknown[]) =>
+      async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
         (await run(databases[side], sql, values)) as Row[];
     const brokenNow = async (meanwhile = (): Promise<unknown> => Promise.resolve()): Promise<string[]> => {
       const order: Ask = async (sql, values) => {
@@ -110,7 +110,7 @@ describe('the invariants', () => {
     const buy = `
       update users set balance = balance - 100;
       insert into purchases values ('${LATE}', '${ADA}', 'tea', 1, 100, 'pending', '${LATE}');
-      insert into outbox_message select id, json_build_object('userId', user_id) from purchases where id = '${LATE}';
+      insert into outbox_message select id, user_id from purchases where id = '${LATE}';
       insert into outbox_delivery values ('${LATE}', 'pending', null)`;
     const order = `insert into orders values ('${LATE}', '${ADA}', 'tea', 1, 100)`;
 
@@ -159,7 +159,7 @@ async function run(url: string, sql: string, values?: readonly unknown[]): Promi
   const client = new Client({ connectionString: url });
   await client.connect();
   try {
-    return (await client.query(sql, values && [...values])).rows;
+    return (await client.query(values ? numbered(sql) : sql, values && [...values])).rows;
   } finally {
     await client.end();
   }

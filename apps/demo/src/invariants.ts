@@ -1,8 +1,7 @@
-import { Client } from 'pg';
+import { type Ask, connectDatabase, marks } from '@tallystick/services';
 import type { Finding } from './finding';
 
-/** Asks one database. */
-export type Ask = <Row extends object>(sql: string, values: readonly unknown[]) => Promise<Row[]>;
+export type { Ask } from '@tallystick/services';
 
 /** What both databases say of some users. */
 interface Books {
@@ -27,6 +26,22 @@ interface PurchaseRow extends OrderRow {
   readonly settled: boolean;
 }
 
+/** What both databases have of an order, as it arrives. */
+interface Ordered {
+  readonly id: string;
+  readonly user_id: string;
+  readonly sku: string;
+  readonly quantity: number;
+  readonly amount: string;
+}
+
+interface Purchased extends Ordered {
+  readonly status: string;
+  readonly message_id: string;
+  readonly state: string | null;
+  readonly settled_at: unknown;
+}
+
 /** Before the id of every message. */
 const ANY_TIME = '00000000-0000-0000-0000-000000000000';
 
@@ -38,8 +53,9 @@ export async function checkInvariants(
   databases: { user: string; order: string },
   deposits: ReadonlyMap<string, number>,
 ): Promise<Finding[]> {
-  const [user, order] = [asker(databases.user), asker(databases.order)];
-  const books = await readBooks(user, order, deposits);
+  const user = await connectDatabase(databases.user, 'tallystick-demo');
+  const order = await connectDatabase(databases.order, 'tallystick-demo');
+  const books = await readBooks(user.ask, order.ask, deposits).finally(() => Promise.all([user.end(), order.end()]));
   return [moneyIsConserved(books), oneMessageEach(books), oneOrderEach(books), nothingOpen(books)];
 }
 
@@ -59,7 +75,7 @@ export async function checkWhileRunning(
   const later =
     unknown.length === 0
       ? []
-      : await asks.userNow<{ id: string }>('select id from purchases where id = any($1)', [unknown]);
+      : await asks.userNow<{ id: string }>(`select id from purchases where id in (${marks(unknown)})`, unknown);
   const orders = oneOrderEachSoFar(books, new Set(later.map(({ id }) => id)));
   return [moneyIsConserved(books), oneMessageEach(books), orders, endedAlike(books)];
 }
@@ -72,24 +88,39 @@ async function readBooks(
   since = ANY_TIME,
 ): Promise<Books> {
   const users = [...deposits.keys()];
-  const balances = await user<{ balance: number }>('select balance::float8 from users where id = any($1)', [users]);
-  const purchases = await user<PurchaseRow>(
-    `select p.id, concat_ws(' ', p.user_id, p.sku, p.quantity, p.amount) as content, p.status, p.amount::float8,
-            p.message_id as "messageId", d.state as delivery, d.settled_at is not null as settled
+  const ofThem = `(${marks(users)})`;
+  const balances = await user<{ balance: string }>(`select balance from users where id in ${ofThem}`, users);
+  const purchases = await user<Purchased>(
+    `select p.id, p.user_id, p.sku, p.quantity, p.amount, p.status, p.message_id, d.state, d.settled_at
        from purchases p
        left join outbox_delivery d on d.message_id = p.message_id
-      where p.user_id = any($1)`,
-    [users],
+      where p.user_id in ${ofThem}`,
+    users,
   );
+  // The key of this message is the user.
   const messages = await user<{ id: string }>(
-    `select id from outbox_message where id >= $2 and payload ->> 'userId' = any($1)`,
-    [users, since],
+    `select id from outbox_message where id >= ? and aggregateid in ${ofThem}`,
+    [since, ...users],
   );
-  const orders = await order<OrderRow>(
-    `select id, concat_ws(' ', user_id, sku, quantity, amount) as content from orders where user_id = any($1)`,
-    [users],
+  const orders = await order<Ordered>(
+    `select id, user_id, sku, quantity, amount from orders where user_id in ${ofThem}`,
+    users,
   );
-  return { deposits: [...deposits.values()], balances, purchases, messages, orders };
+  return {
+    deposits: [...deposits.values()],
+    balances: balances.map(({ balance }) => ({ balance: Number(balance) })),
+    purchases: purchases.map((row) => ({
+      id: row.id,
+      content: contentOf(row),
+      status: row.status,
+      amount: Number(row.amount),
+      messageId: row.message_id,
+      delivery: row.state,
+      settled: row.settled_at !== null,
+    })),
+    messages,
+    orders: orders.map((row) => ({ id: row.id, content: contentOf(row) })),
+  };
 }
 
 function moneyIsConserved({ deposits, balances, purchases }: Books): Finding {
@@ -153,16 +184,8 @@ function statesOf(purchases: readonly PurchaseRow[]): Record<string, number> {
   return counts;
 }
 
-function asker(url: string): Ask {
-  return async <Row extends object>(sql: string, values: readonly unknown[]): Promise<Row[]> => {
-    const client = new Client({ connectionString: url, application_name: 'tallystick-demo' });
-    await client.connect();
-    try {
-      return (await client.query<Row>(sql, [...values])).rows;
-    } finally {
-      await client.end();
-    }
-  };
+function contentOf({ user_id, sku, quantity, amount }: Ordered): string {
+  return [user_id, sku, quantity, amount].join(' ');
 }
 
 function sum(values: readonly number[]): number {

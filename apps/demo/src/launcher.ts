@@ -1,7 +1,6 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { Client } from 'pg';
-import { type Cleanup, freePort, startPostgres } from '@tallystick/services';
+import { type Cleanup, connectDatabase, freePort, startMariaDb, startPostgres } from '@tallystick/services';
 import { type Carrier, findCarrier } from './carrier';
 import { type BrokerSwitch, layLine, laySlowLine, type Line, type Slowness } from './line';
 import { ServiceProcess, type ServiceWatcher } from './service-process';
@@ -12,7 +11,9 @@ export interface LaunchOptions {
   /** @default whatever there is */
   readonly transport?: 'rabbitmq' | 'direct';
   readonly amqpUrl?: string;
-  /** Databases of somebody else. @default two on an embedded PostgreSQL */
+  /** What is started to hold the tables, unless there are databases already. */
+  readonly database: 'postgres' | 'mariadb';
+  /** Databases of somebody else. @default two on a server that is started for them */
   readonly databases?: Databases;
   /** Shows what the services write. */
   readonly verbose: boolean;
@@ -58,7 +59,7 @@ export async function launch(
   const onProgress = (line: string): void => terminal.progress(line);
 
   const [databases, carrier] = await together([
-    findDatabases(options.databases, onProgress, cleanup),
+    findDatabases(options, onProgress, cleanup),
     findCarrier({ wanted: options.transport, amqpUrl: options.amqpUrl, onProgress }, cleanup),
   ]);
   terminal.progress(`Transport: ${carrier.transport} (${carrier.why})`);
@@ -94,7 +95,8 @@ export async function launch(
   });
   const userService = service('user', {
     ORDER_SERVICE_ADDRESS: addressOfOrders,
-    ORDER_SERVICE_INBOX: databases.order,
+    // The dashboard looks into no other kind.
+    ...(databases.order.startsWith('postgres') && { ORDER_SERVICE_INBOX: databases.order }),
   });
   terminal.progress('user-service and order-service: starting');
   await together([userService.start(), orderService.start()]);
@@ -115,34 +117,34 @@ export async function launch(
 }
 
 async function findDatabases(
-  given: Databases | undefined,
+  { database, databases }: LaunchOptions,
   onProgress: (line: string) => void,
   cleanup: Cleanup,
 ): Promise<Databases> {
-  if (given) {
-    await checkDatabase('DATABASE_URL_USER', given.user);
-    await checkDatabase('DATABASE_URL_ORDER', given.order);
-    return given;
+  if (databases) {
+    await checkDatabase('DATABASE_URL_USER', databases.user);
+    await checkDatabase('DATABASE_URL_ORDER', databases.order);
+    return databases;
   }
-  const postgres = cleanup.stopLater(await startPostgres({ onProgress }));
+  const server = cleanup.stopLater(
+    await (database === 'mariadb' ? startMariaDb({ install: true, onProgress }) : startPostgres({ onProgress })),
+  );
   const [user, order] = await Promise.all([
-    postgres.createDatabase('user_service'),
-    postgres.createDatabase('order_service'),
+    server.createDatabase('user_service'),
+    server.createDatabase('order_service'),
   ]);
   return { user, order };
 }
 
 async function checkDatabase(variable: string, url: string): Promise<void> {
-  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
   try {
-    await client.connect();
+    const client = await connectDatabase(url, 'tallystick-demo');
+    await client.end();
   } catch (error) {
     // Not the url: it holds a password.
     throw new DemoError(`The database of ${variable} does not let us in: ${(error as Error).message}`, {
       cause: error,
     });
-  } finally {
-    await client.end();
   }
 }
 

@@ -76,7 +76,8 @@ export async function laySlowLine(
 ): Promise<{ url: string; slowness: Slowness } | undefined> {
   const url = new URL(databaseUrl);
   if (!url.hostname || url.searchParams.has('host') || url.searchParams.has('sslmode')) return undefined;
-  const proxy = await opened({ targetHost: url.hostname, targetPort: Number(url.port || 5432) }, cleanup);
+  const usual = url.protocol.startsWith('postgres') ? 5432 : 3306;
+  const proxy = await opened({ targetHost: url.hostname, targetPort: Number(url.port || usual) }, cleanup);
   return { url: through(url, proxy), slowness: proxy };
 }
 

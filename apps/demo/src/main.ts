@@ -2,7 +2,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { inspect } from 'node:util';
-import { Cleanup, RabbitUnavailableError } from '@tallystick/services';
+import { Cleanup, ProgramUnavailableError, RabbitUnavailableError } from '@tallystick/services';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { checkInvariants } from './invariants';
 import { DemoError, launch, type LaunchOptions, type Running } from './launcher';
@@ -16,6 +16,7 @@ import { Terminal } from './terminal';
 import { findingText, type Language, TEXTS } from './texts';
 
 interface Arguments {
+  readonly database: 'postgres' | 'mariadb';
   readonly lang: Language;
   readonly once: boolean;
   readonly pause: boolean;
@@ -58,15 +59,16 @@ async function demo(options: Arguments, terminal: Terminal): Promise<number> {
       deposits: new Map<string, number>(),
       signal: ending.signal,
     };
-    const page = options.once ? undefined : await openPage(running, world, options.lang, cleanup);
     const { user, order, databases, carrier } = running;
+    const paged = !options.once && Object.values(databases).every((url) => url.startsWith('postgres'));
+    const page = paged ? await openPage(running, world, options.lang, cleanup) : undefined;
     const { transport, broker } = carrier;
     terminal.ready({ user, order, databases, transport, broker, ...(page && { page: page.url }) });
     if (page) terminal.say(texts.page(page.url));
     const kept = options.story ? await play(running, world, options, terminal) : true;
-    if (!page) return kept ? 0 : 1;
-    page.storyIsOver();
-    terminal.say(`\n${texts.serving(user, order, page.url)}`);
+    if (options.once) return kept ? 0 : 1;
+    page?.storyIsOver();
+    terminal.say(`\n${page ? texts.serving(user, order, page.url) : texts.servingWithoutPage(user, order)}`);
     const { exitCode } = await end;
     return exitCode === SIGNALS.SIGINT && kept ? 0 : exitCode;
   } catch (error) {
@@ -118,7 +120,7 @@ async function play(
 
 /** Its message says what to do; a stack trace would not help. */
 function isPlain(error: unknown): error is Error {
-  return error instanceof DemoError || error instanceof RabbitUnavailableError;
+  return [DemoError, ProgramUnavailableError, RabbitUnavailableError].some((kind) => error instanceof kind);
 }
 
 function ended(signal: AbortSignal): Promise<Ended> {
@@ -153,6 +155,14 @@ const program = new Command('npm start --')
         'rabbitmq if there is one: AMQP_URL, a broker on 127.0.0.1:5672, an installed rabbitmq-server; else direct',
       ),
   )
+  .addOption(
+    new Option(
+      '--database <name>',
+      'what holds the tables: an embedded PostgreSQL, or a private MariaDB, which must be installed',
+    )
+      .choices(['postgres', 'mariadb'])
+      .default('postgres'),
+  )
   .option('--ports <user,order>', 'HTTP ports of the services', readPorts, { user: 3001, order: 3002 })
   .addOption(new Option('--no-story', 'only serve, with the page that has the buttons').conflicts('once'))
   .option('--once', 'end after the story: with 0 if everything was as it should be, else with 1', false)
@@ -164,7 +174,7 @@ const program = new Command('npm start --')
     `
 Environment:
   AMQP_URL             a broker to use
-  DATABASE_URL_USER    databases to use instead of an embedded PostgreSQL: set both
+  DATABASE_URL_USER    databases to use instead, postgres://… or mariadb://…, also one of each: set both
   DATABASE_URL_ORDER
   LOG_LEVEL            of the services, with --verbose: error, warn (default), log, debug`,
   )

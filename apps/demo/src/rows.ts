@@ -1,4 +1,4 @@
-import { Client } from 'pg';
+import { connectDatabase } from '@tallystick/services';
 
 /** How the message of a purchase stands in both databases. */
 export interface MessageRows {
@@ -17,26 +17,31 @@ export class Rows {
   async of(messageId: string): Promise<MessageRows> {
     const [delivery] = await select<{ state: string; attempts: number; verdict: string | null }>(
       this.databases.user,
-      'select state, attempts, verdict from outbox_delivery where message_id = $1',
+      'select state, attempts, verdict from outbox_delivery where message_id = ?',
       messageId,
     );
-    const [inbox] = await select<{ verdict: string; reason: string | null }>(
+    const [inbox] = await select<{ verdict: string; reason: string | { code: string } | null }>(
       this.databases.order,
-      `select verdict, reason ->> 'code' as reason from inbox_message where message_id = $1`,
+      'select verdict, reason from inbox_message where message_id = ?',
       messageId,
     );
     return {
       delivery: delivery ? [delivery.state, delivery.attempts, delivery.verdict ?? NONE].join(' · ') : NONE,
-      inbox: inbox ? [inbox.verdict, inbox.reason].filter(Boolean).join(' ') : NONE,
+      inbox: inbox ? [inbox.verdict, codeOf(inbox.reason)].filter(Boolean).join(' ') : NONE,
     };
   }
 }
 
+/** JSON: PostgreSQL's driver has read it already. */
+function codeOf(reason: string | { code: string } | null): string | undefined {
+  const read = typeof reason === 'string' ? (JSON.parse(reason) as { code: string }) : reason;
+  return read?.code;
+}
+
 async function select<Row extends object>(url: string, sql: string, messageId: string): Promise<Row[]> {
-  const client = new Client({ connectionString: url, application_name: 'tallystick-demo' });
-  await client.connect();
+  const client = await connectDatabase(url, 'tallystick-demo');
   try {
-    return (await client.query<Row>(sql, [messageId])).rows;
+    return await client.ask<Row>(sql, [messageId]);
   } finally {
     await client.end();
   }

@@ -1,4 +1,5 @@
 import { Pool, type PoolClient } from 'pg';
+import { numbered } from '@tallystick/services';
 import { type Ask, checkWhileRunning } from '../invariants';
 import type { Databases } from '../launcher';
 import type { Picture, Row, Side, Station } from './page';
@@ -48,8 +49,8 @@ export class Pictures {
 
   /** Outside of any transaction: sees what is committed. */
   now(side: Side): Ask {
-    return async <R extends object>(sql: string, values: readonly unknown[]) =>
-      (await this.pools[side].query<R>(sql, [...values])).rows;
+    return async <R extends object>(sql: string, values: readonly unknown[] = []) =>
+      (await this.pools[side].query<R>(numbered(sql), [...values])).rows;
   }
 
   private async look(asks: Readonly<Record<Side, Ask>>): Promise<Picture> {
@@ -193,6 +194,6 @@ async function atOneMoment<T>(pool: Pool, work: (ask: Ask) => Promise<T>): Promi
 }
 
 function asking(client: PoolClient): Ask {
-  return async <R extends object>(sql: string, values: readonly unknown[]) =>
-    (await client.query<R>(sql, [...values])).rows;
+  return async <R extends object>(sql: string, values: readonly unknown[] = []) =>
+    (await client.query<R>(numbered(sql), [...values])).rows;
 }
