@@ -10,8 +10,8 @@ import {
 import { MAX_ERROR_TEXT, type Verdict } from './receipt';
 
 /**
- * Which state of a delivery may follow which, as data. Stores decide nothing of it: one in SQL renders these lists into its
- * statements, one in memory asks the functions below; so what the simulation proves is what a database runs.
+ * Which state of a delivery may follow which, as data. Stores decide nothing of it: PostgreSQL renders these lists into its
+ * statements, the others ask the functions over them (transitions.ts); so what the simulation proves is what a database runs.
  */
 
 /** A copy is on its way to the consumer, or will be. */

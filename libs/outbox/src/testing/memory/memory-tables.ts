@@ -1,17 +1,11 @@
 import type { FollowUp } from '../../message/contract';
-import {
-  type DeliveryKey,
-  type DeliveryState,
-  expects,
-  followUpOf,
-  type RecordedMessage,
-} from '../../message/delivery';
+import { type DeliveryKey, expects, followUpOf, type RecordedMessage } from '../../message/delivery';
 import type { BulkJob } from '../../ports/jobs';
 import type { Pause } from '../../message/pause';
 import type { AuditRecord, InboxKey, RegisteredFollowUp, RegisteredHandler } from '../../ports/store';
-import type { HistoryEntry } from '../../message/history';
-import { type Reason, type Verdict } from '../../message/receipt';
+import type { Reason, Verdict } from '../../message/receipt';
 import { isLegal } from '../../message/rules';
+import type { DeliveryRow } from '../../message/transitions';
 import type { MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
 import type { MemoryTable } from './memory-table';
@@ -24,30 +18,8 @@ export interface MessageRow extends Omit<RecordedMessage, 'recordedAt'> {
   readonly consumers: readonly string[];
 }
 
-/** `outbox_delivery` */
-export interface DeliveryRow extends DeliveryKey {
-  readonly state: DeliveryState;
-  readonly attempts: number;
-  readonly nextAt: number | undefined;
-  readonly leaseToken: string | undefined;
-  readonly followUp: FollowUp;
-  readonly deadlineAt: number | undefined;
-  /** End of this phase's budget; undefined until the first claim of the phase. */
-  readonly giveUpAt: number | undefined;
-  readonly verdict: Verdict | undefined;
-  readonly reason: Reason | undefined;
-  readonly result: unknown;
-  readonly code: string | undefined;
-  readonly lastError: string | undefined;
-  readonly cancelReason: string | undefined;
-  readonly sentAt: number | undefined;
-  readonly settledAt: number | undefined;
-  /** Its service and its key, if it is to be in order; and its number there. */
-  readonly orderKey: string | undefined;
-  readonly orderNo: number | undefined;
-  /** `outbox_history`, whose row is never moved without this one. */
-  readonly history: readonly HistoryEntry<number>[];
-}
+/** `outbox_delivery`, and `outbox_history`, whose row is never moved without this one. */
+export type { DeliveryRow } from '../../message/transitions';
 
 /** `inbox_message` */
 export interface InboxMessageRow {

@@ -1,18 +1,22 @@
-import { may } from '../../message/acts';
 import type { FollowUp } from '../../message/contract';
 import {
   type DeliveryKey,
   expects,
-  finalStateOf,
   type ParkCode,
   type ReceivedAnswer,
   type StoredAnswer,
   type Trouble,
 } from '../../message/delivery';
-import { withHappening } from '../../message/history';
 import { contentHash } from '../../message/payload';
-import { errorText } from '../../message/receipt';
-import { CODES, dueAfter, isOneOf, NOTES, noteBefore, ON_THE_WAY, PARKABLE } from '../../message/rules';
+import {
+  type Change,
+  closed,
+  closedAnswered,
+  deferred,
+  keptAnswer,
+  lateVerdict,
+  parked,
+} from '../../message/transitions';
 import type { AnsweredDelivery, ClosedDelivery, ClosedRow, TurnLease } from '../../ports/store';
 import { asJson, type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -29,17 +33,18 @@ export function closeMany(
   const wanted = new Map(answers.map((each) => [keyOf(each), each.answer]));
   if (wanted.size < answers.length) throw new Error('closeMany was given a delivery twice');
   const now = t.now();
-  const closed: DeliveryRow[] = [];
+  const ended: DeliveryRow[] = [];
   for (const row of t.lockFree(tx, answers)) {
     const answer = wanted.get(keyOf(row))!;
-    if (!may('answer', row) || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
-    closed.push(t.update(tx, row, closedBy(answer, now)));
+    const change = closed(row, asStored(answer), now);
+    if (!change || expects(t.followUpOf(tx, row), answer.verdict) || !isAbout(t, tx, row, answer)) continue;
+    ended.push(t.update(tx, row, change));
   }
-  return closed.map((row) => {
+  return ended.map((row) => {
     const { messageId, consumer, orderNo } = row;
     const { type, createdAt } = t.message.get(tx, messageId)!;
     const ordered = orderNo !== undefined;
-    const next = lease && ordered ? takeNext(t, tx, row, closed, lease) : undefined;
+    const next = lease && ordered ? takeNext(t, tx, row, ended, lease) : undefined;
     return { messageId, consumer, type, ordered, ageMs: now - createdAt, ...(next && { next }) };
   });
 }
@@ -51,8 +56,9 @@ export async function close(
   answer: ReceivedAnswer,
 ): Promise<ClosedDelivery | undefined> {
   const row = await t.lockOne(tx, key);
-  if (!row || !may('answer', row) || !isAbout(t, tx, row, answer)) return undefined;
-  t.update(tx, row, closedBy(answer, t.now()));
+  const change = row && closed(row, asStored(answer), t.now());
+  if (!change || !isAbout(t, tx, row, answer)) return undefined;
+  t.update(tx, row, change);
   const { consumers: _, createdAt, ...message } = t.message.get(tx, row.messageId)!;
   return {
     messageId: row.messageId,
@@ -65,28 +71,14 @@ export async function close(
   };
 }
 
-export async function keepAnswer(
+export function keepAnswer(
   t: OutboxTables,
   tx: MemoryTransaction,
   key: DeliveryKey,
   answer: ReceivedAnswer,
   later: { waitMs: number } & Trouble,
 ): Promise<boolean> {
-  const row = await t.lockOne(tx, key);
-  if (!row || !may('answer', row) || !isAbout(t, tx, row, answer)) return false;
-  const [now, code, lastError] = [t.now(), later.code, errorText(later.error)];
-  t.update(tx, row, {
-    ...stored(answer),
-    state: 'answered',
-    attempts: 0,
-    nextAt: now + later.waitMs,
-    leaseToken: undefined,
-    giveUpAt: undefined,
-    code,
-    lastError,
-    history: withHappening(row.history, { what: 'follow-up-failed', code, why: lastError }, now),
-  });
-  return true;
+  return changeOne(t, tx, key, answer, (row) => keptAnswer(row, asStored(answer), later, t.now()));
 }
 
 export async function closeAnswered(
@@ -96,49 +88,28 @@ export async function closeAnswered(
   leaseToken: string,
 ): Promise<FollowUp | undefined> {
   const row = await t.lockOne(tx, key);
-  if (row?.state !== 'answered' || row.leaseToken !== leaseToken) return undefined;
-  const { verdict, reason, result } = row;
-  t.update(tx, row, closedBy({ verdict: verdict!, reason, result }, t.now()));
-  return t.followUpOf(tx, row);
+  const change = row && closedAnswered(row, leaseToken, t.now());
+  return change && t.followUpOf(tx, t.update(tx, row, change));
 }
 
-export async function defer(
+export function defer(
   t: OutboxTables,
   tx: MemoryTransaction,
   key: DeliveryKey,
   attempt: number,
   later: { waitMs: number; payloadHash?: string } & Trouble,
 ): Promise<boolean> {
-  const row = await t.lockOne(tx, key);
-  if (!row || !isOneOf(ON_THE_WAY, row.state) || row.attempts !== attempt || !isAbout(t, tx, row, later)) return false;
-  const [now, code, lastError] = [t.now(), later.code, errorText(later.error)];
-  t.update(tx, row, {
-    state: 'pending',
-    leaseToken: undefined,
-    nextAt: dueAfter(row, now, later.waitMs),
-    code,
-    lastError,
-    history: withHappening(row.history, { what: 'deferred', attempt, code, why: lastError }, now),
-  });
-  return true;
+  return changeOne(t, tx, key, later, (row) => deferred(row, attempt, later, t.now()));
 }
 
-export async function park(
+export function park(
   t: OutboxTables,
   tx: MemoryTransaction,
   key: DeliveryKey,
   attempt: number | 'any',
-  { code, error, payloadHash }: { code: ParkCode; error: string; payloadHash?: string },
+  reason: { code: ParkCode; error: string; payloadHash?: string },
 ): Promise<boolean> {
-  const row = await t.lockOne(tx, key);
-  const ofAttempt = attempt === 'any' || row?.attempts === attempt;
-  if (!row || !isOneOf(PARKABLE[attempt === 'any' ? 'any' : 'attempt'], row.state) || !ofAttempt) return false;
-  if (!isAbout(t, tx, row, { payloadHash })) return false;
-  const lastError = errorText(`${code}: ${error}`);
-  const parked = { what: 'parked', attempt: row.attempts, code, why: lastError } as const;
-  const history = withHappening(row.history, parked, t.now());
-  t.update(tx, row, { state: 'parked', leaseToken: undefined, nextAt: undefined, code, lastError, history });
-  return true;
+  return changeOne(t, tx, key, reason, (row) => parked(row, attempt, reason, t.now()));
 }
 
 export async function noteLateVerdict(
@@ -147,13 +118,22 @@ export async function noteLateVerdict(
   key: DeliveryKey,
   answer: ReceivedAnswer,
 ): Promise<void> {
+  await changeOne(t, tx, key, answer, (row) => lateVerdict(row, asStored(answer), t.now()));
+}
+
+/** One row, by what was said about this content. @returns whether it was written */
+async function changeOne(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  key: DeliveryKey,
+  about: { payloadHash?: string | undefined },
+  change: (row: DeliveryRow) => Change,
+): Promise<boolean> {
   const row = await t.lockOne(tx, key);
-  if (!row || !may('note-late-verdict', row, answer.verdict) || !isAbout(t, tx, row, answer)) return;
-  const note = errorText(NOTES.lateVerdict(answer.verdict, answer.reason?.code));
-  const code = CODES.lateVerdict;
-  const history = withHappening(row.history, { what: 'late-verdict', code, why: note }, t.now());
-  const first = row.verdict === undefined && stored(answer);
-  t.update(tx, row, { ...first, code, lastError: noteBefore(note, row.lastError), history });
+  const changed = row && change(row);
+  if (!changed || !isAbout(t, tx, row, about)) return false;
+  t.update(tx, row, changed);
+  return true;
 }
 
 export function contentHashOf(t: OutboxTables, tx: MemoryTransaction, messageId: string): string | undefined {
@@ -171,16 +151,7 @@ function isAbout(
   return payloadHash === undefined || payloadHash === contentHashOf(t, tx, messageId);
 }
 
-function stored({ verdict, reason, result }: StoredAnswer): Partial<DeliveryRow> {
-  return { verdict, reason: asJson(reason), result: asJson(result) };
-}
-
-function closedBy(answer: StoredAnswer, now: number): Partial<DeliveryRow> {
-  return {
-    ...stored(answer),
-    state: finalStateOf(answer.verdict),
-    nextAt: undefined,
-    leaseToken: undefined,
-    settledAt: now,
-  };
+/** As a row gives it back. */
+function asStored<Answer extends StoredAnswer>(answer: Answer): Answer {
+  return { ...answer, reason: asJson(answer.reason), result: asJson(answer.result) };
 }

@@ -1,8 +1,6 @@
-import { may, reopened } from '../../message/acts';
 import { type DeliveryKey, isFinal } from '../../message/delivery';
-import { type Happening, withHappening } from '../../message/history';
-import { errorText } from '../../message/receipt';
-import { CODES, NOTES, noteBefore } from '../../message/rules';
+import { cancelled, type Change, discarded, retried } from '../../message/transitions';
+import type { BulkVerb } from '../../ports/jobs';
 import type { DeliveryHistoryEntry, DeliveryRecord, OutboxSample, OutboxStats } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -65,78 +63,49 @@ export function sample(
   return { open, oldestDueMs, overdue: waiting.filter(isOverdue).length, nowMs: now };
 }
 
-export async function cancel(
+export function cancel(
   t: OutboxTables,
   tx: MemoryTransaction,
   messageId: string,
-  { to, reason, by }: { to?: string; reason: string; by?: string },
+  asked: { to?: string; reason: string; by?: string },
 ): Promise<DeliveryKey[]> {
-  const rows = await t.lockAll(tx, messageId, to);
-  const now = t.now();
-  const cancellable = rows.filter((row) => may('cancel', row));
-  const changed = change(t, tx, cancellable, ({ deadlineAt, lastError, history }) => ({
-    state: 'cancelling',
-    attempts: 0,
-    nextAt: now,
-    leaseToken: undefined,
-    deadlineAt: Math.min(deadlineAt ?? now, now),
-    giveUpAt: undefined,
-    cancelReason: errorText(reason),
-    code: CODES.cancelled,
-    lastError: noteBefore(errorText(NOTES.cancelled(reason)), lastError),
-    history: withHappening(history, { what: 'cancel-requested', code: CODES.cancelled, ...said({ reason, by }) }, now),
-  }));
-  return audited(t, tx, { verb: 'cancel', messageId, to, by, reason }, changed);
+  return changeAll(t, tx, 'cancel', messageId, asked, (row) => cancelled(row, asked, t.now()));
 }
 
-export async function retry(
+export function retry(
   t: OutboxTables,
   tx: MemoryTransaction,
   messageId: string,
-  { to, deadlineMs, by, reason }: { to?: string; deadlineMs?: number; by?: string; reason?: string },
+  asked: { to?: string; deadlineMs?: number; by?: string; reason?: string },
 ): Promise<DeliveryKey[]> {
-  const rows = await t.lockAll(tx, messageId, to);
-  const now = t.now();
-  const parked = rows.filter((row) => may('retry', row));
-  const changed = change(t, tx, parked, (row) => {
-    const deadlineAt = deadlineMs === undefined ? row.deadlineAt : now + deadlineMs;
-    const cancelReason = deadlineMs === undefined ? row.cancelReason : undefined;
-    return {
-      state: reopened({ ...row, deadlineAt }, now),
-      attempts: 0,
-      nextAt: now,
-      deadlineAt,
-      giveUpAt: undefined,
-      cancelReason,
-      code: undefined,
-      lastError: undefined,
-      history: withHappening(row.history, { what: 'retried', ...said({ reason, by }) }, now),
-    };
-  });
-  return audited(t, tx, { verb: 'retry', messageId, to, by, reason }, changed);
+  return changeAll(t, tx, 'retry', messageId, asked, (row) => retried(row, asked, asked.deadlineMs, t.now()));
 }
 
-export async function discard(
+export function discard(
   t: OutboxTables,
   tx: MemoryTransaction,
   messageId: string,
-  { to, reason, force, by }: { to?: string; reason: string; force: boolean; by?: string },
+  asked: { to?: string; reason: string; force: boolean; by?: string },
 ): Promise<DeliveryKey[]> {
-  const rows = await t.lockAll(tx, messageId, to);
-  const allowed = rows.filter((row) => may(force ? 'discard-by-force' : 'discard', row));
-  const settledAt = t.now();
-  const changed = change(t, tx, allowed, ({ lastError, history }) => ({
-    state: 'discarded',
-    settledAt,
-    lastError: noteBefore(errorText(NOTES.discarded(reason)), lastError),
-    history: withHappening(history, { what: 'discarded', ...said({ reason, by }) }, settledAt),
-  }));
-  return audited(t, tx, { verb: 'discard', messageId, to, by, reason }, changed);
+  return changeAll(t, tx, 'discard', messageId, asked, (row) => discarded(row, asked, asked.force, t.now()));
 }
 
-/** Why and by whom, in their bounds; who said nothing is not there. */
-function said({ reason, by }: { reason?: string | undefined; by?: string | undefined }): Pick<Happening, 'why' | 'by'> {
-  return { ...(reason !== undefined && { why: errorText(reason) }), ...(by !== undefined && { by: errorText(by) }) };
+async function changeAll(
+  t: OutboxTables,
+  tx: MemoryTransaction,
+  verb: BulkVerb,
+  messageId: string,
+  { to, by, reason }: { to?: string; by?: string; reason?: string },
+  change: (row: DeliveryRow) => Change,
+): Promise<DeliveryKey[]> {
+  const changed: DeliveryKey[] = [];
+  for (const row of await t.lockAll(tx, messageId, to)) {
+    const after = change(row);
+    if (!after) continue;
+    t.update(tx, row, after);
+    changed.push({ messageId, consumer: row.consumer });
+  }
+  return audited(t, tx, { verb, messageId, to, by, reason }, changed);
 }
 
 export function prune(
@@ -159,16 +128,6 @@ export function prune(
     pruned++;
   }
   return pruned;
-}
-
-function change(
-  t: OutboxTables,
-  tx: MemoryTransaction,
-  rows: readonly DeliveryRow[],
-  to: (row: DeliveryRow) => Partial<DeliveryRow>,
-): DeliveryKey[] {
-  for (const row of rows) t.update(tx, row, to(row));
-  return rows.map(({ messageId, consumer }) => ({ messageId, consumer }));
 }
 
 export function recordOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): DeliveryRecord {

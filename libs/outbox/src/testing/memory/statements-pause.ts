@@ -1,6 +1,7 @@
 import { isPaused, type Pause, type PauseTarget, pauseText } from '../../message/pause';
 import { errorText } from '../../message/receipt';
 import { CODES } from '../../message/rules';
+import { isHeld, letGo } from '../../message/transitions';
 import type { AuditRecord } from '../../ports/store';
 import { iso, keyOf, type OutboxTables, type PauseRow } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -45,10 +46,10 @@ export function releaseHeld(t: OutboxTables, tx: MemoryTransaction, source: stri
   let released = 0;
   for (const [key, row] of [...t.delivery.entries(tx)]) {
     const message = t.message.get(tx, row.messageId)!;
-    const held = row.code === CODES.paused && row.nextAt !== undefined && row.nextAt > now;
+    const held = isHeld(row, CODES.paused) && row.nextAt !== undefined && row.nextAt > now;
     if (!held || message.source !== source || !isPaused([target], row.consumer, message.type)) continue;
     if (!t.delivery.tryLock(tx, key)) continue;
-    t.delivery.update(tx, keyOf(row), { nextAt: now, code: undefined });
+    t.delivery.update(tx, keyOf(row), letGo(now));
     released++;
   }
   return released;

@@ -1,16 +1,8 @@
-import {
-  type DeliveryKey,
-  type DeliveryState,
-  EVERYBODY,
-  isFinal,
-  type OpenState,
-  type Settlement,
-} from '../../message/delivery';
-import { withHappening } from '../../message/history';
+import type { DeliveryKey, OpenState } from '../../message/delivery';
 import { isPaused } from '../../message/pause';
-import { errorText } from '../../message/receipt';
-import { CODES, dueAfter, heldFor, HOLD_CODES, type HoldCode, judge, parkedText, STEPS } from '../../message/rules';
-import type { ClaimRequest, ClaimResult, Settled, SettleRow, TurnLease } from '../../ports/store';
+import { CODES } from '../../message/rules';
+import { claimed, mayBeSettled, settled } from '../../message/transitions';
+import type { ClaimRequest, ClaimResult, Settled, SettleRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { lockedPauses } from './statements-pause';
@@ -37,19 +29,21 @@ export async function claim(
     if (!row) continue;
     const paused = isPaused(pauses, consumer, message.type);
     const outOfTurn = row.orderNo !== undefined && t.line(row)[0]!.orderNo! < row.orderNo;
-    const ends = judge({ ...row, paused, outOfTurn }, now, request);
-    if (ends?.in === 'parked') {
-      const { code } = ends;
-      const lastError = parkedText(code, row);
-      const history = withHappening(row.history, { what: 'parked', attempt: row.attempts, code, why: lastError }, now);
-      t.update(tx, row, { state: 'parked', nextAt: undefined, leaseToken: undefined, code, lastError, history });
-      parked.push({ messageId, consumer, code: ends.code, error: row.lastError });
-    } else if (ends?.in === 'held') {
-      t.update(tx, row, heldBack(row, ends.code, now, message.createdAt));
-      if (ends.code === CODES.waitsItsTurn) waiting.push({ messageId, consumer });
-      held++;
-    } else {
-      deliveries.push(claimed(t, tx, t.update(tx, row, leased(row, ends?.in ?? row.state, now, request))));
+    const claim = claimed(row, { now, createdAt: message.createdAt, paused, outOfTurn }, request);
+    const after = t.update(tx, row, claim.change);
+    switch (claim.kind) {
+      case 'leased':
+        deliveries.push(claimedOf(t, tx, after));
+        break;
+      case 'parked':
+        parked.push({ messageId, consumer, code: claim.code, error: row.lastError });
+        break;
+      case 'held':
+        if (claim.code === CODES.waitsItsTurn) waiting.push({ messageId, consumer });
+        held++;
+        break;
+      default:
+        claim satisfies never;
     }
   }
   return { deliveries, parked, held, pauses, waiting };
@@ -64,35 +58,7 @@ function dueRows(t: OutboxTables, now: number, { except }: ClaimRequest): Delive
   return due.sort((one, other) => one.nextAt! - other.nextAt! || (keyOf(one) < keyOf(other) ? -1 : 1));
 }
 
-/** Out of the way of what is due, until `resume` or `nextTurn`, the deadline, or for a while. */
-function heldBack(
-  { consumer, deadlineAt }: DeliveryRow,
-  code: HoldCode,
-  now: number,
-  createdAt: number,
-): Partial<DeliveryRow> {
-  const latest = consumer === EVERYBODY ? Infinity : (deadlineAt ?? Infinity);
-  const nextAt = Math.min(now + heldFor(code, now - createdAt), latest);
-  return { nextAt, leaseToken: undefined, giveUpAt: undefined, code };
-}
-
-/** The next attempt, or the first of a new phase. */
-export function leased(
-  { state, attempts, giveUpAt, code: before, history }: DeliveryRow,
-  next: DeliveryState,
-  now: number,
-  { leaseToken, leaseMs, giveUpAfterMs }: TurnLease,
-): Partial<DeliveryRow> {
-  const code = HOLD_CODES.some((held) => held === before) ? undefined : before;
-  const lease = { leaseToken, nextAt: now + leaseMs, code };
-  if (next !== state) {
-    const passed = withHappening(history, { what: 'deadline-passed', attempt: attempts }, now);
-    return { ...lease, state: next, attempts: 1, giveUpAt: now + giveUpAfterMs, history: passed };
-  }
-  return { ...lease, attempts: attempts + 1, giveUpAt: giveUpAt ?? now + giveUpAfterMs };
-}
-
-export function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
+export function claimedOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow): ClaimResult['deliveries'][number] {
   const { messageId, consumer, attempts, deadlineAt, verdict, reason, result, cancelReason } = row;
   const { consumers: _, createdAt, ...message } = t.message.get(tx, messageId)!;
   return {
@@ -111,53 +77,18 @@ export function claimed(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow
 
 export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: readonly SettleRow[]): Settled {
   const wanted = new Map(settlements.map((each) => [keyOf(each), each]));
-  const now = t.now();
   const written: DeliveryKey[] = [];
-  const isOurs = (row: DeliveryRow): boolean => {
+  for (const row of t.lockFree(tx, settlements)) {
     const { leaseToken, settlement } = wanted.get(keyOf(row))!;
-    return row.leaseToken === leaseToken && STEPS[settlement.kind].leaves.some((state) => state === row.state);
-  };
-  for (const row of t.lockFree(tx, settlements).filter(isOurs)) {
-    const { settlement } = wanted.get(keyOf(row))!;
-    t.update(tx, row, { ...settled(row, settlement, now), history: historyAfter(row, settlement, now) });
+    const change = settled(row, leaseToken, settlement, t.now());
+    if (!change) continue;
+    t.update(tx, row, change);
     written.push({ messageId: row.messageId, consumer: row.consumer });
   }
   // What was written has no lease any more.
-  const held = settlements.filter((key) => {
-    const row = t.delivery.get(tx, keyOf(key));
-    return row !== undefined && isOurs(row);
+  const held = settlements.filter((each) => {
+    const row = t.delivery.get(tx, keyOf(each));
+    return row !== undefined && mayBeSettled(row, each.leaseToken, each.settlement);
   });
   return { written, held: held.map(({ messageId, consumer }) => ({ messageId, consumer })) };
-}
-
-/** What went as it should is not in it. */
-function historyAfter(
-  { state, attempts, history }: DeliveryRow,
-  settlement: Settlement,
-  now: number,
-): DeliveryRow['history'] {
-  if (!('error' in settlement) || settlement.error === undefined) return history;
-  const what = state === 'answered' ? 'follow-up-failed' : 'send-failed';
-  const { code, error } = settlement;
-  return withHappening(
-    history,
-    { what, attempt: attempts, ...(code !== undefined && { code }), why: errorText(error) },
-    now,
-  );
-}
-
-function settled(row: DeliveryRow, settlement: Settlement, now: number): Partial<DeliveryRow> {
-  const { becomes: state = row.state, sends, uncounted } = STEPS[settlement.kind];
-  const trouble = { code: row.code, lastError: row.lastError };
-  if ('code' in settlement && settlement.code !== undefined) trouble.code = settlement.code;
-  if ('error' in settlement && settlement.error !== undefined) trouble.lastError = errorText(settlement.error);
-  return {
-    ...trouble,
-    state,
-    leaseToken: undefined,
-    attempts: uncounted ? Math.max(0, row.attempts - 1) : row.attempts,
-    nextAt: 'waitMs' in settlement ? dueAfter(row, now, settlement.waitMs) : undefined,
-    sentAt: sends ? now : row.sentAt,
-    settledAt: isFinal(state) ? now : undefined,
-  };
 }

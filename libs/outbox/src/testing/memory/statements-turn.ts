@@ -1,9 +1,10 @@
 import type { ClaimedDelivery, DeliveryKey } from '../../message/delivery';
-import { CODES, isPastDeadline } from '../../message/rules';
+import { CODES } from '../../message/rules';
+import { isHeld, letGo, taken } from '../../message/transitions';
 import type { NextTurns, TurnLease } from '../../ports/store';
 import { type DeliveryRow, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
-import { claimed, leased } from './statements-send';
+import { claimedOf } from './statements-send';
 
 /** Whoever is next of a key is let go. */
 
@@ -13,20 +14,21 @@ export function nextTurn(
   keys: readonly DeliveryKey[],
   lease: TurnLease | undefined,
 ): NextTurns {
-  const taken: ClaimedDelivery[] = [];
+  const took: ClaimedDelivery[] = [];
   let due = 0;
   for (const key of keys) {
     const row = t.delivery.get(undefined, keyOf(key));
     const first = row && lockHeld(t, tx, t.line(row)[0]);
     if (!first) continue;
-    if (lease && !isPastDeadline(first, t.now())) {
-      taken.push(take(t, tx, first, lease));
+    const delivery = lease && take(t, tx, first, lease);
+    if (delivery) {
+      took.push(delivery);
     } else {
-      t.update(tx, first, { nextAt: t.now(), code: undefined });
+      t.update(tx, first, letGo(t.now()));
       due++;
     }
   }
-  return { due, taken };
+  return { due, taken: took };
 }
 
 /** Of a line whose `closed` ones are made final by the same statement. */
@@ -43,15 +45,16 @@ export function takeNext(
     tx,
     t.line(line).find((row) => !isClosed.has(keyOf(row))),
   );
-  return first && !isPastDeadline(first, t.now()) ? take(t, tx, first, lease) : undefined;
+  return first && take(t, tx, first, lease);
 }
 
 /** Locked and looked at again, if it is held for its turn, and nobody else has it. */
 function lockHeld(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow | undefined): DeliveryRow | undefined {
   const locked = row && t.delivery.tryLock(tx, keyOf(row));
-  return locked?.code === CODES.waitsItsTurn ? locked : undefined;
+  return locked && isHeld(locked, CODES.waitsItsTurn) ? locked : undefined;
 }
 
-function take(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow, lease: TurnLease): ClaimedDelivery {
-  return claimed(t, tx, t.update(tx, row, leased(row, row.state, t.now(), lease)));
+function take(t: OutboxTables, tx: MemoryTransaction, row: DeliveryRow, lease: TurnLease): ClaimedDelivery | undefined {
+  const change = taken(row, lease, t.now());
+  return change && claimedOf(t, tx, t.update(tx, row, change));
 }
