@@ -1,5 +1,6 @@
 export type { DataSource, EntityManager } from 'typeorm';
 export { Patience } from './patience';
+export { mysqlFaults } from './mysql/faults';
 export { codeOf, isRefusedBySession, postgresFaults } from './postgres/faults';
 export { poolView } from './postgres/pool';
 export { postgresSessions } from './postgres/sessions';

@@ -1,7 +1,8 @@
 import type { Connection, Pool, PoolConnection, ResultSetHeader } from 'mysql2';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionEndedError, TransactionRequiredError } from '../../errors';
-import { errnoOf, isConflict } from './failure';
+import { mysqlFaults } from '../../transactions';
+import { errnoOf } from './failure';
 import { loadMysql2, type Mysql2 } from './mysql2';
 import { type Answer, type Ask, question, type Question, type Row } from './question';
 
@@ -116,7 +117,7 @@ export class Database {
       try {
         return await attempt();
       } catch (error) {
-        if (tries >= TRIES || !isConflict(error)) throw error;
+        if (tries >= TRIES || !mysqlFaults.isConflict(error)) throw error;
       }
     }
   }
@@ -139,10 +140,10 @@ export class Database {
   }
 }
 
-/** A connection that failed is as good as before once it has rolled back, unless nobody answered on it. */
+/** A connection that failed is as good as before once it has rolled back, unless nobody answered on it, or the server is not what it was. */
 async function giveBack(connection: PoolConnection, error: unknown, ask: Ask): Promise<void> {
   const answered = errnoOf(error) !== undefined || !(error instanceof QueryFailedError);
-  const rolledBack = answered && (await ask(ROLLBACK).catch(() => undefined));
+  const rolledBack = answered && !mysqlFaults.isSessionFault(error) && (await ask(ROLLBACK).catch(() => undefined));
   if (rolledBack) connection.release();
   else connection.destroy();
 }

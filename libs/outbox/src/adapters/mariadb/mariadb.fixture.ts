@@ -1,6 +1,7 @@
 import { findMariaDb, type MariaDbDatabaseServer } from '@tallystick/services';
 import { DataSource, type EntityManager } from 'typeorm';
-import { isConflict } from './failure';
+import { retryingConflicts } from '../../concurrency/conflict';
+import { mysqlFaults, Transactions } from '../../transactions';
 import { MariaDbStore } from './mariadb-store';
 import { mariaDbMigrations } from './migrations';
 import { poolFrom } from './pool';
@@ -15,12 +16,11 @@ export interface MariaDbFixtureOptions extends MariaDbTableOptions {
   settings?: Record<string, string>;
 }
 
-const TRIES = 3;
-
 /** A MariaDB store in a database of its own, migrated, with everything a test needs to look behind it. */
 export class MariaDbFixture {
   readonly outbox: MariaDbStore;
   readonly inbox: MariaDbStore;
+  private readonly ambient: Transactions;
 
   private constructor(
     readonly server: MariaDbDatabaseServer,
@@ -30,6 +30,7 @@ export class MariaDbFixture {
     private readonly options: MariaDbFixtureOptions,
   ) {
     this.outbox = this.inbox = this.store();
+    this.ambient = new Transactions(dataSource, { strictWrites: 'throw' });
   }
 
   static async start(options: MariaDbFixtureOptions = {}): Promise<MariaDbFixture> {
@@ -52,18 +53,14 @@ export class MariaDbFixture {
 
   /** Run again if they lost against another one, as inbox and receipts do it. */
   readonly transactions = {
-    run: async <T>(work: (tx: EntityManager) => Promise<T>): Promise<T> => {
-      for (let tries = 1; ; tries++) {
-        try {
-          return await this.dataSource.transaction(this.options.isolation ?? 'READ COMMITTED', work);
-        } catch (error) {
-          if (tries >= TRIES || !isConflict(error)) throw error;
-        }
-      }
+    run: <T>(work: (tx: EntityManager) => Promise<T>): Promise<T> => {
+      const { isolation = 'READ COMMITTED' } = this.options;
+      return retryingConflicts(mysqlFaults, () => this.ambient.run(work, { propagation: 'new', isolation }));
     },
   };
 
   async stop(): Promise<void> {
+    await this.ambient.onApplicationShutdown();
     await this.outbox.end();
     await this.dataSource.destroy();
     await this.server.dropDatabase(this.url);
