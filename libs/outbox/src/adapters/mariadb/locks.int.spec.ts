@@ -88,7 +88,10 @@ describe('Locks', () => {
 
   it('are those of READ COMMITTED on the own connections, whatever the server has for a default', async () => {
     const admin = await session();
-    const [{ level }] = (await admin.run('select @@global.tx_isolation as level')) as [{ level: string }];
+    const [variable] = await admin.run(
+      "show global variables where variable_name in ('tx_isolation', 'transaction_isolation')",
+    );
+    const level = String(variable!.Value);
     await admin.run('set global transaction isolation level serializable');
     const store = fixture.store();
     try {
