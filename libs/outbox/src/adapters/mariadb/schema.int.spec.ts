@@ -1,8 +1,10 @@
 import { findMariaDb, type MariaDbDatabaseServer } from '@tallystick/services';
 import { DataSource } from 'typeorm';
 import { SchemaMismatchError } from '../../errors';
+import { openOutbox } from '../../passive';
 import { CONSUMER, newMessage } from '../../testing/store-contract-scenario';
 import { errnoOf } from './failure';
+import { mariadb } from './mariadb.factory';
 import { MariaDbStore } from './mariadb-store';
 import { mariaDbMigrations } from './migrations';
 import { poolFrom } from './pool';
@@ -126,6 +128,19 @@ describe('The tables in MariaDB', () => {
     expect([...collations].sort()).toEqual(['ascii_bin', names].sort());
     const times = columns.filter(({ type }) => /date|time/.test(type));
     expect(new Set(times.map(({ type, digits }) => `${type}(${digits})`))).toEqual(new Set(['datetime(6)']));
+  });
+
+  it('are enough for a tool that has nothing but a url', async () => {
+    const url = await server.createDatabase();
+    const source = await new DataSource({ type: 'mariadb', url, migrations: mariaDbMigrations() }).initialize();
+    open.push({ end: () => source.destroy() });
+    await source.runMigrations();
+    const message = newMessage({ delayMs: 60_000 });
+    await source.transaction((tx) => storeOf(source).add(tx, [message]));
+    const tool = await openOutbox({ url, store: mariadb() });
+    open.push({ end: () => tool.close() });
+    expect(tool.service).toBe(message.source);
+    expect(await tool.operations.find('state:pending')).toMatchObject([{ messageId: message.id }]);
   });
 
   it('warns of a server that can lose what it has acknowledged', async () => {
