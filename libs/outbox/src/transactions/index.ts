@@ -1,6 +1,7 @@
 export type { DataSource, EntityManager } from 'typeorm';
 export { Patience } from './patience';
 export { mysqlFaults } from './mysql/faults';
+export { mysqlSessions } from './mysql/sessions';
 export { codeOf, isRefusedBySession, postgresFaults } from './postgres/faults';
 export { poolView } from './postgres/pool';
 export { postgresSessions } from './postgres/sessions';

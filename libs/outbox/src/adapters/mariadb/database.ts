@@ -1,7 +1,7 @@
 import type { Connection, Pool, PoolConnection, ResultSetHeader } from 'mysql2';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionEndedError, TransactionRequiredError } from '../../errors';
-import { mysqlFaults } from '../../transactions';
+import { mysqlFaults, mysqlSessions } from '../../transactions';
 import { errnoOf } from './failure';
 import { loadMysql2, type Mysql2 } from './mysql2';
 import { type Answer, type Ask, question, type Question, type Row } from './question';
@@ -84,6 +84,8 @@ export class Database {
         return await send(connection, asked);
       } catch (error) {
         logger.logQueryError(error as Error, asked.text, undefined, runner);
+        // So that what TypeORM sends next is refused, should the transaction be gone with it: its subscriber saw nothing of this.
+        await mysqlSessions.lookAfterFailure(connection);
         throw error;
       }
     };
