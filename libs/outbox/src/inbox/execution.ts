@@ -6,7 +6,7 @@ import type { RecordedMessage } from '../message/delivery';
 import type { MessageEnvelope } from '../message/envelope';
 import { boundedReason, errorText, type Reason, travellingPart } from '../message/receipt';
 import type { Clock } from '../ports/clock';
-import { type BoundHandler, type MessageContext, withManager } from '../ports/handlers';
+import { type BoundHandler, contextOf, type MessageContext } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
 import { type InboxMessage, type InboxRow, type InboxStore, TwinInProgressError } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
@@ -165,7 +165,7 @@ export class Execution {
       const returned = await this.call(handler, begun, (signal) =>
         handler.handle(
           begun.map(({ payload }) => payload),
-          begun.map(({ envelope }) => contextOf(envelope, this.settings.service, transaction, signal)),
+          begun.map(({ envelope }) => this.contextOf(envelope, transaction, signal)),
         ),
       );
       return resultsOf(returned, begun.length, handler.where);
@@ -173,7 +173,7 @@ export class Execution {
     const results: unknown[] = [];
     for (const member of begun) {
       const { envelope, payload } = member;
-      const context = (signal: () => AbortSignal) => contextOf(envelope, this.settings.service, transaction, signal);
+      const context = (signal: () => AbortSignal) => this.contextOf(envelope, transaction, signal);
       results.push(await this.call(handler, [member], (signal) => handler.handle(payload, context(signal))));
     }
     return results;
@@ -226,29 +226,12 @@ export class Execution {
       return error instanceof TwinInProgressError ? { kind: 'twin' } : { kind: 'deferred', error };
     }
   }
-}
 
-function contextOf(
-  { message, attempt }: MessageEnvelope,
-  consumer: string,
-  manager: unknown,
-  signal: () => AbortSignal,
-): MessageContext {
-  const { id, type, source, key, recordedAt, headers } = message;
-  return withManager(
-    {
-      messageId: id,
-      type,
-      source,
-      consumer,
-      key,
-      attempt,
-      recordedAt,
-      headers,
-      get signal() {
-        return signal();
-      },
-    },
-    manager,
-  );
+  private contextOf(
+    { message, attempt }: MessageEnvelope,
+    manager: unknown,
+    signal: () => AbortSignal,
+  ): MessageContext {
+    return contextOf(message, { consumer: this.settings.service, attempt }, signal, manager);
+  }
 }

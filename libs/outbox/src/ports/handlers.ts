@@ -1,4 +1,5 @@
 import type { ContractClass } from '../message/contract';
+import type { RecordedMessage } from '../message/delivery';
 import type { Reason, Verdict } from '../message/receipt';
 
 /** What a handler or follow-up is told beside the message. */
@@ -28,11 +29,22 @@ export interface FollowUpContext<Tx = unknown> extends MessageContext<Tx> {
 }
 
 /**
- * The transaction is there to be used, not to be seen: a context that is logged, copied or written as JSON does not bring
- * along a connection with its settings.
+ * What is told of a message. The signal is made when it is asked for. The transaction is there to be used, not to be seen: a
+ * context that is logged, copied or written as JSON does not bring along a connection with its settings.
  */
-export function withManager<C extends object, Tx>(context: C, manager: Tx): C & { readonly manager: Tx } {
-  return Object.defineProperty(context, 'manager', { value: manager }) as C & { readonly manager: Tx };
+export function contextOf<Tx>(
+  { id, type, source, key, recordedAt, headers }: RecordedMessage,
+  { consumer, attempt }: { readonly consumer: string; readonly attempt: number },
+  signal: () => AbortSignal,
+  manager: Tx,
+): MessageContext<Tx> {
+  const context = {
+    ...{ messageId: id, type, source, consumer, key, attempt, recordedAt, headers },
+    get signal() {
+      return signal();
+    },
+  };
+  return Object.defineProperty(context, 'manager', { value: manager }) as typeof context & { readonly manager: Tx };
 }
 
 /** A `@MessageHandler`, found at boot: it takes one message at a time, or an array of them. */

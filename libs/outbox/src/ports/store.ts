@@ -207,14 +207,8 @@ export interface Later<T> {
   readonly answer: Promise<T>;
 }
 
-export interface NewMessage {
-  readonly id: string;
-  readonly type: string;
-  readonly source: string;
-  readonly key: string | undefined;
-  /** JSON text; stored and sent byte for byte. */
-  readonly payload: string;
-  readonly headers: Readonly<Record<string, string>>;
+/** A message that is to be recorded, with how its deliveries start. */
+export interface NewMessage extends Omit<RecordedMessage, 'recordedAt'> {
   readonly deliveries: readonly { readonly consumer: string; readonly followUp: FollowUp }[];
   readonly delayMs: number;
   readonly deadlineMs: number | undefined;

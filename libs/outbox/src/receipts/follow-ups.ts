@@ -18,7 +18,7 @@ import { restorePayload } from '../message/payload';
 import { errorText, type Verdict } from '../message/receipt';
 import { CODES } from '../message/rules';
 import type { Clock } from '../ports/clock';
-import { type HandlerRegistry, withManager } from '../ports/handlers';
+import { contextOf, type FollowUpContext, type HandlerRegistry } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
 import type { OutboxStore } from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
@@ -81,27 +81,14 @@ export class FollowUpRunner implements FollowUps {
       });
       throw new FollowUpMissingError(message.type, answer.verdict);
     }
-    const { type, source, key, recordedAt, headers } = message;
+    const { type } = message;
     const { reason, result } = answer;
-    const told = (signal: () => AbortSignal) => ({
-      messageId,
-      type,
-      source,
-      consumer,
-      key,
-      attempt,
-      recordedAt,
-      headers,
-      reason,
-      result,
-      get signal() {
-        return signal();
-      },
-    });
+    const told = (signal: () => AbortSignal): FollowUpContext =>
+      Object.assign(contextOf(message, { consumer, attempt }, signal, transaction), { reason, result });
     try {
       const payload = restorePayload(followUp.contract, message.payload);
       await withTimeout(this.parts.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
-        inConversation(message, () => followUp.run(payload, withManager(told(signal), transaction))),
+        inConversation(message, () => followUp.run(payload, told(signal))),
       );
     } catch (error) {
       const { where } = followUp;

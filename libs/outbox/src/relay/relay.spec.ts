@@ -58,6 +58,14 @@ describe('the relay', () => {
     return new Relay(parts, { ...SETTINGS, ...settings });
   }
 
+  /** Puts what is due into the buffer, leased to this process. */
+  async function handOff(publishBefore: number): Promise<void> {
+    const asked = { limit: 1, leaseToken: 'mine', except: [], source: 'user-service' };
+    const { deliveries } = await at.store.claim({ ...SETTINGS, ...asked });
+    handedOff.reserve(1);
+    handedOff.put([{ delivery: deliveries[0]!, publishBefore }]);
+  }
+
   it('publishes what is due, and marks it as sent until its receipt should be there', async () => {
     const key = await at.pending();
     expect(await relay().runOnce()).toBe(1);
@@ -114,15 +122,7 @@ describe('the relay', () => {
   it('publishes nothing with too little of its lease left: whoever claims it next would send it too (R16)', async () => {
     const key = await at.pending();
     const subject = relay();
-    const { deliveries } = await at.store.claim({
-      ...SETTINGS,
-      limit: 1,
-      leaseToken: 'mine',
-      except: [],
-      source: 'user-service',
-    });
-    handedOff.reserve(1);
-    handedOff.put([{ delivery: deliveries[0]!, publishBefore: -1 }]);
+    await handOff(-1);
     subject.takeHandedOff();
     await at.clock.advance(100);
 
@@ -162,15 +162,7 @@ describe('the relay', () => {
   it('gives back, when it drains, what was handed off and not begun', async () => {
     const key = await at.pending();
     const subject = relay();
-    const { deliveries } = await at.store.claim({
-      ...SETTINGS,
-      limit: 1,
-      leaseToken: 'mine',
-      except: [],
-      source: 'user-service',
-    });
-    handedOff.reserve(1);
-    handedOff.put([{ delivery: deliveries[0]!, publishBefore: Infinity }]);
+    await handOff(Infinity);
     const drained = subject.drain();
     await at.clock.advance(100);
     await drained;
