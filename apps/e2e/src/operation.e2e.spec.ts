@@ -133,7 +133,7 @@ describe('running a service', () => {
   }, 120_000);
 
   it('names everything that is wrong with its environment, and ends', async () => {
-    const databaseUrls = { user: 'mysql://root:secret@127.0.0.1/users', order: await testDatabase('order') };
+    const databaseUrls = { user: 'oracle://root:secret@127.0.0.1/users', order: await testDatabase('order') };
     const starting = startServices({
       databaseUrls,
       transport: { amqpUrl: 'http://127.0.0.1' },

@@ -30,7 +30,8 @@ async function run(what: string, asked: Asked): Promise<number> {
   const servers = (): Promise<Servers> => startServers(cleanup, onProgress);
   const lab = { cleanup, signal: ending.signal, onProgress, servers };
   try {
-    return (await perform(what, asked, lab, terminal)) ? 0 : 1;
+    const asExpected = await perform(what, asked, lab, terminal);
+    return interrupted ?? (asExpected ? 0 : 1); // what was stopped is not as expected either
   } catch (error) {
     if (interrupted === undefined) process.stderr.write(`${isPlain(error) ? error.message : inspect(error)}\n`);
     return interrupted ?? 1;
