@@ -96,7 +96,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       { timeoutMs: options.handlerTimeoutMs, alarmAfter: options.alarmAfter },
     );
     this.relay = new Relay(
-      { store, transport, handedOff, settlements, followUps, rate, waits: relayWaits, clock, random, monitor },
+      { store, transport, handedOff, settlements, followUps, turns, rate, waits: relayWaits, clock, random, monitor },
       options,
     );
     this.runner = new RelayRunner(

@@ -1,6 +1,8 @@
 import type { DeliveryRow } from '../testing/memory/memory-tables';
 import { MessageRejected, OutboxMessage } from '../index';
 import { compensate, handle, type HarnessServiceOptions, OutboxHarness } from '../testing';
+import { InMemory } from '../testing/in-memory.fixture';
+import { Turns } from './turns';
 
 @OutboxMessage({ type: 'account.changed', to: 'audit-service', key: 'account', ordered: true })
 class AccountChanged {
@@ -82,5 +84,61 @@ describe('messages of one key', () => {
     await users.operations.discard(first.id, 'seen', { force: true });
     await harness.advance('1s');
     expect(seen).toEqual(['b1', 'a2']);
+  });
+});
+
+describe('whoever looks for the next of a key', () => {
+  let at: InMemory;
+  let turns: Turns;
+  let woken: number;
+
+  beforeEach(() => {
+    at = new InMemory();
+    woken = 0;
+    const handOff = { reserve: () => undefined, wake: () => void woken++ };
+    turns = new Turns(at.store, handOff, 86_400_000, at.clock, at.monitor);
+  });
+
+  const waiting = () => at.pending({ ordered: true, key: 'user-1', waitsItsTurn: true });
+
+  it('looks again when the database failed, until it answers', async () => {
+    const key = await waiting();
+    at.failure = new Error('failing over');
+    await turns.next(key);
+    await at.clock.advance(5_000);
+    expect(at.told('relay.failed').length).toBeGreaterThan(1);
+    at.failure = undefined;
+    await at.clock.advance(15_000);
+    expect(await at.row(key)).toMatchObject({ code: undefined });
+    expect(woken).toBe(1);
+  });
+
+  it('looks again for one that a transaction holds, which may be undone', async () => {
+    const key = await waiting();
+    let undo!: () => void;
+    const undone = new Promise<void>((resolve) => (undo = resolve));
+    const undoing = at.transactions.run(async (tx) => {
+      await at.store.cancel(tx as never, key.messageId, { reason: 'changed my mind' });
+      await undone;
+      throw new Error('and not');
+    });
+    await turns.next(key);
+    await at.clock.advance(2_000);
+    expect(await at.row(key)).toMatchObject({ code: 'WAITS_ITS_TURN' });
+    undo();
+    await expect(undoing).rejects.toThrow('and not');
+    await at.clock.advance(5_000);
+    expect(await at.row(key)).toMatchObject({ code: undefined });
+  });
+
+  it('leaves it to others when the process ends', async () => {
+    const key = await waiting();
+    at.failure = new Error('failing over');
+    await turns.next(key);
+    await turns.drain();
+    at.failure = undefined;
+    await at.clock.advance(60_000);
+    expect(at.told('relay.failed')).toHaveLength(1);
+    expect(await at.row(key)).toMatchObject({ code: 'WAITS_ITS_TURN' });
   });
 });

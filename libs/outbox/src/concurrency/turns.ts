@@ -9,6 +9,10 @@ import type { OutboxStore, TurnLease } from '../ports/store';
 import { Coalescer } from './coalescer';
 
 const MAX_BATCH = 500;
+/** A look that failed, or found whom it wanted locked, is repeated after so long; then the row's own clock has to do it. */
+const PAUSES_MS = [25, 50, 100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800];
+
+type Look = DeliveryKey & { readonly tries: number };
 
 /**
  * Lets the next of a key go when the one before is final, and committed. The statement that makes it final may take the next one with
@@ -16,10 +20,13 @@ const MAX_BATCH = 500;
  * has taken nobody; so of the two one sees the other.
  *
  * What is taken is sent at once, from memory, as what is handed off: if this process dies before, its lease runs out. If it
- * dies before it looks, the next one looks by itself a little later (`TURN_MS`).
+ * dies before it looks, the receipt comes again, and with it a look; else the next one looks by itself a little later (`TURN_MS`).
  */
 export class Turns {
-  private readonly coalescer: Coalescer<DeliveryKey, void>;
+  private readonly coalescer: Coalescer<Look, void>;
+  /** Ends the pauses after which somebody looks again. */
+  private readonly pausing = new Set<() => void>();
+  private draining = false;
   /** Here the caller's work ends, and the library's begins. */
   private readonly inOwnContext = AsyncLocalStorage.snapshot();
   /** Nothing is asked of the database for turns where nothing was ever seen that is in order. */
@@ -29,27 +36,34 @@ export class Turns {
     store: Pick<OutboxStore, 'nextTurn'>,
     private readonly handOff: HandOff,
     private readonly giveUpAfterMs: number,
-    clock: Clock,
-    private readonly monitor: Monitor,
+    private readonly clock: Clock,
+    monitor: Monitor,
   ) {
-    const flush = async (keys: DeliveryKey[]): Promise<void[]> => {
-      const look = (lease?: TurnLease) => store.nextTurn(keys, lease);
-      const { due } = await this.taking(keys.length, look, ({ taken }) => taken);
-      if (due > 0) this.handOff.wake();
-      return keys.map(() => undefined);
+    const flush = async (looks: Look[]): Promise<void[]> => {
+      const look = (lease?: TurnLease) => store.nextTurn(looks, lease);
+      try {
+        const { due, held } = await this.taking(looks.length, look, ({ taken }) => taken);
+        if (due > 0) this.handOff.wake();
+        const tries = new Map(looks.map((each) => [keyText(each), each.tries]));
+        for (const key of held) this.again(key, tries.get(keyText(key)) ?? 0);
+      } catch (error) {
+        monitor.record({ event: 'relay.failed', step: 'turn', error: errorText(error) });
+        for (const each of looks) this.again(each, each.tries);
+      }
+      return looks.map(() => undefined);
     };
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: 0 });
   }
 
-  /** To be called after the commit. Never rejects. */
-  async next({ messageId, consumer }: DeliveryKey): Promise<void> {
-    const key = { messageId, consumer };
+  /** To be called after the commit. Never rejects; whoever dies before it resolves has not looked. */
+  next(key: DeliveryKey): Promise<void> {
     this.wanted = true;
-    try {
-      await this.inOwnContext(() => this.coalescer.add(keyText(key), key));
-    } catch (error) {
-      this.monitor.record({ event: 'relay.failed', step: 'turn', error: errorText(error) });
-    }
+    return this.perhapsNext(key);
+  }
+
+  /** The same where nobody knows whether it is in order. */
+  perhapsNext(key: DeliveryKey): Promise<void> {
+    return this.inOwnContext(() => this.look(key, 0));
   }
 
   /** Runs a statement that may take so many as are next, if they can be sent from here, and sends what it has taken. */
@@ -70,8 +84,26 @@ export class Turns {
     }
   }
 
-  /** Resolves when nobody is left to be looked for. */
+  /** Resolves when nobody is left to be looked for at once; what would be looked for again is left to others. */
   drain(): Promise<void> {
+    this.draining = true;
+    for (const end of this.pausing) end();
+    this.pausing.clear();
     return this.coalescer.drain();
+  }
+
+  private look({ messageId, consumer }: DeliveryKey, tries: number): Promise<void> {
+    const key = { messageId, consumer };
+    return this.coalescer.add(keyText(key), { ...key, tries });
+  }
+
+  private again(key: DeliveryKey, tries: number): void {
+    const pauseMs = PAUSES_MS[tries];
+    if (pauseMs === undefined || this.draining) return;
+    const end = this.clock.schedule(pauseMs, () => {
+      this.pausing.delete(end);
+      void this.look(key, tries + 1);
+    });
+    this.pausing.add(end);
   }
 }

@@ -80,8 +80,8 @@ export interface OutboxStore<Tx = unknown> {
    * - given up (its `giveUpAfter` is over, or its follow-ups are used up) → `parked`, reported apart, not leased
    * - `pending`, `sent`, not past their deadline, and paused → unchanged, code `PAUSED`, the budget of the phase forgotten; not
    *   leased, and not due until `resume` or the deadline
-   * - `pending`, `ordered`, and an earlier one of its key is not final → the same with the code `WAITS_ITS_TURN`, until `nextTurn`.
-   *   Looks at these once more when they are held: what has become final meanwhile holds nobody back
+   * - `pending`, `ordered`, and an earlier one of its key is not final → the same with the code `WAITS_ITS_TURN`, until `nextTurn`,
+   *   which is due for them at once: what has become final meanwhile has passed them by
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
   /** Records outcomes of attempts; each fenced by its token and states. Waits for nobody: what others hold is told. */
@@ -114,7 +114,7 @@ export interface OutboxStore<Tx = unknown> {
   /**
    * To be called when deliveries have become final, or were recorded to wait for their turn, after that is committed: lets go whoever
    * is first now among the ordered ones of their keys, if it is held for its turn. With a lease it is taken, as `claim` would take it;
-   * without one, or past its deadline, it is made due. Skips rows that others hold: they look themselves. Should it not be called, the
+   * without one, or past its deadline, it is made due. Waits for nobody: what others hold is told. Should it not be called, the
    * row is due by itself (`TURN_MS`).
    */
   nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns>;
@@ -253,6 +253,8 @@ export interface ClaimResult {
   readonly parked: readonly (DeliveryKey & { readonly code: ParkCode; readonly error: string | undefined })[];
   /** How many were due, and are paused or not at their turn. */
   readonly held: number;
+  /** Those of them that are not at their turn: `nextTurn` is due. */
+  readonly waiting: readonly DeliveryKey[];
   /** What is paused now. */
   readonly pauses: readonly Pause[];
 }
@@ -285,6 +287,8 @@ export interface NextTurns {
   readonly due: number;
   /** Leased under the lease that was given, and to be sent. */
   readonly taken: readonly ClaimedDelivery[];
+  /** Next of their keys, held for their turn, and in somebody else's hands: to be looked at again, for that transaction may be undone. */
+  readonly held: readonly DeliveryKey[];
 }
 
 export interface ClosedRow extends DeliveryKey {

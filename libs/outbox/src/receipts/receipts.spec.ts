@@ -67,6 +67,16 @@ describe('receipts', () => {
     expect(at.told('receipt.duplicate')).toHaveLength(1);
   });
 
+  it('that come again look whose turn it is: who applied the first one may have died before he did', async () => {
+    const ordered = { ordered: true, key: 'user-1' };
+    const [first, second] = [await at.pending(ordered), await at.pending({ ...ordered, waitsItsTurn: true })];
+    const accepted = { verdict: 'accepted', reason: undefined, result: undefined, payloadHash: undefined } as const;
+    await at.store.closeMany([{ ...first, answer: accepted }]);
+    expect(await at.row(second)).toMatchObject({ code: 'WAITS_ITS_TURN' });
+    expect(await apply(first, { verdict: 'accepted' })).toEqual({ kind: 'done' });
+    expect(await at.row(second)).toMatchObject({ code: undefined });
+  });
+
   it('that contradict the stored verdict are an alarm, and never change it (R6)', async () => {
     const key = await sent();
     await apply(key, { verdict: 'rejected', ...why('OUT_OF_STOCK') });

@@ -226,7 +226,11 @@ export class Receipts {
       return this.parts.monitor.record({ event: 'receipt.unknown-delivery', messageId, consumer, recent });
     }
     await this.refuseOtherContent(receipt);
-    if (row.verdict === verdict) return this.parts.monitor.record({ event: 'receipt.duplicate' });
+    if (row.verdict === verdict) {
+      this.parts.monitor.record({ event: 'receipt.duplicate' });
+      // Whoever applied it may have died before he looked.
+      return this.parts.turns.perhapsNext(receipt);
+    }
     if (!isDecided(row))
       throw new Error(`Delivery ${keyText(receipt)} was reopened meanwhile; the receipt must come again.`);
     await this.parts.store.noteLateVerdict(receipt, answerOf(receipt));

@@ -1,4 +1,4 @@
-import type { PublishOutcome, Settlement } from '../message/delivery';
+import type { DeliveryKey, PublishOutcome, Settlement } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import type { Transport } from '../ports/transport';
 import { InMemory } from '../testing/in-memory.fixture';
@@ -24,6 +24,7 @@ describe('the relay', () => {
   let publish: () => Promise<PublishOutcome>;
   let finished: Settlement | undefined;
   let handedOff: HandOffBuffer;
+  let looked: DeliveryKey[];
 
   beforeEach(() => {
     at = new InMemory();
@@ -31,6 +32,7 @@ describe('the relay', () => {
     published = [];
     publish = async () => ({ kind: 'confirmed' });
     finished = undefined;
+    looked = [];
   });
 
   function relay(settings: Partial<RelaySettings> = {}): Relay {
@@ -54,7 +56,8 @@ describe('the relay', () => {
     const rate = new TokenBucket(Infinity, clock);
     handedOff = new HandOffBuffer(10);
     const followUps = { finish: async () => finished };
-    const parts = { store, transport, handedOff, settlements, followUps, rate, waits, clock, random, monitor };
+    const turns = { next: async (key: DeliveryKey) => void looked.push(key) };
+    const parts = { store, transport, handedOff, settlements, followUps, turns, rate, waits, clock, random, monitor };
     return new Relay(parts, { ...SETTINGS, ...settings });
   }
 
@@ -92,6 +95,14 @@ describe('the relay', () => {
 
     expect(await at.row(key)).toMatchObject({ state: 'pending', code: 'REFUSED' });
     expect(at.told('delivery.attempt-failed')).toHaveLength(1);
+  });
+
+  it('looks again, after its claim, at what was not at its turn', async () => {
+    const ordered = { ordered: true, key: 'user-1' };
+    const [, second] = [await at.pending(ordered), await at.pending(ordered)];
+    expect(await relay().runOnce()).toBe(2);
+    expect(published).toHaveLength(1);
+    expect(looked).toEqual([second]);
   });
 
   it('counts no attempt if there was no connection', async () => {

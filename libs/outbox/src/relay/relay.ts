@@ -1,3 +1,4 @@
+import type { Turns } from '../concurrency/turns';
 import {
   type ClaimedDelivery,
   decide,
@@ -41,6 +42,7 @@ export interface RelayParts {
   readonly handedOff: HandOffBuffer;
   readonly settlements: Settlements;
   readonly followUps: FollowUps;
+  readonly turns: Pick<Turns, 'next'>;
   readonly rate: TokenBucket;
   readonly waits: Waits;
   readonly clock: Clock;
@@ -102,7 +104,7 @@ export class Relay {
     const leaseToken = this.parts.random.token();
     const publishBefore = this.parts.clock.monotonic() + leaseMs - this.parts.transport.publishTimeoutMs;
     this.claimingSince ??= this.parts.clock.monotonic();
-    const { deliveries, parked, held, pauses } = await this.parts.store.claim({
+    const { deliveries, parked, held, waiting, pauses } = await this.parts.store.claim({
       limit,
       leaseToken,
       leaseMs,
@@ -117,6 +119,8 @@ export class Relay {
     this.parts.monitor.record({ event: 'relay.batch', step: 'claim', rows });
     this.learn(pauses);
     for (const row of parked) this.parts.monitor.record({ event: 'delivery.parked', ...row });
+    // K6: the claim saw what was committed when it began.
+    for (const key of waiting) void this.parts.turns.next(key);
     for (const delivery of deliveries) {
       if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);
       else this.settle(delivery, { kind: 'release', waitMs: 0 });

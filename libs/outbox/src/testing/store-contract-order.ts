@@ -82,14 +82,14 @@ export const orderCases = [
     'who waits for his turn says so, spends no attempt and no budget, and is read by no later claim',
     async (s) => {
       const [first, second] = await recorded(s, {}, { giveUpAfterMs: 10 * SECOND });
-      const { deliveries, held } = await s.claim();
-      assert.deepEqual([deliveries.map(keyOf), held], [[first], 1]);
+      const { deliveries, held, waiting } = await s.claim();
+      assert.deepEqual([deliveries.map(keyOf), held, waiting], [[first], 1, [second]]);
       assert.equal((await s.claim()).held, 0);
       const { state, attempts, code, lastError } = await s.record(second!);
       assert.deepEqual([state, attempts, code, lastError], ['pending', 0, 'WAITS_ITS_TURN', undefined]);
       await s.advance(15 * SECOND);
       await s.close(first!, ACCEPTED);
-      assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 1, taken: [] });
+      assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 1, taken: [], held: [] });
       await s.isNow((await s.record(second!)).nextAt);
       await s.claimOnly(second!, { giveUpAfterMs: MINUTE });
       assert.equal((await s.record(second!)).code, undefined);
@@ -177,9 +177,9 @@ export const orderCases = [
     await assert.rejects(waits, /rolls back/);
     await s.add(second);
     assert.deepEqual(order, ['the slow one ends', 'the next one is recorded']);
-    const { deliveries, held: waiting } = await s.claim();
+    const { deliveries, waiting } = await s.claim();
     const mine = deliveries.filter(({ ordered: inOrder, message }) => inOrder && message.key === 'user-1');
-    assert.deepEqual([mine.map(keyOf), waiting], [[deliveryOf(first)], 1]);
+    assert.deepEqual([mine.map(keyOf), waiting], [[deliveryOf(first)], [deliveryOf(second)]]);
   }),
 
   ...Object.entries(closes).map(([how, close]) =>
@@ -205,7 +205,7 @@ export const orderCases = [
     await s.outbox.cancel(undefined, first!.messageId, { reason: 'changed my mind' });
     assert.deepEqual(await claimed(s), [first]);
     await s.outbox.keepAnswer(first!, ACCEPTED, later);
-    assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 0, taken: [] });
+    assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 0, taken: [], held: [] });
     await s.advance(10 * SECOND);
     const { leaseToken } = await s.claimOnly(first!);
     await s.transaction((tx) => s.outbox.closeAnswered(tx, first!, leaseToken));
@@ -226,7 +226,7 @@ export const orderCases = [
       assert.deepEqual(new Set(asked.map(([id]) => id)), new Set([second!.messageId, third!.messageId]));
       assert.ok(asked.every(([, state]) => state === 'cancelling'));
       for (const key of [second!, third!]) await s.close(key, REJECTED);
-      assert.deepEqual(await s.outbox.nextTurn([second!, third!]), { due: 0, taken: [] });
+      assert.deepEqual(await s.outbox.nextTurn([second!, third!]), { due: 0, taken: [], held: [] });
       await s.close(first!, ACCEPTED);
       await s.outbox.nextTurn([first!]);
       await s.claimOnly(last!);
@@ -265,12 +265,13 @@ export const orderCases = [
       const plain = await s.pending({ delayMs: MINUTE });
       const [first, second] = await recorded(s, {}, {}, { key: 'user-2' }, { key: 'user-2' });
       await s.claim();
-      assert.deepEqual(await s.outbox.nextTurn([]), { due: 0, taken: [] });
+      assert.deepEqual(await s.outbox.nextTurn([]), { due: 0, taken: [], held: [] });
       assert.deepEqual(await s.outbox.nextTurn([plain, { messageId: randomUUID(), consumer: CONSUMER }]), {
         due: 0,
         taken: [],
+        held: [],
       });
-      assert.deepEqual(await s.outbox.nextTurn([first!, second!]), { due: 0, taken: [] });
+      assert.deepEqual(await s.outbox.nextTurn([first!, second!]), { due: 0, taken: [], held: [] });
       assert.deepEqual(await claimed(s), []);
     },
   ),
@@ -285,7 +286,7 @@ export const orderCases = [
       await s.isIn(nextAt, 30 * SECOND);
       const { due, taken } = await s.outbox.nextTurn([second!, first!], lease());
       assert.deepEqual([due, taken.map(keyOf)], [0, [first]]);
-      assert.deepEqual(await s.outbox.nextTurn([first!, second!], lease()), { due: 0, taken: [] });
+      assert.deepEqual(await s.outbox.nextTurn([first!, second!], lease()), { due: 0, taken: [], held: [] });
     },
   ),
 
@@ -298,7 +299,7 @@ export const orderCases = [
 
   behaviour('who looks and cannot send makes it due, for others to claim', async (s) => {
     const [first] = await recorded(s, { waitsItsTurn: true });
-    assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 1, taken: [] });
+    assert.deepEqual(await s.outbox.nextTurn([first!]), { due: 1, taken: [], held: [] });
     await s.isNow((await s.record(first!)).nextAt);
     await s.claimOnly(first!);
   }),
@@ -389,6 +390,7 @@ export const orderCases = [
         s.transaction(async (tx) => {
           await s.outbox.cancel(tx, second!.messageId, { reason: 'changed my mind' });
           assert.deepEqual(await passedOn(s, [first!]), []);
+          assert.deepEqual(await s.outbox.nextTurn([first!], lease()), { due: 0, taken: [], held: [second] });
           throw new Error('and not');
         }),
         /and not/,

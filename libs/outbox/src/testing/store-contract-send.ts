@@ -166,6 +166,7 @@ export const sendCases = [
         deliveries: [],
         parked: [{ ...keyOf(delivery), code, error: 'nobody there' }],
         held: 0,
+        waiting: [],
         pauses: [],
       });
       const record = await s.record(delivery);

@@ -88,11 +88,8 @@ export class MariaDbOutboxStore implements OutboxStore<EntityManager> {
     return fingerprint(this.database, await this.tables());
   }
 
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { waiting, ...claimed } = await this.together((t, ask) => sending.claim(t, ask, request));
-    // It saw what was committed when it looked; by now an earlier one may be final, and have passed these by.
-    if (waiting.length > 0) await this.nextTurn(waiting);
-    return claimed;
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.together((t, ask) => sending.claim(t, ask, request));
   }
 
   nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {

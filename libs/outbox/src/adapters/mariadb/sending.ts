@@ -24,12 +24,7 @@ import type { MariaDbTables } from './tables';
 
 /** Due deliveries are taken, and what became of them is written down. Each in one transaction. */
 
-/** @returns also what is not at its turn: it is to be looked at again */
-export async function claim(
-  t: MariaDbTables,
-  ask: Ask,
-  request: ClaimRequest,
-): Promise<ClaimResult & { waiting: DeliveryKey[] }> {
+export async function claim(t: MariaDbTables, ask: Ask, request: ClaimRequest): Promise<ClaimResult> {
   const pauses = (await ask(sharePauses(t, request.source))).rows.map(pauseOf);
   const due = await lockedDue(t, ask, request);
   if (due.length === 0) return { deliveries: [], parked: [], held: 0, pauses, waiting: [] };
@@ -100,7 +95,7 @@ export async function nextTurn(
   return letNext(t, ask, orderKeysOf((await ask(readKeys(t, keys))).rows.map(deliveryOf)), lease);
 }
 
-const NOBODY: NextTurns = { due: 0, taken: [] };
+const NOBODY: NextTurns = { due: 0, taken: [], held: [] };
 
 /** The next of each of these lines is taken under the lease, or made due; as far as it is held for its turn and nobody else has it. */
 async function letNext(
@@ -109,8 +104,8 @@ async function letNext(
   orderKeys: readonly string[],
   lease: TurnLease | undefined,
 ): Promise<NextTurns> {
-  const first = await lockedFirst(t, ask, orderKeys);
-  if (first.length === 0) return NOBODY;
+  const { first, held } = await lockedFirst(t, ask, orderKeys);
+  if (first.length === 0) return { ...NOBODY, held };
   const changes = first.map((row) => ({ row, take: lease && taken(row, lease, row.now) }));
   await ask(
     writeDeliveries(
@@ -119,7 +114,7 @@ async function letNext(
     ),
   );
   const took = changes.flatMap(({ row, take }) => (take ? [{ ...row, ...take }] : []));
-  return { due: first.length - took.length, taken: await claimedOfRows(t, ask, took) };
+  return { due: first.length - took.length, taken: await claimedOfRows(t, ask, took), held };
 }
 
 /** Of the lines whose rows this transaction has just closed, the next is taken. @returns whom, by their keys of order */
@@ -129,7 +124,7 @@ export async function takeNext(
   closed: readonly StoredDelivery[],
   lease: TurnLease,
 ): Promise<Map<string, ClaimedDelivery>> {
-  const first = await lockedFirst(t, ask, orderKeysOf(closed));
+  const { first } = await lockedFirst(t, ask, orderKeysOf(closed));
   const took = first.flatMap((row) => {
     const take = taken(row, lease, row.now);
     return take ? [{ ...row, ...take }] : [];
@@ -140,10 +135,17 @@ export async function takeNext(
   return new Map(deliveries.map((delivery, index) => [took[index]!.orderKey!, delivery]));
 }
 
-async function lockedFirst(t: MariaDbTables, ask: Ask, orderKeys: readonly string[]): Promise<ReadDelivery[]> {
-  if (orderKeys.length === 0) return [];
-  const first = (await ask(nextInLine(t, orderKeys))).rows.map(keyOf);
-  return lockedHeld(t, ask, first, CODES.waitsItsTurn);
+/** @returns those that are held for their turn: which we have locked, and which are in others' hands */
+async function lockedFirst(
+  t: MariaDbTables,
+  ask: Ask,
+  orderKeys: readonly string[],
+): Promise<{ first: ReadDelivery[]; held: DeliveryKey[] }> {
+  if (orderKeys.length === 0) return { first: [], held: [] };
+  const waiting = (await ask(nextInLine(t, orderKeys))).rows.map(keyOf);
+  const first = await lockedHeld(t, ask, waiting, CODES.waitsItsTurn);
+  const locked = new Set(first.map(keyText));
+  return { first, held: waiting.filter((key) => !locked.has(keyText(key))) };
 }
 
 async function lockedHeld(

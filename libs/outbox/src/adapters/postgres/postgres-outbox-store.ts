@@ -110,12 +110,10 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     const { limit, leaseToken } = request;
     const { rows } = await this.database.run((await this.sql()).claim, request);
     // PostgreSQL has surprised others here (a limit inside an update that was planned as a join). Better loud than flooded.
-    const { deliveries, parked, held, pauses, waiting } = claimResultOf(rows, leaseToken);
-    const took = deliveries.length + parked.length + held;
+    const result = claimResultOf(rows, leaseToken);
+    const took = result.deliveries.length + result.parked.length + result.held;
     if (took > limit) throw new Error(`outbox.claim took ${took} rows with a limit of ${limit}`);
-    // The statement saw what was committed when it began; by now an earlier one may be final, and have passed these by.
-    if (waiting.length > 0) await this.nextTurn(waiting);
-    return { deliveries, parked, held, pauses };
+    return result;
   }
 
   async nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {

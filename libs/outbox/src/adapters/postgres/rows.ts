@@ -61,7 +61,7 @@ function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
  * The rows taken, one for each pause, if there are any (it says also how many rows the claim held for them), and those that are
  * not at their turn.
  */
-export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimResult & { waiting: DeliveryKey[] } {
+export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimResult {
   const of = (state: string): Row[] => rows.filter((row) => row.state === state);
   const paused = of('paused');
   const waiting = of('waits').map(keyOf);
@@ -127,7 +127,8 @@ export function closedWithNext(rows: readonly Row[]): ClosedRow[] {
 
 export function nextTurnsOf(rows: readonly Row[]): NextTurns {
   const taken = rows.filter(isTaken).map((row) => claimedOf(row, row.lease_token!));
-  return { due: rows.length - taken.length, taken };
+  const held = rows.filter(({ state }) => state === 'held').map(keyOf);
+  return { due: rows.length - taken.length - held.length, taken, held };
 }
 
 function isTaken({ lease_token }: Row): boolean {

@@ -73,10 +73,8 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   /** Nobody looks at its connections. */
   async fingerprint(): Promise<undefined> {}
 
-  async claim(request: ClaimRequest): Promise<ClaimResult> {
-    const { waiting, ...claimed } = await this.alone((tx) => sending.claim(this.t, tx, request));
-    if (waiting.length > 0) await this.nextTurn(waiting);
-    return claimed;
+  claim(request: ClaimRequest): Promise<ClaimResult> {
+    return this.alone((tx) => sending.claim(this.t, tx, request));
   }
 
   nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {

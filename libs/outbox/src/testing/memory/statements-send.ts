@@ -10,11 +10,7 @@ import { lockedPauses } from './statements-pause';
 /** A message is sent: the relay's statements. */
 
 /** @returns also what is not at its turn: it is to be looked at again */
-export async function claim(
-  t: OutboxTables,
-  tx: MemoryTransaction,
-  request: ClaimRequest,
-): Promise<ClaimResult & { waiting: DeliveryKey[] }> {
+export async function claim(t: OutboxTables, tx: MemoryTransaction, request: ClaimRequest): Promise<ClaimResult> {
   const pauses = await lockedPauses(t, tx, request.source);
   const now = t.now();
   const deliveries: ClaimResult['deliveries'][number][] = [];

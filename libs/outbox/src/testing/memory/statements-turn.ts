@@ -15,11 +15,16 @@ export function nextTurn(
   lease: TurnLease | undefined,
 ): NextTurns {
   const took: ClaimedDelivery[] = [];
+  const held: DeliveryKey[] = [];
   let due = 0;
   for (const key of keys) {
     const row = t.delivery.get(undefined, keyOf(key));
-    const first = row && lockHeld(t, tx, t.line(row)[0]);
-    if (!first) continue;
+    const next = row && t.line(row)[0];
+    const first = lockHeld(t, tx, next);
+    if (!first) {
+      if (next && isHeld(next, CODES.waitsItsTurn)) held.push({ messageId: next.messageId, consumer: next.consumer });
+      continue;
+    }
     const delivery = lease && take(t, tx, first, lease);
     if (delivery) {
       took.push(delivery);
@@ -28,7 +33,7 @@ export function nextTurn(
       due++;
     }
   }
-  return { due, taken: took };
+  return { due, taken: took, held };
 }
 
 /** Of a line whose `closed` ones are made final by the same statement. */

@@ -1,3 +1,4 @@
+import { CODES } from '../../../message/rules';
 import { type Question, question } from '../question';
 import type { MariaDbTables } from '../tables';
 import { AGO, micros } from './text';
@@ -48,7 +49,7 @@ group by d.order_key`,
   );
 }
 
-/** The keys of deliveries that are first in the line of any of these. */
+/** The keys of deliveries that are first in the line of any of these, and held for their turn. */
 export function nextInLine(t: MariaDbTables, orderKeys: readonly string[]): Question {
   const first = firstInLine(t, orderKeys);
   return question(
@@ -56,7 +57,8 @@ export function nextInLine(t: MariaDbTables, orderKeys: readonly string[]): Ques
     `
 select d.message_id, d.consumer
 from (${first.text.replace(/ -- .*$/, '')}) first
-join ${t.delivery} d force index (outbox_delivery_turn) on d.order_key = first.order_key and d.settled_at is null and d.order_no = first.first_no`,
+join ${t.delivery} d force index (outbox_delivery_turn) on d.order_key = first.order_key and d.settled_at is null and d.order_no = first.first_no
+where d.code = '${CODES.waitsItsTurn}'`,
     ...first.values,
   );
 }

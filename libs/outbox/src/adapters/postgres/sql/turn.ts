@@ -21,7 +21,13 @@ with line as materialized (
 ${firstOf(t, { token: '$3', leaseMs: '$4', giveUpMs: '$5' })}
 select ${turnColumns('d', 'm')}
 from let_go d
-join ${t.message} m on m.id = d.message_id`,
+join ${t.message} m on m.id = d.message_id
+union all
+select first.message_id, first.consumer, 'held', null, null, null, null, null, null, null, null, null, null, null
+from first
+join ${t.delivery} d on d.message_id = first.message_id and d.consumer = first.consumer
+where d.code = '${CODES.waitsItsTurn}'
+  and not exists (select from let_go where let_go.message_id = first.message_id and let_go.consumer = first.consumer)`,
       ({ keys, lease }: { keys: readonly DeliveryKey[]; lease: TurnLease | undefined }) => [
         keys.map(({ messageId }) => messageId),
         keys.map(({ consumer }) => consumer),
@@ -33,8 +39,8 @@ join ${t.message} m on m.id = d.message_id`,
 }
 
 /**
- * `let_go`: the first of each `line`, by the index of turns, one look for each key, if it is held for its turn. Who holds the row looks
- * himself when he lets it go. With a token it is leased, by the rules of a claim: what is first has nobody before it, for what has
+ * `let_go`: the first of each `line`, by the index of turns, one look for each key, if it is held for its turn and
+ * in nobody's hands. With a token it is leased, by the rules of a claim: what is first has nobody before it, for what has
  * a smaller number was visible earlier; held, it has neither a lease nor a budget. What is past its deadline is left to the claim.
  * `closed` are rows that the same statement makes final, which it still sees as they were.
  */
