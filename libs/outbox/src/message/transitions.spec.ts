@@ -9,6 +9,7 @@ import {
   deferred,
   type DeliveryRow,
   discarded,
+  isHeld,
   keptAnswer,
   lateVerdict,
   mayBeSettled,
@@ -64,6 +65,12 @@ describe('A claim', () => {
   it('takes whose turn it is, unless its deadline has passed', () => {
     expect(taken(row({ code: 'WAITS_ITS_TURN' }), LEASE, NOW)).toMatchObject({ attempts: 1, code: undefined });
     expect(taken(row({ deadlineAt: NOW }), LEASE, NOW)).toBeUndefined();
+  });
+
+  it('holds nothing that has ended, for whatever it was held before', () => {
+    const held = row({ code: 'PAUSED' });
+    const ended = after(held, closed(held, ACCEPTED, NOW));
+    expect([isHeld(held, 'PAUSED'), ended.code, isHeld(ended, 'PAUSED')]).toEqual([true, 'PAUSED', false]);
   });
 });
 

@@ -278,9 +278,9 @@ export function discarded(
   };
 }
 
-/** Whether a row is held for this: then it can be let go, or taken. */
-export function isHeld({ code }: DeliveryRow, held: HoldCode): boolean {
-  return code === held;
+/** Whether a row is held for this: then it can be let go, or taken. What has ended keeps the code of what it was last held for. */
+export function isHeld({ code, nextAt }: DeliveryRow, held: HoldCode): boolean {
+  return code === held && nextAt !== undefined;
 }
 
 /** Of a row that is held: due at once. */

@@ -135,7 +135,7 @@ export async function takeNext(
   return new Map(deliveries.map((delivery, index) => [took[index]!.orderKey!, delivery]));
 }
 
-/** @returns those that are held for their turn: which we have locked, and which are in others' hands */
+/** @returns those that are held for their turn: which we have locked, and which are in others' hands, or not first after all */
 async function lockedFirst(
   t: MariaDbTables,
   ask: Ask,
@@ -143,9 +143,12 @@ async function lockedFirst(
 ): Promise<{ first: ReadDelivery[]; held: DeliveryKey[] }> {
   if (orderKeys.length === 0) return { first: [], held: [] };
   const waiting = (await ask(nextInLine(t, orderKeys))).rows.map(keyOf);
-  const first = await lockedHeld(t, ask, waiting, CODES.waitsItsTurn);
-  const locked = new Set(first.map(keyText));
-  return { first, held: waiting.filter((key) => !locked.has(keyText(key))) };
+  const locked = await lockedHeld(t, ask, waiting, CODES.waitsItsTurn);
+  // A look beside commits under way may show a number without a smaller one. One that begins after the lock shows all before it.
+  const numbers = await firstOfLines(t, ask, locked);
+  const first = locked.filter(({ orderKey, orderNo }) => numbers.get(orderKey!) === orderNo);
+  const ours = new Set(first.map(keyText));
+  return { first, held: waiting.filter((key) => !ours.has(keyText(key))) };
 }
 
 async function lockedHeld(
