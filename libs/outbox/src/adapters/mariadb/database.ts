@@ -181,8 +181,14 @@ function query(connection: Connection, { text, values }: Question, timeout?: num
   const sql = loadMysql2().format(text, [...values] as Parameters<Mysql2['format']>[1], true, 'Z');
   return new Promise((resolve, reject) => {
     connection.query({ sql, ...AS_TEXT, ...(timeout && { timeout }) }, (error, found) => {
-      if (error) reject(new QueryFailedError(text, [], error));
+      if (error) reject(new QueryFailedError(text, [], withoutValues(error)));
       else resolve(found as Found);
     });
   });
+}
+
+/** mysql2 tells the text that it has sent, values and all; TypeORM takes over what it finds. */
+function withoutValues(error: Error & { sql?: string }): Error {
+  delete error.sql;
+  return error;
 }
