@@ -55,6 +55,20 @@ describe.each(SETTINGS)('a purchase, over %s, with MariaDB for %j', (transport, 
     expect(await send('GET', `${services.order.url}/orders?userId=${userId}`)).toEqual({ status: 200, body: [order] });
   });
 
+  it('is another one by any character of its key, and of another thing by any of its sku', async () => {
+    const { shop } = fixture;
+    const userId = await shop.createUser(1_000);
+    await shop.setStock(`${sku}-a`, 5);
+    await shop.setStock(`${sku}-A`, 7);
+    const request = { userId, sku: `${sku}-a`, quantity: 1, amount: 300 };
+    const bought = [await shop.purchase(request, 'order-1'), await shop.purchase(request, 'ORDER-1')];
+    expect(bought.map(({ status }) => status)).toEqual([202, 202]);
+    for (const { body } of bought) expect(await shop.settled(body.id)).toMatchObject({ status: 'completed' });
+    expect([await shop.balance(userId), await shop.stock(`${sku}-a`), await shop.stock(`${sku}-A`)]).toEqual([
+      400, 3, 7,
+    ]);
+  });
+
   it('has a timeline that ends with the verdict', async () => {
     const { shop, services } = fixture;
     const userId = await shop.createUser(1_000);

@@ -41,9 +41,14 @@ export function database(service: string, { entities, migrations }: Schema): Typ
   };
 }
 
-/** For migrations: the type of a column for when a row was written. All else is SQL that both kinds speak. */
+/** For migrations: the type of a column for when a row was written. All else but {@link exactText} is SQL that both kinds speak. */
 export function instant({ dataSource }: QueryRunner): string {
   return engineFor(dataSource).instant;
+}
+
+/** For migrations: the type of a column for a key that somebody else has chosen, which is compared by every character. */
+export function exactText({ dataSource }: QueryRunner, length: number): string {
+  return `varchar(${length}) ${engineFor(dataSource).everyCharacter}`.trim();
 }
 
 /** For `OutboxModule.forRoot({ store })`: the database is chosen by the url alone. */

@@ -1,5 +1,5 @@
 export { configuration, IsAddress, IsUrlWith, SERVICE_CONFIG, ServiceConfig } from './config';
-export { database, instant, safeInteger, storeOf } from './database';
+export { database, exactText, instant, safeInteger, storeOf } from './database';
 export { Cents, Quantity, Sku, Text, Uuid } from './fields';
 export { HealthModule } from './health';
 export { ApiRefusals, ById, LOCATION, TOO_LARGE } from './http';

@@ -1,4 +1,4 @@
-import { instant } from '@tallystick/chassis';
+import { exactText, instant } from '@tallystick/chassis';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** The checks repeat what the code promises, so that a mistake in the code is an error and not a negative stock. */
@@ -6,7 +6,7 @@ export class CreateStockAndOrders1795300000000 implements MigrationInterface {
   async up(queryRunner: QueryRunner): Promise<void> {
     await queryRunner.query(`
       create table stock (
-        sku varchar(64) not null,
+        sku ${exactText(queryRunner, 64)} not null,
         quantity integer not null,
         constraint stock_pk primary key (sku),
         constraint stock_quantity_not_negative check (quantity >= 0)
@@ -15,7 +15,7 @@ export class CreateStockAndOrders1795300000000 implements MigrationInterface {
       create table orders (
         id uuid not null,
         user_id uuid not null,
-        sku varchar(64) not null,
+        sku ${exactText(queryRunner, 64)} not null,
         quantity integer not null,
         amount bigint not null,
         created_at ${instant(queryRunner)},

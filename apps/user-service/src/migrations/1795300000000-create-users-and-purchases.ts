@@ -1,4 +1,4 @@
-import { instant } from '@tallystick/chassis';
+import { exactText, instant } from '@tallystick/chassis';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /** The checks repeat what the code promises, so that a mistake in the code is an error and not a wrong balance. */
@@ -16,8 +16,8 @@ export class CreateUsersAndPurchases1795300000000 implements MigrationInterface 
       create table purchases (
         id uuid not null,
         user_id uuid not null,
-        idempotency_key varchar(255),
-        sku varchar(64) not null,
+        idempotency_key ${exactText(queryRunner, 255)},
+        sku ${exactText(queryRunner, 64)} not null,
         quantity integer not null,
         amount bigint not null,
         status varchar(16) not null,

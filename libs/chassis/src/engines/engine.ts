@@ -8,6 +8,8 @@ export interface Engine {
   readonly outboxMigrations: readonly (new () => MigrationInterface)[];
   /** Type and default of a column for when a row was written. */
   readonly instant: string;
+  /** What a `varchar` needs for `order-1` and `ORDER-1` to be two, and for a blank at the end to count. */
+  readonly everyCharacter: string;
   store(): StoreFactory;
   /** Nobody else is in here meanwhile, whichever process; the lock goes with its connection. */
   whileLocked(manager: EntityManager, work: () => Promise<void>): Promise<void>;

@@ -18,6 +18,7 @@ export const mariaDbEngine: Engine = {
   }),
   outboxMigrations: mariaDbMigrations(),
   instant: 'datetime(6) not null default (utc_timestamp(6))',
+  everyCharacter: 'character set utf8mb4 collate utf8mb4_nopad_bin',
   store: () => mariadb(),
   async whileLocked(manager, work) {
     const [row] = (await manager.query('select get_lock(?, ?) as locked', [MIGRATING, LOCK_SECONDS])) as [

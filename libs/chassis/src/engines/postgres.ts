@@ -15,6 +15,7 @@ export const postgresEngine: Engine = {
   }),
   outboxMigrations: OUTBOX_MIGRATIONS,
   instant: 'timestamptz not null default now()',
+  everyCharacter: '',
   store: () => postgres(),
   /** Held by the transaction, so that it works behind a transaction pooler. */
   async whileLocked(manager, work) {
