@@ -40,6 +40,15 @@ describe('a filter', () => {
     });
   });
 
+  it('looks for a field by few names, and by fewer numbers', () => {
+    const path = (count: number, name: string): string => Array<string>(count).fill(name).join('.');
+    expect(problemsOf(`data.${path(12, 'a')}.${path(4, '1')}:x`)).toEqual([]);
+    expect(problemsOf(`data.${path(5, '1')}:x data.${path(17, 'a')}:x`)).toEqual([
+      'data.1.1.1.1.1: has 5 numbers; at most 4 are looked for.',
+      `data.${path(17, 'a')}: has 17 names; at most 16 are looked for.`,
+    ]);
+  });
+
   it('keeps a value with colons whole', () => {
     expect(parseFilter('error:ECONNREFUSED:5672 key:urn:order:7')).toEqual({
       error: 'ECONNREFUSED:5672',

@@ -112,8 +112,17 @@ function problemWith(word: string, value: unknown): string | undefined {
   return undefined;
 }
 
+/** A number is looked for as the name of a field and as a place in a list: each doubles the paths that are meant. */
+const MOST_NAMES = 16;
+const MOST_NUMBERS = 4;
+
 function problemWithField(path: string, value: unknown): string | undefined {
-  if (path.split('.').includes('')) return `data.${path}: a name is missing; write e.g. data.customer.id:42.`;
+  const names = path.split('.');
+  if (names.includes('')) return `data.${path}: a name is missing; write e.g. data.customer.id:42.`;
+  if (names.length > MOST_NAMES)
+    return `data.${path}: has ${names.length} names; at most ${MOST_NAMES} are looked for.`;
+  const numbers = names.filter((name) => /^\d+$/.test(name)).length;
+  if (numbers > MOST_NUMBERS) return `data.${path}: has ${numbers} numbers; at most ${MOST_NUMBERS} are looked for.`;
   return typeof value === 'string' ? undefined : `data.${path}: ${JSON.stringify(value)} is no text.`;
 }
 
