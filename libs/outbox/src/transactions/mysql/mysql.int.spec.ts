@@ -196,6 +196,16 @@ describe.each(['mysql', 'mariadb'] as const)("Transactions on MariaDB, with Type
     expect(await saved()).toEqual(['try 2']);
   });
 
+  it('are over, and noticed to be, when a procedure that selects rows has ended them', async () => {
+    await dataSource.query('create or replace procedure look_and_commit() begin select 1; commit; end');
+    const work = transactions.run(async (manager) => {
+      await open('a');
+      await manager.query('call look_and_commit()');
+    });
+    await expect(work).rejects.toThrow(TransactionEndedError);
+    expect(await saved()).toEqual(['a']);
+  });
+
   it('are gone, and noticed to be, when a row changed after their snapshot', async () => {
     await dataSource.query("insert into account (id) values ('shared')");
     const work = transactions.run(

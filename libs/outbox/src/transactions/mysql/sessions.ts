@@ -55,9 +55,10 @@ export const mysqlSessions: Sessions = {
   },
 };
 
-/** Undefined of an answer with rows, whose status mysql2 keeps to itself. */
+/** Undefined of an answer with rows, whose status mysql2 keeps to itself. That of a procedure comes after the rows that it has selected. */
 function statusOf(answer: unknown): TransactionState | undefined {
-  const { serverStatus } = (answer ?? {}) as { serverStatus?: unknown };
+  const last: unknown = Array.isArray(answer) && Array.isArray(answer[0]) ? answer.at(-1) : answer;
+  const { serverStatus } = (last ?? {}) as { serverStatus?: unknown };
   if (typeof serverStatus !== 'number') return undefined;
   return serverStatus & IN_TRANSACTION ? 'open' : 'ended';
 }
