@@ -86,6 +86,27 @@ describe('Locks', () => {
     expect(errnoOf(await producer.catch((error: unknown) => error))).toBe(LOCK_WAIT_TIMEOUT);
   });
 
+  it('of a cancel at REPEATABLE READ delay no insert, though its message is the newest', async () => {
+    const deliveries = ['mail-service', 'order-service'].map((consumer) => ({ consumer, followUp: 'none' as const }));
+    const canceller = fixture.dataSource.createQueryRunner();
+    try {
+      const newest = newMessage({ id: `fe${randomUUID().slice(2)}`, deliveries });
+      await fixture.transactions.run((tx) => fixture.outbox.add(tx, [newest]));
+      await canceller.startTransaction('REPEATABLE READ');
+      const cancelled = await fixture.outbox.cancel(canceller.manager, newest.id, { reason: 'no' });
+      expect(cancelled).toHaveLength(2);
+      const newer = newMessage({ id: `ff${randomUUID().slice(2)}` });
+      const producer = fixture.dataSource.transaction('READ COMMITTED', async (tx) => {
+        await tx.query('set session innodb_lock_wait_timeout = 1');
+        return fixture.outbox.add(tx, [newer]);
+      });
+      await expect(producer).resolves.toHaveLength(1);
+    } finally {
+      await canceller.rollbackTransaction();
+      await canceller.release();
+    }
+  });
+
   it('are those of READ COMMITTED on the own connections, whatever the server has for a default', async () => {
     const admin = await session();
     const [variable] = await admin.run(

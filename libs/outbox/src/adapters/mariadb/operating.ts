@@ -4,9 +4,9 @@ import { errorText } from '../../message/receipt';
 import { type Asked, cancelled, type Change, discarded, retried } from '../../message/transitions';
 import type { BulkVerb } from '../../ports/jobs';
 import type { Ask } from './question';
-import { deliveryOf, keyIn, pauseOf, type ReadDelivery } from './rows';
+import { deliveryOf, keyIn, keyOf, pauseOf, type ReadDelivery } from './rows';
 import { release } from './sending';
-import { lockMessage, writeDeliveries } from './sql/delivery';
+import { lockKeys, lockMessage, readMessage, writeDeliveries } from './sql/delivery';
 import { deleteMessages, lockMessages, oldMessages, writeAudit } from './sql/operate';
 import { deletePause, heldByPause, lockPause, writePause } from './sql/pause';
 import { deleteTurns, pruneTurns } from './sql/turn';
@@ -49,7 +49,9 @@ async function changeAll(
   change: (row: ReadDelivery) => Change,
 ): Promise<DeliveryKey[]> {
   const messageId = id.toLowerCase();
-  const locked = (await ask(lockMessage(t, messageId, to))).rows.map(deliveryOf);
+  const keys = (await ask(readMessage(t, messageId, to))).rows.map(keyOf);
+  const locking = keys.length > 0 ? lockKeys(t, keys, 'wait') : lockMessage(t, messageId, to);
+  const locked = (await ask(locking)).rows.map(deliveryOf);
   const rows = locked.flatMap((row) => {
     const changed = change(row);
     return changed ? [{ ...row, ...changed }] : [];

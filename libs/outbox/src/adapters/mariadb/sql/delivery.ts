@@ -71,7 +71,23 @@ ${LOCK[waiting]}`,
   );
 }
 
-/** The deliveries of a message, or the one to a receiver. */
+/** The keys of a message's deliveries, or of the one to a receiver; without a lock. */
+export function readMessage(t: MariaDbTables, messageId: string, to: string | undefined): Question {
+  return question(
+    'outbox.deliveries-of',
+    `
+select d.message_id, d.consumer
+from ${t.delivery} d
+where d.message_id = ?${to === undefined ? '' : '\n  and d.consumer = ?'}`,
+    messageId,
+    to,
+  );
+}
+
+/**
+ * The same, with a lock, and whatever an older snapshot would not show. At REPEATABLE READ it also locks the gap behind them, and behind
+ * the newest message that is where every producer inserts: for those that `readMessage` has not found.
+ */
 export function lockMessage(t: MariaDbTables, messageId: string, to: string | undefined): Question {
   return question(
     'outbox.lock-message',
