@@ -26,7 +26,8 @@ export async function closeMany(
   const messages = new Map((await ask(readMessages(t, ids, 'facts'))).rows.map((row) => [row.id!, factsOf(row)]));
   const ends = locked.flatMap((row) => {
     const answer = wanted.get(keyText(row))!;
-    const message = messages.get(row.messageId)!;
+    const message = messages.get(row.messageId);
+    if (!message) return [];
     const change = closed(row, answer, row.now);
     const alone = expects(expectation(row, message), answer.verdict);
     return change && !alone && isAbout(answer, message) ? [{ row: { ...row, ...change }, message }] : [];

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { Logger } from '@nestjs/common';
 import type { DeliveryKey } from '../../message/delivery';
 import { CODES } from '../../message/rules';
 import { ACCEPTED, CONSUMER, newMessage, SOURCE } from '../../testing/store-contract-scenario';
@@ -75,5 +76,33 @@ describe('Between a look and its lock', () => {
     expect(blind).toEqual({ due: 0, taken: [], held: [seen] }); // to be looked at again
     expect(await database.together(turns)).toEqual({ due: 1, taken: [], held: [] });
     expect(await fixture.outbox.find(missed.messageId)).toMatchObject([{ code: undefined }]);
+  });
+});
+
+describe('A delivery whose message is missing', () => {
+  let fixture: MariaDbFixture;
+  const said: unknown[] = [];
+
+  beforeAll(async () => {
+    fixture = await MariaDbFixture.start();
+    const note = (message: unknown): void => void said.push(message);
+    Logger.overrideLogger({ log: note, warn: note, error: note });
+  });
+  afterAll(async () => {
+    Logger.overrideLogger(false);
+    await fixture.stop();
+  });
+
+  it('is passed over, and told of once: the others are sent, and their receipts close them', async () => {
+    const { tables, outbox } = fixture;
+    const [orphan, other] = [newMessage(), newMessage()];
+    await fixture.transactions.run((tx) => outbox.add(tx, [orphan, other]));
+    await fixture.dataSource.query(`delete from ${tables.message} where id = ?`, [orphan.id]);
+    const claim = async (): Promise<string[]> =>
+      (await outbox.claim({ ...CLAIM, leaseToken: randomUUID() })).deliveries.map(({ messageId }) => messageId);
+    expect([await claim(), await claim()]).toEqual([[other.id], []]);
+    expect(said).toEqual([expect.stringContaining(`${orphan.id} → ${CONSUMER}`)]);
+    const answers = [orphan, other].map(({ id }) => ({ messageId: id, consumer: CONSUMER, answer: ACCEPTED }));
+    expect(await outbox.closeMany(answers)).toMatchObject([{ messageId: other.id }]);
   });
 });

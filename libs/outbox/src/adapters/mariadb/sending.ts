@@ -16,6 +16,7 @@ import {
   type ReadDelivery,
   type StoredDelivery,
 } from './rows';
+import { tellOfOrphans } from './orphans';
 import { lockDue, lockKeys, readDue, readKeys, writeDeliveries } from './sql/delivery';
 import { readMessages } from './sql/message';
 import { sharePauses } from './sql/pause';
@@ -26,9 +27,11 @@ import type { MariaDbTables } from './tables';
 
 export async function claim(t: MariaDbTables, ask: Ask, request: ClaimRequest): Promise<ClaimResult> {
   const pauses = (await ask(sharePauses(t, request.source))).rows.map(pauseOf);
-  const due = await lockedDue(t, ask, request);
+  const locked = await lockedDue(t, ask, request);
+  const messages = await messagesOf(t, ask, locked);
+  const due = locked.filter(({ messageId }) => messages.has(messageId));
+  if (due.length < locked.length) tellOfOrphans(locked.filter(({ messageId }) => !messages.has(messageId)));
   if (due.length === 0) return { deliveries: [], parked: [], held: 0, pauses, waiting: [] };
-  const messages = await messagesOf(t, ask, due);
   const first = await firstOfLines(t, ask, due);
 
   const deliveries: ClaimResult['deliveries'][number][] = [];
@@ -73,6 +76,7 @@ async function lockedDue(t: MariaDbTables, ask: Ask, request: ClaimRequest): Pro
 }
 
 async function messagesOf(t: MariaDbTables, ask: Ask, keys: readonly DeliveryKey[]): Promise<Map<string, Row>> {
+  if (keys.length === 0) return new Map();
   const ids = keys.map(({ messageId }) => messageId);
   return new Map((await ask(readMessages(t, ids, 'content'))).rows.map((row) => [row.id!, row]));
 }
@@ -131,8 +135,9 @@ export async function takeNext(
   });
   if (took.length === 0) return new Map();
   await ask(writeDeliveries(t, took));
+  const orderKeys = new Map(took.map((row) => [keyText(row), row.orderKey!]));
   const deliveries = await claimedOfRows(t, ask, took);
-  return new Map(deliveries.map((delivery, index) => [took[index]!.orderKey!, delivery]));
+  return new Map(deliveries.map((delivery) => [orderKeys.get(keyText(delivery))!, delivery]));
 }
 
 /** @returns those that are held for their turn: which we have locked, and which are in others' hands, or not first after all */
@@ -162,9 +167,11 @@ async function lockedHeld(
 }
 
 async function claimedOfRows(t: MariaDbTables, ask: Ask, rows: readonly StoredDelivery[]): Promise<ClaimedDelivery[]> {
-  if (rows.length === 0) return [];
   const messages = await messagesOf(t, ask, rows);
-  return rows.map((row) => claimedOf(row, messageOf(messages.get(row.messageId)!)));
+  return rows.flatMap((row) => {
+    const message = messages.get(row.messageId);
+    return message ? [claimedOf(row, messageOf(message))] : [];
+  });
 }
 
 function orderKeysOf(rows: readonly StoredDelivery[]): string[] {
