@@ -86,6 +86,21 @@ describe('Locks', () => {
     expect(errnoOf(await producer.catch((error: unknown) => error))).toBe(LOCK_WAIT_TIMEOUT);
   });
 
+  it('that an add waits for too long leave nothing of it, also if its error is caught and the transaction commits', async () => {
+    const idle = await session('repeatable read');
+    await idle.run('start transaction');
+    await idle.ask(due(10));
+    const kept = newMessage();
+    await fixture.dataSource.transaction('READ COMMITTED', async (tx) => {
+      await tx.query('set session innodb_lock_wait_timeout = 1');
+      const failure = await fixture.outbox.add(tx, [newMessage()]).catch((error: unknown) => error);
+      expect(errnoOf(failure)).toBe(LOCK_WAIT_TIMEOUT);
+      await idle.run('rollback');
+      await fixture.outbox.add(tx, [kept]);
+    });
+    expect(await fixture.dataSource.query(`select id from ${fixture.tables.message}`)).toEqual([{ id: kept.id }]);
+  });
+
   it('of a cancel at REPEATABLE READ delay no insert, though its message is the newest', async () => {
     const deliveries = ['mail-service', 'order-service'].map((consumer) => ({ consumer, followUp: 'none' as const }));
     const canceller = fixture.dataSource.createQueryRunner();

@@ -62,9 +62,8 @@ export class MariaDbOutboxStore implements OutboxStore<EntityManager> {
   async add(tx: EntityManager, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
     if (messages.length === 0) return [];
     const t = await this.tables();
-    const ask = await this.database.insideAlive(tx);
     try {
-      return await record(t, ask, messages);
+      return await record(t, () => this.database.insideAlive(tx), messages);
     } catch (error) {
       throw alreadyRecorded(error, messages) ?? error;
     }

@@ -6,17 +6,35 @@ import { columnOf, isoOf, msOf } from './instants';
 import type { Ask } from './question';
 import type { StoredDelivery } from './rows';
 import { insertDeliveries } from './sql/delivery';
-import { clock, insertMessages } from './sql/message';
+import { clock, deleteMessages, insertMessages } from './sql/message';
 import { draw, drawn } from './sql/turn';
 import type { MariaDbTables } from './tables';
 
-/** Messages are recorded, in the caller's transaction: first the turns of those that are to be in order, then the time, then the rows. */
-export async function record(t: MariaDbTables, ask: Ask, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
+/**
+ * Messages are recorded, in the caller's transaction: first the turns of those that are to be in order, then the time, then the rows.
+ * All of them or none, also if the error is caught and the transaction goes on.
+ * @param alive how to ask in the transaction, after the server has said that it is still there
+ */
+export async function record(
+  t: MariaDbTables,
+  alive: () => Promise<Ask>,
+  messages: readonly NewMessage[],
+): Promise<AddedMessage[]> {
+  const ask = await alive();
   const turns = await takeTurns(t, ask, messages);
   const { now } = (await ask(clock())).rows[0]!;
   await ask(insertMessages(t, messages, now!));
   const deliveries = messages.flatMap((message) => starting(message, msOf(now!), turns));
-  await ask(insertDeliveries(t, deliveries));
+  try {
+    await ask(insertDeliveries(t, deliveries));
+  } catch (error) {
+    // It may have undone itself only. A transaction that is over has taken the messages with it.
+    await alive().then(
+      (again) => again(deleteMessages(t, messages)),
+      () => {},
+    );
+    throw error;
+  }
   return messages.map(({ id, deadlineMs }) => ({
     id,
     recordedAt: isoOf(now!),

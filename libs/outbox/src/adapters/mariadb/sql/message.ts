@@ -46,6 +46,15 @@ values
   );
 }
 
+/** Those that the same transaction has inserted. */
+export function deleteMessages(t: MariaDbTables, messages: readonly Pick<NewMessage, 'id'>[]): Question {
+  return question(
+    'outbox.take-back',
+    `delete from ${t.message} where id in (?)`,
+    messages.map(({ id }) => id.toLowerCase()),
+  );
+}
+
 export function clock(): Question {
   return question('outbox.clock', 'select utc_timestamp(6) as now');
 }
