@@ -29,7 +29,7 @@ export interface DeliveryFilter {
   readonly code?: string;
   /** A part of the last error's text, in any case. */
   readonly error?: string;
-  /** Fields of the payload by path, as text: `{ 'customer.id': '42' }`, written `data.customer.id:42`. */
+  /** Fields of the payload by path, as text: `{ 'customer.id': '42' }`, written `data.customer.id:42`; at most 16 names, 4 of them numbers. */
   readonly data?: Readonly<Record<string, string>>;
 }
 
