@@ -287,7 +287,7 @@ export interface NextTurns {
   readonly due: number;
   /** Leased under the lease that was given, and to be sent. */
   readonly taken: readonly ClaimedDelivery[];
-  /** Next of their keys, held for their turn, and in somebody else's hands: to be looked at again, for that transaction may be undone. */
+  /** Next of their keys, held for their turn, and not let go: in somebody else's hands, or not first after all. To be looked at again. */
   readonly held: readonly DeliveryKey[];
 }
 
