@@ -34,6 +34,7 @@ async function connectPostgres(url: string, name: string): Promise<DatabaseClien
     application_name: name,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
   });
+  client.on('error', () => {}); // the server may go away; whoever asks is told
   const ask: Ask = async <Row extends object>(sql: string, values: readonly unknown[] = []) =>
     (await client.query<Row>(numbered(sql), [...values])).rows;
   try {
@@ -60,6 +61,7 @@ async function connectMariaDb(url: string, name: string): Promise<DatabaseClient
     dateStrings: true,
     jsonStrings: true,
   });
+  connection.on('error', () => {}); // the same
   const ask: Ask = async <Row extends object>(sql: string, values: readonly unknown[] = []) => {
     const [rows] = await connection.query(sql, [...values]);
     return Array.isArray(rows) ? (rows as Row[]) : [];

@@ -26,6 +26,7 @@ export class CostMeter {
 
   static async start(world: World): Promise<CostMeter> {
     const client = new Client({ connectionString: world.databaseUrls.user, application_name: 'lab' });
+    client.on('error', () => {}); // its database is dropped when somebody presses Ctrl-C; the query says so
     await client.connect();
     await client.query('create extension if not exists pg_walinspect -- lab');
     await client.query('create extension if not exists pg_stat_statements -- lab');

@@ -13,10 +13,12 @@ export class LockSampler {
 
   private constructor(private readonly client: Client) {
     this.ended = this.run();
+    this.ended.catch(() => {}); // told by `stop`, if anybody asks
   }
 
   static async start(databaseUrl: string): Promise<LockSampler> {
     const client = new Client({ connectionString: databaseUrl, application_name: 'lab' });
+    client.on('error', () => {}); // its database is dropped when somebody presses Ctrl-C; the query says so
     await client.connect();
     return new LockSampler(client);
   }

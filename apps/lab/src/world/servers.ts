@@ -42,6 +42,7 @@ async function ownRabbit(onProgress: (line: string) => void): Promise<RabbitServ
 /** Their versions, in a few words. */
 export async function describeServers({ postgres, rabbit }: Servers): Promise<string> {
   const pool = new Pool({ connectionString: postgres.url(), max: 1 });
+  pool.on('error', () => {});
   const { rows } = await pool.query<{ version: string }>(
     `select split_part(current_setting('server_version'), ' ', 1) as version`,
   );
