@@ -1,5 +1,4 @@
-import { type DeliveryState, FINAL_STATES, OPEN_STATES } from '../../message/delivery';
-import { VERDICT_IN } from '../../message/rules';
+import { legalDelivery } from '../legal-delivery';
 import { type MariaDbTableOptions, type MariaDbTables, tables } from './tables';
 
 /** What this version of the library reads and writes. Every migration adds one. */
@@ -75,7 +74,7 @@ export function createStatements(t: MariaDbTables, server: Server = 'mariadb'): 
   key outbox_delivery_state (source, state),
   key outbox_delivery_prunable (source, settled_at),
   key outbox_delivery_turn (order_key, settled_at, order_no),
-  constraint outbox_delivery_legal check (${legalRow()})
+  constraint outbox_delivery_legal check (${legalDelivery()})
 ) ${table}`,
     // Who is to be in order: the row's lock makes those who record one key wait for each other, and its number counts them.
     `create table if not exists ${t.turn} (
@@ -180,24 +179,3 @@ export function dropStatements(t: MariaDbTables): string[] {
   const all = [t.version, t.job, t.pause, t.audit, t.handler, t.inbox, t.followUp, t.turn, t.delivery, t.message];
   return all.map((table) => `drop table if exists ${table}`);
 }
-
-/** True of a row that may be: the lists of message/rules.ts over the columns. */
-function legalRow(): string {
-  const verdicts = Object.entries(VERDICT_IN).map(
-    ([state, holds]) => `when '${state as DeliveryState}' then ${MAY_HOLD[holds]}`,
-  );
-  const states = (list: readonly DeliveryState[]): string => list.map((state) => `'${state}'`).join(', ');
-  return `(next_at is not null) = (state in (${states(OPEN_STATES)}))
-    and (settled_at is not null) = (state in (${states(FINAL_STATES)}))
-    and (lease_token is null or next_at is not null)
-    and follow_up in ('none', 'accepted', 'rejected', 'both')
-    and case state ${verdicts.join(' ')} else false end`;
-}
-
-const MAY_HOLD = {
-  none: 'verdict is null',
-  any: "coalesce(verdict in ('accepted', 'rejected'), true)",
-  one: "coalesce(verdict in ('accepted', 'rejected'), false)",
-  accepted: "coalesce(verdict = 'accepted', false)",
-  rejected: "coalesce(verdict = 'rejected', false)",
-} as const;

@@ -1,4 +1,4 @@
-import { legal } from './sql/rules';
+import { legalDelivery } from '../legal-delivery';
 import { type TableOptions, type Tables, tables } from './tables';
 
 /** What this version of the library reads and writes. Every migration adds one. */
@@ -34,7 +34,7 @@ function legalRow(t: Tables): string {
   state varchar, verdict varchar, follow_up varchar, next_at timestamptz, lease_token uuid, settled_at timestamptz
 ) returns boolean language plpgsql immutable parallel safe as ${withoutSemicolons(`
 begin
-  return ${legal()};
+  return ${legalDelivery()};
 end`)}`;
 }
 

@@ -1,15 +1,6 @@
 import { type Act, type Condition, MAY, REOPENINGS } from '../../../message/acts';
-import { type DeliveryState, EVERYBODY, FINAL_STATES, isFinal, OPEN_STATES } from '../../../message/delivery';
-import {
-  CODES,
-  type Circumstance,
-  HELD_MS,
-  JUDGEMENTS,
-  type Step,
-  STEPS,
-  TURN_MS,
-  VERDICT_IN,
-} from '../../../message/rules';
+import { EVERYBODY, isFinal } from '../../../message/delivery';
+import { CODES, type Circumstance, HELD_MS, JUDGEMENTS, type Step, STEPS, TURN_MS } from '../../../message/rules';
 import type { Tables } from '../tables';
 import { ageMs, ms, words } from './text';
 
@@ -120,23 +111,3 @@ export function reopenedState(row: { verdict: string; deadline: string; consumer
   const whens = REOPENINGS.map(({ when, becomes }) => `when ${holds[when]} then '${becomes}'`);
   return `case ${whens.join(' ')} else 'pending' end`;
 }
-
-/** True of a row that may be. */
-export function legal(): string {
-  const verdicts = (Object.entries(VERDICT_IN) as [DeliveryState, keyof typeof MAY_HOLD][]).map(
-    ([state, holds]) => `when '${state}' then ${MAY_HOLD[holds]}`,
-  );
-  return `(next_at is not null) = (state in (${words(OPEN_STATES)}))
-    and (settled_at is not null) = (state in (${words(FINAL_STATES)}))
-    and (lease_token is null or next_at is not null)
-    and follow_up in ('none', 'accepted', 'rejected', 'both')
-    and case state ${verdicts.join(' ')} else false end`;
-}
-
-const MAY_HOLD = {
-  none: 'verdict is null',
-  any: "coalesce(verdict in ('accepted', 'rejected'), true)",
-  one: "coalesce(verdict in ('accepted', 'rejected'), false)",
-  accepted: "coalesce(verdict = 'accepted', false)",
-  rejected: "coalesce(verdict = 'rejected', false)",
-} as const;
