@@ -80,7 +80,7 @@ describe('what watches the services', () => {
 
   it('would notice a name or a label that does not exist', () => {
     expect(unknownIn('rate(tallystick_verdict_total{job="a"}[5m])')).toEqual(['tallystick_verdict_total']);
-    expect(unknownIn('tallystick_verdicts_total{receiver="a", colour="b"}')).toEqual([
+    expect(unknownIn('tallystick_verdicts_total{consumer="a", colour="b"}')).toEqual([
       'tallystick_verdicts_total{colour}',
     ]);
   });

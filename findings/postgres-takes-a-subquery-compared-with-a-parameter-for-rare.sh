@@ -18,7 +18,7 @@ import { PGlite } from '@electric-sql/pglite';
 const database = await PGlite.create();
 await database.exec(`
   create table message (id uuid primary key, owner varchar(255) not null, payload json);
-  create table delivery (message_id uuid, receiver varchar(255) collate "C", due timestamptz, primary key (message_id, receiver));
+  create table delivery (message_id uuid, consumer varchar(255) collate "C", due timestamptz, primary key (message_id, consumer));
   create index delivery_due on delivery (due) where due is not null;
   insert into message select gen_random_uuid(), 'me', '{}' from generate_series(1, 50000);
   insert into delivery select id, 'x', now() - interval '1 hour' from message;`);

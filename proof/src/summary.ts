@@ -74,7 +74,7 @@ export function modelInShort(summary: ModelSummary): ModelResultInShort {
   const parts = [
     summary.request,
     summary.announcement,
-    summary.receivers,
+    summary.consumers,
     summary.adversary,
     summary.bundles,
     summary.halfMessages,

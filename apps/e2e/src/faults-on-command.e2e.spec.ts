@@ -88,14 +88,14 @@ describe('whatever becomes of a message', () => {
     await expectPromiseKept();
   }, 240_000);
 
-  it('the receiver refuses its payload: it is parked at once, and disturbs nobody', async () => {
+  it('the consumer refuses its payload: it is parked at once, and disturbs nobody', async () => {
     await open();
     const poison = await rig.record({ accountId, amount: 10, script: { poison: 'invalid-payload' } });
     await rig.recordMany({ accountId, amount: 10, count: 20 });
     await rig.settled({ parked: 1 });
     expect(rig.producers[0].output).toMatch(/delivery\.parked .*INVALID_PAYLOAD/);
     expect(await auditRig(rig, { parked: [poison.messageId] })).toEqual([]);
-    // Sent again it meets the same receiver; cancelled it needs no payload.
+    // Sent again it meets the same consumer; cancelled it needs no payload.
     await rig.producers[0].send('POST', `messages/${poison.messageId}/retry`);
     await rig.reaches(poison.messageId, 'parked');
     await rig.producers[0].send('POST', `messages/${poison.messageId}/cancel`);

@@ -55,7 +55,7 @@ type Series = readonly (readonly [number, number])[];
 export const backlog: Scenario = {
   name: 'backlog',
   measures:
-    'an outage of the broker under sales, drained with and without a limit; sales beside a receiver that is not there; what callers are told',
+    'an outage of the broker under sales, drained with and without a limit; sales beside a consumer that is not there; what callers are told',
 
   async run(context: Context): Promise<Findings> {
     const { stage, cleanup, progress, small } = context;

@@ -9,7 +9,7 @@ import { PRODUCER_POOL, start } from './pairs';
 import type { Context, Findings } from './scenario';
 
 const ALONE = 'alone';
-const BESIDE = 'beside a receiver that was never started';
+const BESIDE = 'beside a consumer that was never started';
 const SHARES = Array.from({ length: 100 }, (_, index) => index / 100);
 
 /** Rows for somebody who has no queue. They have been tried a few times, so their back-off has spread them over ten seconds. */
@@ -24,7 +24,7 @@ insert into outbox_delivery (message_id, consumer, state, attempts, next_at, fol
 select id, 'bench-nobody', 'pending', 4, clock_timestamp() + random() * interval '10 s', 'none'
 from added -- bench`;
 
-/** What the messages to one receiver notice of a backlog for another that cannot be reached. */
+/** What the messages to one consumer notice of a backlog for another that cannot be reached. */
 export async function fairShare(
   context: Context,
   rounds: number,
@@ -68,7 +68,7 @@ export async function fairShare(
   );
   const distribution: Chart = {
     name: 'backlog-share',
-    title: `Commit → completed, ${stuck} rows for another receiver that was never started`,
+    title: `Commit → completed, ${stuck} rows for another consumer that was never started`,
     x: { name: '% of the purchases took at most' },
     y: { name: 'ms', log: true },
     series: [BESIDE, ALONE].map((name) => {

@@ -45,7 +45,7 @@ describe('asyncapi', () => {
     await writeFile(
       file,
       `class OrderRequested {}
-       Object.defineProperty(OrderRequested, Symbol.for('tallystick.contract'), { value: { contract: OrderRequested, type: 'order.requested', receivers: ['orders'] } });
+       Object.defineProperty(OrderRequested, Symbol.for('tallystick.contract'), { value: { contract: OrderRequested, type: 'order.requested', consumers: ['orders'] } });
        module.exports = { OrderRequested, more: 1 };`,
     );
     const { code, out } = await run('--service', 'shop', '--contracts', file);

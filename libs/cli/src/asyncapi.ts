@@ -52,7 +52,7 @@ which of those handled are announcements, only the contracts tell.`,
     );
 }
 
-/** Types and receivers of the newest messages. Announcements have none. */
+/** Types and consumers of the newest messages. Announcements have none. */
 const sentSql = (t: OutboxTables): string => `
 select m.type, coalesce(array_agg(distinct d.consumer) filter (where d.consumer <> '*'), '{}') as "to"
 from (select id, type from ${t.message} where aggregatetype = $1 order by id desc limit 100000) m

@@ -94,7 +94,7 @@ describe('tallystick', () => {
     const { code, out } = await run('list', 'state:parked', 'code:GAVE_UP', 'data.sku:A B');
     expect(code).toBe(0);
     expect(out.split('\n')).toEqual([
-      expect.stringMatching(/^message\s+state\s+type → receiver\s+tries\s+last error$/),
+      expect.stringMatching(/^message\s+state\s+type → consumer\s+tries\s+last error$/),
       expect.stringMatching(
         new RegExp(`^${gaveUp}\\s+parked\\s+order.requested → order-service\\s+3\\s+GAVE_UP: UNROUTABLE`),
       ),

@@ -10,7 +10,7 @@ export function listed(records: readonly DeliveryRecord[]): string[] {
     String(attempts),
     lastError ?? '',
   ]);
-  return columns(['message', 'state', 'type → receiver', 'tries', 'last error'], rows, 160);
+  return columns(['message', 'state', 'type → consumer', 'tries', 'last error'], rows, 160);
 }
 
 /** One line per entry of the audit. */
@@ -33,7 +33,7 @@ export function shown(record: DeliveryRecord): string[] {
   const facts: [string, string | undefined][] = [
     ['message', messageId],
     ['type', key === undefined ? type : `${type}, key ${key}`],
-    ['receiver', consumer],
+    ['consumer', consumer],
     ['state', state],
     ['recorded', record.recordedAt],
     ['sent', record.sentAt && `${record.sentAt}, confirmed by the transport`],

@@ -77,7 +77,7 @@ describe('the output in docs/operations.md', () => {
         [60, '42', 'completed', 'accepted', null],
         [50, '42', 'compensated', 'rejected', null],
         [40, '42', 'completed', 'accepted', null],
-        [30, '42', 'parked', null, 'GAVE_UP: UNROUTABLE: no queue is bound for this receiver and type'],
+        [30, '42', 'parked', null, 'GAVE_UP: UNROUTABLE: no queue is bound for this consumer and type'],
         [20, '43', 'parked', null, 'UNPROCESSABLE: UNKNOWN_TYPE'],
         [0, '43', 'pending', null, null],
       ] as const) {
@@ -102,9 +102,9 @@ describe('the output in docs/operations.md', () => {
         `insert into outbox_history (message_id, consumer, entries)
          select id, 'order-service', jsonb_build_array(
            jsonb_build_object('number', 1, 'what', 'send-failed', 'attempt', 9, 'code', 'UNROUTABLE', 'since', created_at + interval '1 s',
-             'at', created_at + interval '20 min', 'times', 9, 'why', 'UNROUTABLE: no queue is bound for this receiver and type'),
+             'at', created_at + interval '20 min', 'times', 9, 'why', 'UNROUTABLE: no queue is bound for this consumer and type'),
            jsonb_build_object('number', 2, 'what', 'parked', 'attempt', 9, 'code', 'GAVE_UP', 'at', created_at + interval '21 min',
-             'why', 'GAVE_UP: UNROUTABLE: no queue is bound for this receiver and type'))
+             'why', 'GAVE_UP: UNROUTABLE: no queue is bound for this consumer and type'))
          from outbox_message where id = $1`,
         [ids[3]],
       ),

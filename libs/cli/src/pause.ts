@@ -17,11 +17,11 @@ export function addPause(program: Command, { terminal, within }: Shell): void {
     program
       .command(name)
       .description(says)
-      .option('--to <service>', 'what is for this receiver; * for announcements')
+      .option('--to <service>', 'what is for this consumer; * for announcements')
       .option('--type <type>', 'what is of this type')
       .option('--by <name>', 'who, for the audit; or TALLYSTICK_ACTOR; else user@host');
 
-  steering('pause', 'stop sending: to a receiver, of a type, or everything, until resume')
+  steering('pause', 'stop sending: to a consumer, of a type, or everything, until resume')
     .requiredOption('--reason <text>', 'why: status shows it')
     .action(
       within<Flags>(async ({ operations }, { reason, by, json, ...flags }) => {
@@ -54,7 +54,7 @@ function targetOf({ to, type }: Flags): PauseTarget {
   return { ...(to !== undefined && { to }), ...(type !== undefined && { type }) };
 }
 
-/** What is on its way to such a receiver: a name that nobody has is seen at once. */
+/** What is on its way to such a consumer: a name that nobody has is seen at once. */
 async function waitingFor(operations: OutboxOperations, target: PauseTarget): Promise<number> {
   const counts = (['pending', 'sent'] as const).map((state) =>
     operations.count({ ...target, state }, { cap: COUNTED }),

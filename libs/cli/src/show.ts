@@ -37,7 +37,7 @@ export function addShow(program: Command, { terminal, attempt, tablesOf, withOut
   program
     .command('show')
     .argument('<id>', 'the id of a message')
-    .description('all that is known of a message and what happened to it, per receiver')
+    .description('all that is known of a message and what happened to it, per consumer')
     .option('--consumer <url>', "the consumer's database, for its half; or TALLYSTICK_CONSUMER_URL")
     .action((id: string, _: unknown, command: Command) =>
       attempt(async () => {

@@ -67,7 +67,7 @@ export function addSteering(program: Command, shell: Shell): void {
     };
     const isOne = filter.id !== undefined && Object.keys(filter).length === 1;
     const outcome = isOne
-      ? await toEachReceiver(operations, verb, filter.id!, options)
+      ? await toEachConsumer(operations, verb, filter.id!, options)
       : await operations.bulk(verb, filter, { ...options, rate: rate!, stop, onProgress });
     return report(shell, outcome, flags);
   };
@@ -85,7 +85,7 @@ export function addSteering(program: Command, shell: Shell): void {
 }
 
 /** One message is no job: there is nothing to go on with. */
-async function toEachReceiver(
+async function toEachConsumer(
   operations: OutboxOperations,
   verb: BulkVerb,
   id: string,

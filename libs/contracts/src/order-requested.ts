@@ -7,7 +7,7 @@ import { IsInt, IsUUID, Length, Max, Min } from 'class-validator';
  * What to notice: this class is the whole agreement between the two services. The string `type` is what travels, never
  * the name of the class. `to` makes it a *request*: it stays open in user-service's database until order-service has
  * given its verdict. `deadline` says how long the buyer's money may wait for one. Both sides check the fields, the
- * sender before it records and the receiver before it acts: the messages of an older version are already on their way.
+ * sender before it records and the consumer before it acts: the messages of an older version are already on their way.
  */
 @OutboxMessage({ type: 'order.requested', to: 'order-service', key: 'userId', deadline: '15m' })
 export class OrderRequested {

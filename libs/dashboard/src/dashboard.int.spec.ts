@@ -311,7 +311,7 @@ describe('The dashboard', () => {
     });
   });
 
-  it('pauses a receiver and resumes it, and keeps who asked', async () => {
+  it('pauses a consumer and resumes it, and keeps who asked', async () => {
     await start({ dashboard: { authorize: () => ({ may: 'operate', name: 'ada@example.com' }) } });
     const held = { to: 'warehouse', type: 'parcel.requested' };
     const { status, body } = await post<Pause>('pause', { ...held, reason: 'their database moves' });

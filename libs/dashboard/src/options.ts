@@ -21,7 +21,7 @@ export interface DashboardOptions<Request = IncomingMessage> {
    */
   readonly redact?: readonly string[] | 'everything';
   /**
-   * Where the inboxes of receivers are, by their name: `{ 'order-service': 'postgres://…' }`, for a role that may select from
+   * Where the inboxes of consumers are, by their name: `{ 'order-service': 'postgres://…' }`, for a role that may select from
    * `inbox_message`. A message's page then shows the consumer's half. Its own database is always asked.
    */
   readonly inboxes?: Readonly<Record<string, string>>;

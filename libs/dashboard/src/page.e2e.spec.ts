@@ -128,7 +128,7 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await open(page, `message?id=${accepted}`);
     await page.getByText('消费端的一半').waitFor();
     expect(await page.getAttribute('html', 'lang')).toBe('zh');
-    for (const where of ['总览', '消息', '收件箱', '接收方与转发器', '操作记录']) {
+    for (const where of ['总览', '消息', '收件箱', '消费端与转发器', '操作记录']) {
       await page.getByRole('link', { name: where, exact: true }).click();
       await page.getByRole('heading', { level: 2, name: where }).waitFor();
       expect(await seriousFindings(page)).toEqual([]);
@@ -293,7 +293,7 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await mend();
   });
 
-  it('holds a receiver back when somebody asks for it, and says so on top, and who did it, as long as it is', async () => {
+  it('holds a consumer back when somebody asks for it, and says so on top, and who did it, as long as it is', async () => {
     const { page } = await openTab(browser);
     await open(page, 'machinery');
     await page.getByText('Shop.refund').waitFor();
@@ -302,10 +302,10 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     await page.keyboard.type('their database moves');
     await page.keyboard.press('Enter');
     await page.getByText('by loopback: their database moves').waitFor();
-    const receiver = page.getByRole('row', { name: 'warehouse' });
-    await receiver.getByText('Paused').waitFor();
+    const consumer = page.getByRole('row', { name: 'warehouse' });
+    await consumer.getByText('Paused').waitFor();
     // In flight, open, parked, lag, and what its quarantine at the broker holds.
-    expect(await receiver.innerText()).toMatch(/warehouse\s+Paused\s+0 \/ \d+\s+0\s+\d+\s+0 ms\s+0/);
+    expect(await consumer.innerText()).toMatch(/warehouse\s+Paused\s+0 \/ \d+\s+0\s+\d+\s+0 ms\s+0/);
     expect(await seriousFindings(page)).toEqual([]);
 
     const id = await running.shop.buy('tally-stick');
@@ -337,7 +337,7 @@ const [executablePath, missing] = ((): [path: string, missing: string] => {
     const below = `http://127.0.0.1:${proxy.port}/tools/shop/outbox/`;
     await page.goto(below);
     await page.getByText('live').waitFor();
-    await page.getByRole('link', { name: 'Receivers & relays' }).click();
+    await page.getByRole('link', { name: 'Consumers & relays' }).click();
     await page.getByRole('button', { name: 'Pause warehouse …' }).click();
     await page.keyboard.type('through the gateway');
     await page.keyboard.press('Enter');

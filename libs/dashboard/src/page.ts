@@ -21,7 +21,7 @@ export const LEAVES: Readonly<Record<BulkVerb, readonly string[]>> = {
 
 export interface Target {
   readonly id: string;
-  /** The receiver. */
+  /** The consumer. */
   readonly to: string;
 }
 
@@ -31,8 +31,8 @@ export interface Me {
   readonly environment: string;
   readonly may: 'read' | 'operate';
   readonly name: string;
-  /** Receivers and types that were seen lately, for completion. */
-  readonly receivers: readonly string[];
+  /** Consumers and types that were seen lately, for completion. */
+  readonly consumers: readonly string[];
   readonly types: readonly string[];
   /** Whose inboxes can be asked: this database's, and those of the option `inboxes`. */
   readonly inboxes: readonly string[];
@@ -115,7 +115,7 @@ export interface Whole {
   readonly causedBy?: string;
   readonly caused: readonly { readonly id: string; readonly type: string }[];
   readonly halves: readonly Half[];
-  /** What does not happen to most, receiver by receiver. */
+  /** What does not happen to most, consumer by consumer. */
   readonly history: readonly DeliveryHistoryEntry[];
 }
 
@@ -141,7 +141,7 @@ export interface Machinery {
   readonly status: 'up' | 'degraded';
   readonly transport: { readonly name: string; readonly ready: boolean };
   readonly claimOverdueMs: number;
-  /** What waits for a person at the broker, by service: of this one, and of its receivers. */
+  /** What waits for a person at the broker, by service: of this one, and of its consumers. */
   readonly quarantined: Readonly<Record<string, number>>;
   readonly oldestDueMs: number;
   readonly refused: number;

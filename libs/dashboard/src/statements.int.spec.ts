@@ -57,7 +57,7 @@ from ids`);
     expect(found.filter((table) => ['outbox_message', 'outbox_delivery'].includes(table))).toEqual([]);
   });
 
-  it('counts what is open, per receiver and state, and nothing that is final', async () => {
+  it('counts what is open, per consumer and state, and nothing that is final', async () => {
     const { rows } = await client.query<{ open: unknown; settled: unknown; recorded: number; capped: boolean }>(
       sql.sample,
       [SOURCE],
@@ -86,7 +86,7 @@ update outbox_message m set created_at = now() - chosen.n * interval '1 ms' from
 
   it('tells what is paused, and how far the jobs are that run', async () => {
     await client.query(`
-insert into outbox_pause (source, receiver, type, actor, reason, since)
+insert into outbox_pause (source, consumer, type, actor, reason, since)
 values ('${SOURCE}', 'warehouse', '', 'ada', 'it moves', '2026-01-01T00:00:00Z'), ('another', '', '', 'grace', 'x', now())`);
     await client.query(`
 insert into outbox_job (source, id, state, verb, filter, actor, force, rate, matching, last_id, last_consumer, changed, refused, refusals, leased_until)

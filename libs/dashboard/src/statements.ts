@@ -64,8 +64,8 @@ with due as (
   where created_at is not null
     and verdict is not null
 ), paused as (
-  select json_strip_nulls(json_build_object('to', nullif(receiver, ''), 'type', nullif(type, ''),
-    'since', to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'by', actor, 'reason', reason)) as pause, since, receiver, type
+  select json_strip_nulls(json_build_object('to', nullif(consumer, ''), 'type', nullif(type, ''),
+    'since', to_char(since at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), 'by', actor, 'reason', reason)) as pause, since, consumer, type
   from ${t.pause}
   where source = $1
 ), running as (
@@ -82,7 +82,7 @@ select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS
   (select case when count(*) > 0 then json_build_object('p50Ms', percentile_cont(0.5) within group (order by ms),
      'p95Ms', percentile_cont(0.95) within group (order by ms), 'of', count(*)) end
    from took) as took,
-  (select coalesce(json_agg(pause order by since, receiver, type), '[]') from paused) as paused,
+  (select coalesce(json_agg(pause order by since, consumer, type), '[]') from paused) as paused,
   (select coalesce(json_agg(running order by id), '[]') from running) as running,
   ((select count(*) from due) = ${CAP} or (select count(*) from parked) = ${CAP}) as capped -- dashboard.sample`,
     /** $1 source. Of the newest messages only. */
@@ -98,7 +98,7 @@ select array(select distinct type from newest order by type) as types,
     from newest
     cross join lateral (select consumer from ${t.delivery} where message_id = newest.id limit 100) d
     order by d.consumer
-  ) as receivers -- dashboard.words`,
+  ) as consumers -- dashboard.words`,
     /** $1 id. */
     message: `
 select payload::text as payload, headers

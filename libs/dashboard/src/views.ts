@@ -21,7 +21,7 @@ const PAGE = 50;
 /** What an action may leave of a filter's words for more than one state; every other word is its own. */
 const STATES_OF: Readonly<Record<string, readonly string[]>> = { open: ['pending', 'sent'], final: [] };
 
-/** The receiver of announcements, which is nobody in particular. */
+/** The consumer of announcements, which is nobody in particular. */
 const EVERYBODY = '*';
 
 /** A filter asks for a field that nobody sees here. */
@@ -46,8 +46,8 @@ export class Views {
   }
 
   /** For completion. */
-  async words(): Promise<{ types: readonly string[]; receivers: readonly string[] }> {
-    const [words] = await this.reader.rows<{ types: string[]; receivers: string[] }>(this.sql.words, [this.service]);
+  async words(): Promise<{ types: readonly string[]; consumers: readonly string[] }> {
+    const [words] = await this.reader.rows<{ types: string[]; consumers: string[] }>(this.sql.words, [this.service]);
     return words!;
   }
 
@@ -56,7 +56,7 @@ export class Views {
     return sample!;
   }
 
-  /** @param after the id and receiver of the last one of the page before */
+  /** @param after the id and consumer of the last one of the page before */
   async deliveries(filter: string, after: { id: string; to: string } | undefined): Promise<Delivery[]> {
     const found = await this.operations.find(this.allowed(filter), {
       limit: PAGE,
@@ -114,22 +114,22 @@ export class Views {
   }
 
   async machinery(): Promise<Machinery> {
-    const { receivers } = await this.words();
+    const { consumers } = await this.words();
     return {
       ...(await this.health.check()),
-      quarantined: await this.health.quarantined([this.service, ...receivers.filter((name) => name !== EVERYBODY)]),
+      quarantined: await this.health.quarantined([this.service, ...consumers.filter((name) => name !== EVERYBODY)]),
       followUps: await this.reader.rows(this.sql.followUps, [this.service]),
       handlers: await this.reader.rows(this.sql.handlers, [this.service]),
     };
   }
 
   /** Its own inbox always: several services may share the tables. */
-  private halves(id: string, receivers: readonly string[]): Promise<Half[]> {
-    const known = receivers.filter((name) => Object.hasOwn(this.settings.inboxes, name));
+  private halves(id: string, consumers: readonly string[]): Promise<Half[]> {
+    const known = consumers.filter((name) => Object.hasOwn(this.settings.inboxes, name));
     return Promise.all(['', ...known].map((where) => this.ask(where, this.sql.inboxOf, [id])));
   }
 
-  /** @param where a receiver of the option `inboxes`, or '' for the own database */
+  /** @param where a consumer of the option `inboxes`, or '' for the own database */
   private async ask(where: string, text: string, values: readonly unknown[]): Promise<Half> {
     const url = Object.hasOwn(this.settings.inboxes, where) ? this.settings.inboxes[where] : undefined;
     if (where !== '' && url === undefined)

@@ -31,7 +31,7 @@ const TIMES = ['1m', '10m', '1h', '1d'];
 const WORDS = ['state:', 'type:', 'to:', 'key:', 'id:', 'older:', 'newer:', 'reason:', 'code:', 'error:', 'data.'];
 
 /** What the word under the cursor may become. */
-function completions(term: string, me: Pick<Me, 'types' | 'receivers'>): string[] {
+function completions(term: string, me: Pick<Me, 'types' | 'consumers'>): string[] {
   const colon = term.indexOf(':');
   if (colon === -1) return WORDS.filter((word) => word.startsWith(term));
   const [word, value] = [term.slice(0, colon), term.slice(colon + 1)];
@@ -41,7 +41,7 @@ function completions(term: string, me: Pick<Me, 'types' | 'receivers'>): string[
     older: TIMES,
     newer: TIMES,
     type: me.types,
-    to: me.receivers,
+    to: me.consumers,
   };
   return (values[word] ?? [])
     .filter((each) => each.startsWith(value) && each !== value)

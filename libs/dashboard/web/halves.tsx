@@ -4,7 +4,7 @@ import { Empty, Json, Problem, State, Time } from './parts';
 import { t } from './state';
 import { rowsOf } from './timeline';
 
-/** What the receiver itself says of the message, where somebody told where its inbox is. */
+/** What the consumer itself says of the message, where somebody told where its inbox is. */
 export function Halves({
   me,
   whole,

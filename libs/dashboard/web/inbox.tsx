@@ -50,7 +50,7 @@ export function InboxPage({ me, params }: { me: Me; params: Readonly<Record<stri
             ) : (
               <Table
                 label={t('inbox')}
-                head={[t('id'), t('verdict'), t('from'), t('receiver'), t('when'), t('reason')]}
+                head={[t('id'), t('verdict'), t('from'), t('consumer'), t('when'), t('reason')]}
               >
                 {rows.map(({ messageId, verdict: decided, source, consumer, receivedAt, reason }) => (
                   <tr key={messageId + consumer + source}>

@@ -19,14 +19,14 @@ export function MachineryPage({ me }: { me: Me }): JSX.Element {
       <h2>{t('machinery')}</h2>
       {away && <Problem text={t('away')} />}
       {sample && <Pauses of={sample.paused} me={me} />}
-      <h3>{t('receivers')}</h3>
+      <h3>{t('consumers')}</h3>
       {me.may === 'operate' && (
         <div class="actions">
           <PauseButton me={me} />
         </div>
       )}
       {sample && window ? (
-        <Receivers me={me} sample={sample} window={window} quarantined={quarantined} />
+        <Consumers me={me} sample={sample} window={window} quarantined={quarantined} />
       ) : (
         !away && <p class="soft">{t('loading')}</p>
       )}
@@ -39,12 +39,12 @@ export function MachineryPage({ me }: { me: Me }): JSX.Element {
 }
 
 /** Whom something was for lately, is on its way, or is held back. */
-function receiversOf(me: Me, { open, settled, paused }: Sample, { inUse }: OutboxWindow): string[] {
-  const names = [...open, ...settled, ...paused].flatMap(({ to: receiver }) => receiver ?? []);
-  return [...new Set([...me.receivers, ...names, ...Object.keys(inUse)])].sort();
+function consumersOf(me: Me, { open, settled, paused }: Sample, { inUse }: OutboxWindow): string[] {
+  const names = [...open, ...settled, ...paused].flatMap(({ to: consumer }) => consumer ?? []);
+  return [...new Set([...me.consumers, ...names, ...Object.keys(inUse)])].sort();
 }
 
-function Receivers({
+function Consumers({
   me,
   sample,
   window,
@@ -55,19 +55,19 @@ function Receivers({
   window: OutboxWindow;
   quarantined: Machinery['quarantined'];
 }): JSX.Element {
-  const names = receiversOf(me, sample, window);
-  if (names.length === 0) return <Empty says={t('noReceivers')} />;
+  const names = consumersOf(me, sample, window);
+  if (names.length === 0) return <Empty says={t('noConsumers')} />;
   return (
     <Table
-      label={t('receivers')}
-      head={[t('receiver'), t('sending'), t('inFlight'), t('open'), t('parked'), t('lag'), t('quarantined'), '']}
+      label={t('consumers')}
+      head={[t('consumer'), t('sending'), t('inFlight'), t('open'), t('parked'), t('lag'), t('quarantined'), '']}
     >
       {names.map((name) => {
-        const rows = sample.open.filter(({ to: receiver }) => receiver === name);
+        const rows = sample.open.filter(({ to: consumer }) => consumer === name);
         const count = (parked: boolean): number =>
           rows.filter(({ state }) => (state === 'parked') === parked).reduce((sum, row) => sum + row.count, 0);
         const lagMs = Math.max(0, ...rows.map(({ oldestDueMs }) => oldestDueMs));
-        const paused = sample.paused.find(({ to: receiver = name, type }) => receiver === name && type === undefined);
+        const paused = sample.paused.find(({ to: consumer = name, type }) => consumer === name && type === undefined);
         return (
           <tr key={name}>
             <td>

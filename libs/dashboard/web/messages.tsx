@@ -12,11 +12,11 @@ const PAGE = 50;
 const keyOf = ({ messageId, consumer }: Delivery): string => `${messageId} ${consumer}`;
 
 export function MessagesPage({ me, params }: { me: Me; params: Readonly<Record<string, string>> }): JSX.Element {
-  const { filter = '', after, to: receiver } = params;
-  const list = useAnswer<Delivery[]>('deliveries', { filter, after, to: receiver });
+  const { filter = '', after, to: consumer } = params;
+  const list = useAnswer<Delivery[]>('deliveries', { filter, after, to: consumer });
   const count = useAnswer<number>('count', { filter });
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
-  useEffect(() => setChosen(new Set()), [filter, after, receiver]);
+  useEffect(() => setChosen(new Set()), [filter, after, consumer]);
   const again = (): void => {
     list.again();
     count.again();
@@ -83,7 +83,7 @@ function Rows({
   return (
     <Table
       label={t('messages')}
-      head={[everything, t('id'), t('state'), t('type'), t('receiver'), t('tries'), t('when'), t('lastError')]}
+      head={[everything, t('id'), t('state'), t('type'), t('consumer'), t('tries'), t('when'), t('lastError')]}
     >
       {rows.map((row) => (
         <tr key={keyOf(row)}>

@@ -6,7 +6,7 @@ import { Answer, counted, Empty, Problem, Table, Time } from './parts';
 import { t, to } from './state';
 
 const PAGE = 50;
-const RETRY = `await operations.retry(id, { by: 'ada@example.com', reason: 'the receiver is fixed' });`;
+const RETRY = `await operations.retry(id, { by: 'ada@example.com', reason: 'the consumer is fixed' });`;
 
 export function OperationsPage({
   me,

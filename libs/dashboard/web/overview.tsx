@@ -52,26 +52,26 @@ function Figures({ sample }: { sample: Sample }): JSX.Element {
         <Figure label={t('oldestDue')} value={duration(oldest)} tone={oldest > 60_000 ? 'bad' : ''} />
       </div>
       {sample.capped && <p class="soft">{t('capped')}</p>}
-      <h3>{t('receivers')}</h3>
-      <Receivers sample={sample} otherwise={<Empty says={t('idle')} hint={t('idleHint')} code={RECORD} />} />
+      <h3>{t('consumers')}</h3>
+      <Consumers sample={sample} otherwise={<Empty says={t('idle')} hint={t('idleHint')} code={RECORD} />} />
     </>
   );
 }
 
-/** Per receiver and state: what is open, and what is being settled. */
-function Receivers({ sample, otherwise }: { sample: Sample; otherwise: JSX.Element }): JSX.Element {
+/** Per consumer and state: what is open, and what is being settled. */
+function Consumers({ sample, otherwise }: { sample: Sample; otherwise: JSX.Element }): JSX.Element {
   const rows = [
     ...sample.open.map((each) => ({ ...each, perSecond: undefined })),
     ...sample.settled.map((each) => ({ ...each, count: undefined, oldestDueMs: 0 })),
   ].sort((one, other) => one.to.localeCompare(other.to));
   if (rows.length === 0) return otherwise;
   return (
-    <Table label={t('receivers')} head={[t('receiver'), t('state'), t('open'), t('perSecond'), t('oldestDue')]}>
-      {rows.map(({ to: receiver, state, count, perSecond, oldestDueMs }) => (
-        <tr key={receiver + state}>
-          <td>{receiver}</td>
+    <Table label={t('consumers')} head={[t('consumer'), t('state'), t('open'), t('perSecond'), t('oldestDue')]}>
+      {rows.map(({ to: consumer, state, count, perSecond, oldestDueMs }) => (
+        <tr key={consumer + state}>
+          <td>{consumer}</td>
           <td>
-            <a href={to('messages', { filter: `state:${state} to:${receiver}` })}>
+            <a href={to('messages', { filter: `state:${state} to:${consumer}` })}>
               <State name={state} />
             </a>
           </td>

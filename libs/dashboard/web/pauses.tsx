@@ -59,7 +59,7 @@ export function Pauses({ of, me }: { of: readonly Pause[]; me?: Me }): JSX.Eleme
   );
 }
 
-/** Holds back what is for a receiver, or, without one, everything; only one type of it, if somebody says so. */
+/** Holds back what is for a consumer, or, without one, everything; only one type of it, if somebody says so. */
 export function PauseButton({ me, to }: { me: Me; to?: string }): JSX.Element {
   const [asking, setAsking] = useState(false);
   const [type, setType] = useState('');

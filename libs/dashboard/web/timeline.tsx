@@ -10,7 +10,7 @@ interface Step {
   readonly tone: 'done' | 'now' | 'bad' | 'person';
 }
 
-/** The rows that this receiver wrote. */
+/** The rows that this consumer wrote. */
 export function rowsOf(whole: Whole, consumer: string): InboxRow[] {
   return whole.halves.flatMap(({ rows }) => rows).filter((row) => row.consumer === consumer || consumer === '*');
 }

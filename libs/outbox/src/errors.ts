@@ -100,7 +100,7 @@ export class MessageAlreadyRecordedError extends OutboxError {
   readonly code = 'MESSAGE_ALREADY_RECORDED';
 }
 
-/** No delivery of this message (to this receiver) exists, or it was pruned. */
+/** No delivery of this message (to this consumer) exists, or it was pruned. */
 export class UnknownDeliveryError extends OutboxError {
   readonly code = 'UNKNOWN_DELIVERY';
 }

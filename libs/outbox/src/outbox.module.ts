@@ -291,7 +291,7 @@ class OutboxLifecycle implements OnApplicationBootstrap, OnModuleDestroy, OnAppl
     const followUps = this.explorer.followUps().map(({ type, verdict, where }) => `${type} ${verdict} (${where})`);
     const sent = this.explorer
       .sent()
-      .map(({ type, receivers }) => `${type} to ${receivers.join(' and ') || 'whoever listens'}`);
+      .map(({ type, consumers }) => `${type} to ${consumers.join(' and ') || 'whoever listens'}`);
     const lists = { Handlers: handlers, 'Follow-ups': followUps, Sends: sent };
     const said = Object.entries(lists).map(([name, list]) => `${name}: ${list.join(', ') || 'none'}.`);
     this.logger.log(said.join(' '));

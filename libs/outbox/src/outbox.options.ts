@@ -26,9 +26,9 @@ export interface OutboxModuleOptions {
   relay?: boolean;
   /** How long a claimed row belongs to one relay. Longer survives slower pauses; shorter repeats sooner after a crash. @default '30s' */
   lease?: Duration;
-  /** Deliveries in flight at once; one receiver gets at most half. @default 1024 */
+  /** Deliveries in flight at once; one consumer gets at most half. @default 1024 */
   window?: number;
-  /** Most attempts that one process begins per second: a backlog drains evenly, no faster than receivers bear. @default none */
+  /** Most attempts that one process begins per second: a backlog drains evenly, no faster than consumers bear. @default none */
   maxPublishesPerSecond?: number;
   /** Wait after a failed attempt: doubles from `first` to `max`, full jitter. @default { first: '1s', max: '5m' } */
   backoff?: { first: Duration; max: Duration };

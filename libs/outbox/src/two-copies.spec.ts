@@ -27,7 +27,7 @@ describe('two copies of the library in one process', () => {
   it('see each other’s contracts', () => {
     class OrderRequested {}
     other.OutboxMessage({ type: 'order.requested', to: 'stock' })(OrderRequested);
-    expect(one.contractOf(OrderRequested)).toMatchObject({ type: 'order.requested', receivers: ['stock'] });
+    expect(one.contractOf(OrderRequested)).toMatchObject({ type: 'order.requested', consumers: ['stock'] });
   });
 
   it.each(['MessageHandler', 'OnAccepted', 'Compensate'] as const)('see each other’s @%s', (name) => {

@@ -5,7 +5,7 @@ import { State } from './state';
 type Safety = Omit<Invariant<State>, 'kind'>;
 
 const invariants: Safety[] = [
-  { id: 'I1', says: 'The receiver’s effect happens at most once.', holds: (s) => s.effects <= 1 },
+  { id: 'I1', says: 'The consumer’s effect happens at most once.', holds: (s) => s.effects <= 1 },
   {
     id: 'I2',
     says: 'The consumer stores one verdict, and every verdict on its way back is that one.',

@@ -2,7 +2,7 @@
 export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
   [
     'delivery',
-    'the progress of one message towards one receiver: a row in `outbox_delivery`, written with the business.',
+    'the progress of one message towards one consumer: a row in `outbox_delivery`, written with the business.',
   ],
   [
     'relay',
@@ -12,7 +12,7 @@ export const WORDS: readonly (readonly [word: string, meaning: string])[] = [
     'lease',
     'a row that somebody works on is due again in 30 seconds (`next_at`), and carries a token. If he dies, it is simply due.',
   ],
-  ['inbox', 'one row per message that the receiver has decided: in `inbox_message`, with the verdict.'],
+  ['inbox', 'one row per message that the consumer has decided: in `inbox_message`, with the verdict.'],
   ['verdict', 'the final answer: *accepted* or *rejected*. A handler that fails has given none.'],
   ['receipt', 'what carries the verdict back; the broker may lose or repeat it like everything else.'],
   ['follow-up', 'what the sender does about a verdict: `@OnAccepted`, or `@Compensate` (the refund).'],
@@ -45,12 +45,12 @@ export const LESSONS: readonly Lesson[] = [
       {
         id: 'R11',
         example: 'R11',
-        why: 'The broker\u2019s confirm is not the end. A message is sent again until its verdict is here: a copy that was lost, a receipt that was lost and a receiver that is slow look the same from here.',
+        why: 'The broker\u2019s confirm is not the end. A message is sent again until its verdict is here: a copy that was lost, a receipt that was lost and a consumer that is slow look the same from here.',
       },
       {
         id: 'R2',
         example: 'R2',
-        why: 'What is sent again arrives twice. So the receiver has a unique key per message, and inserts it *before* it does anything: a second copy waits there, and then knows.',
+        why: 'What is sent again arrives twice. So the consumer has a unique key per message, and inserts it *before* it does anything: a second copy waits there, and then knows.',
       },
       {
         id: 'R3',
@@ -91,7 +91,7 @@ export const LESSONS: readonly Lesson[] = [
       {
         id: 'R8',
         example: 'R8',
-        why: 'No answer is not a no. Past its deadline a message is not refunded: its receiver is *asked* to give it up, stores that as its verdict, and answers. Whoever inserts the inbox row first, the message or the CANCEL, decides.',
+        why: 'No answer is not a no. Past its deadline a message is not refunded: its consumer is *asked* to give it up, stores that as its verdict, and answers. Whoever inserts the inbox row first, the message or the CANCEL, decides.',
       },
     ],
   },
@@ -117,7 +117,7 @@ export const LESSONS: readonly Lesson[] = [
       {
         id: 'R14',
         example: 'R14c',
-        why: 'The receiver asks in one order: a row? too old? a CANCEL? a handler, a valid payload? Only then it works. So neither a removed handler nor a new contract can change what was decided, or keep a CANCEL from its answer.',
+        why: 'The consumer asks in one order: a row? too old? a CANCEL? a handler, a valid payload? Only then it works. So neither a removed handler nor a new contract can change what was decided, or keep a CANCEL from its answer.',
       },
       {
         id: 'R9',

@@ -46,7 +46,7 @@ function statesSection({ chart }: ModelSummary): string {
   return `## The states of a delivery
 
 The last column is not drawn but observed: every change of state that happens anywhere in a model with one relay and every fault. (A message with
-several receivers has a delivery for each. An announcement, which nobody answers, ends as *delivered* when the broker has it in a queue.)
+several consumers has a delivery for each. An announcement, which nobody answers, ends as *delivered* when the broker has it in a queue.)
 
 ${table(['state', 'meaning', 'leads to'], rows)}
 
@@ -106,7 +106,7 @@ function more(): string {
 - What must be true, as a list, and which removal breaks what: [the properties](protocol-traces.md#what-must-be-true), [the table](protocol-traces.md#what-breaks-without-which-rule).
 - Lines of the chart of states that no rule mentions, each needed: [T1–T16](protocol-traces.md#the-chart-of-states); and what is only
   [for speed](protocol-traces.md#for-speed-or-visibility-only).
-- [Announcements](protocol-traces.md#announcements), [several receivers](protocol-traces.md#several-receivers),
+- [Announcements](protocol-traces.md#announcements), [several consumers](protocol-traces.md#several-consumers),
   [messages that travel together](protocol-traces.md#messages-that-travel-together), [half messages](protocol-traces.md#half-messages),
   [the order of a key](protocol-traces.md#the-order-of-a-key),
   [chains of services](protocol-traces.md#chains-of-services), and [somebody else at the broker](protocol-traces.md#somebody-else-at-the-broker).

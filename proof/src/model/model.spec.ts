@@ -87,8 +87,8 @@ describe('the model of the protocol', () => {
     });
   });
 
-  it('loses announcements, mixes up receivers and believes anybody without their rules and the checks', () => {
-    for (const { baselines, removals } of [summary.announcement, summary.receivers, summary.adversary]) {
+  it('loses announcements, mixes up consumers and believes anybody without their rules and the checks', () => {
+    for (const { baselines, removals } of [summary.announcement, summary.consumers, summary.adversary]) {
       expect(baselines.every(({ holds }) => holds)).toBe(true);
       expect(removals.filter(({ outcome }) => outcome !== 'breaks')).toEqual([]);
     }

@@ -90,7 +90,7 @@ export const ORDER_PROPERTIES: readonly Property<State>[] = [
 
 /**
  * Two transactions that record one key and may overlap, two relays that look, and then write, a queue that loses and repeats, and a
- * receiver that may refuse to process one. Everybody may die between any two steps.
+ * consumer that may refuse to process one. Everybody may die between any two steps.
  */
 export function ordered(without: readonly OrderRule[] = []): Model<typeof FIELDS> {
   const keeps = (rule: OrderRule): boolean => !without.includes(rule);

@@ -10,7 +10,7 @@ import { recordSteps } from './steps/record';
 import { relaySteps } from './steps/relay';
 
 /**
- * The protocol of one request message with one receiver. `without` names the rules that are removed.
+ * The protocol of one request message with one consumer. `without` names the rules that are removed.
  *
  * The order of the groups decides only which of several equally short traces is told: the one in which the consumer and
  * its receipts come before relays that lose patience, a broker that loses copies, and people.

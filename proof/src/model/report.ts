@@ -8,7 +8,7 @@ import { PROPERTIES } from './invariants';
 import { number, table } from './markdown';
 import { ORDER_PROPERTIES } from './ordered';
 import { LIMITS } from './page-text';
-import { RECEIVER_PROPERTIES } from './receivers';
+import { CONSUMER_PROPERTIES } from './consumers';
 import { BaselineResult, ModelResult, ModelSummary, RemovalResult, TimedResult } from './summary';
 
 /**
@@ -24,7 +24,7 @@ export function renderTracesPage(summary: ModelSummary): string {
     ...CHAPTERS.map((chapter) => chapterSection(chapter, summary.request)),
     timedSection(summary.timed),
     sideSection('Announcements', ANNOUNCEMENTS, summary.announcement),
-    sideSection('Several receivers', RECEIVERS, summary.receivers),
+    sideSection('Several consumers', CONSUMERS, summary.consumers),
     sideSection('Somebody else at the broker', ADVERSARY, summary.adversary),
     sideSection('Messages that travel together', BUNDLES, summary.bundles),
     sideSection('Half messages', HALF_MESSAGES, summary.halfMessages),
@@ -38,7 +38,7 @@ export function renderTracesPage(summary: ModelSummary): string {
 
 const SAYS: ReadonlyMap<string, string> = new Map(
   [
-    ...[...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...RECEIVER_PROPERTIES, ...ADVERSARY_PROPERTIES],
+    ...[...PROPERTIES, ...ANNOUNCEMENT_PROPERTIES, ...CONSUMER_PROPERTIES, ...ADVERSARY_PROPERTIES],
     ...[...BUNDLE_PROPERTIES, ...HALF_PROPERTIES, ...ORDER_PROPERTIES, ...CHAIN_PROPERTIES],
   ].map(({ id, says }) => [id, says]),
 );
@@ -47,8 +47,8 @@ const ANNOUNCEMENTS =
   'Nobody waits for the receipt of an announcement: its row ends at *delivered*, and from then on the copy in the ' +
   'queue is all there is. So the broker is trusted to keep what it confirmed, and the subscriber must not let go of a ' +
   'copy that it could not handle.';
-const RECEIVERS =
-  'A request with several receivers has one delivery per receiver, each with its own verdict, completion or compensation.';
+const CONSUMERS =
+  'A request with several consumers has one delivery per consumer, each with its own verdict, completion or compensation.';
 const ADVERSARY =
   'The rules above trust what arrives to be what it says. Here somebody else has a user at the broker, reads everything, and ' +
   'sends what he likes, but has neither the keys nor the users of the two services. What he can still do is keep things ' +

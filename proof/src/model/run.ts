@@ -20,7 +20,7 @@ import { HALF_PROPERTIES, HALF_REMOVALS, HALF_RULES, halfMessages } from './half
 import { PROPERTIES } from './invariants';
 import { ORDER_PROPERTIES, ORDER_REMOVALS, ORDER_RULES, ordered } from './ordered';
 import { protocol } from './protocol';
-import { RECEIVER_PROPERTIES, RECEIVER_REMOVALS, RECEIVER_RULES, receivers } from './receivers';
+import { CONSUMER_PROPERTIES, CONSUMER_REMOVALS, CONSUMER_RULES, consumers } from './consumers';
 import { RULES } from './rules';
 import { State } from './state';
 import { BaselineResult, ModelResult, ModelSize, ModelSummary, RemovalResult, TimedResult } from './summary';
@@ -51,9 +51,9 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
       says: 'one announcement, one subscriber that may boot later, a quarantine, an operator',
     },
   );
-  const receiversModel = await run.sideModel(receivers, RECEIVER_PROPERTIES, RECEIVER_REMOVALS, RECEIVER_RULES, {
-    world: 'two receivers',
-    says: 'one message, two receivers; copies and receipts that are lost or come twice',
+  const consumersModel = await run.sideModel(consumers, CONSUMER_PROPERTIES, CONSUMER_REMOVALS, CONSUMER_RULES, {
+    world: 'two consumers',
+    says: 'one message, two consumers; copies and receipts that are lost or come twice',
   });
   const adversaryModel = await run.sideModel(adversary, ADVERSARY_PROPERTIES, ADVERSARY_REMOVALS, ADVERSARY_RULES, {
     world: 'adversary',
@@ -69,10 +69,10 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
   });
   const orderedModel = await run.sideModel(ordered, ORDER_PROPERTIES, ORDER_REMOVALS, ORDER_RULES, {
     world: 'order of a key',
-    says: 'two transactions that record one key and may overlap, two relays that look before they write, a queue that loses and repeats, a receiver; everybody may die between any two steps',
+    says: 'two transactions that record one key and may overlap, two relays that look before they write, a queue that loses and repeats, a consumer; everybody may die between any two steps',
   });
   const chains = await exploreChains(run);
-  const parts = [request, announcementModel, receiversModel, adversaryModel, bundlesModel, halfMessagesModel];
+  const parts = [request, announcementModel, consumersModel, adversaryModel, bundlesModel, halfMessagesModel];
   parts.push(orderedModel);
   parts.push(...Object.values(chains));
   const everything =
@@ -86,7 +86,7 @@ export async function runModel(options: ModelOptions): Promise<ModelSummary> {
     request,
     chart: drawChart(),
     announcement: announcementModel,
-    receivers: receiversModel,
+    consumers: consumersModel,
     adversary: adversaryModel,
     bundles: bundlesModel,
     halfMessages: halfMessagesModel,

@@ -3,7 +3,7 @@ import { Step } from './explorer';
 import { Rules } from './rules';
 
 /**
- * Everything the model knows about one request message with one receiver, and every value each fact may have.
+ * Everything the model knows about one request message with one consumer, and every value each fact may have.
  *
  * Three abstractions keep it finite, and none of them hides a behaviour:
  * - The broker holds a *set* of kinds of copies. A delivery may leave its copy in place, which is at once a duplicate, a

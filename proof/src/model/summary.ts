@@ -68,7 +68,7 @@ export interface ModelSummary {
   /** Which state a delivery may go to from which, as explored. */
   readonly chart: Readonly<Record<string, readonly string[]>>;
   readonly announcement: ModelResult;
-  readonly receivers: ModelResult;
+  readonly consumers: ModelResult;
   readonly adversary: ModelResult;
   readonly bundles: ModelResult;
   readonly halfMessages: ModelResult;

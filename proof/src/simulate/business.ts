@@ -43,7 +43,7 @@ class UrgentOrder extends OrderFields {}
 /** Nobody waits for its success: such rows are closed in batches. */
 @OutboxMessage({ ...ASKS, type: 'order.casual' })
 class CasualOrder extends OrderFields {}
-/** Two receivers, two verdicts: each is paid and refunded for itself. */
+/** Two consumers, two verdicts: each is paid and refunded for itself. */
 @OutboxMessage({ ...ASKS, type: 'order.shared', to: [ORDERS, USERS] })
 class SharedOrder extends OrderFields {}
 /** Only the last version of order-service understands it: poison, until then. */
@@ -69,7 +69,7 @@ export const ORDER_CONTRACTS: Readonly<Record<string, ContractClass<OrderFields>
   [CASUALLY_IN_LINE]: CasualOrderInLine,
 };
 
-export function receiversOf(type: string): readonly Service[] {
+export function consumersOf(type: string): readonly Service[] {
   return type === 'order.shared' ? [ORDERS, USERS] : [ORDERS];
 }
 
@@ -81,11 +81,11 @@ export interface Account {
 export interface Purchase extends OrderFields {
   readonly messageId: string;
   readonly type: string;
-  /** For each receiver. */
+  /** For each consumer. */
   readonly cents: number;
   /** Its place among the committed purchases of its user that are to be in order. */
   readonly place?: number;
-  /** How often each follow-up took effect, by receiver. */
+  /** How often each follow-up took effect, by consumer. */
   readonly completions: Readonly<Partial<Record<string, number>>>;
   readonly refunds: Readonly<Partial<Record<string, number>>>;
 }

@@ -8,7 +8,7 @@ import {
   OPENING_STOCK,
   ORDERS,
   type Purchase,
-  receiversOf,
+  consumersOf,
   type Service,
   type Stock,
   USERS,
@@ -68,7 +68,7 @@ export class Ledger {
       this.checkTransitions('user', this.userTables);
       this.checkTransitions('order', this.orderTables);
       for (const purchase of purchases) {
-        for (const receiver of receiversOf(purchase.type)) this.checkPurchase(purchase, receiver);
+        for (const consumer of consumersOf(purchase.type)) this.checkPurchase(purchase, consumer);
       }
       this.checkGhosts(purchases, effects);
       this.checkGhosts(purchases, this.world.users.rows<Effect>('effects'));
@@ -111,16 +111,16 @@ export class Ledger {
     }
   }
 
-  private checkPurchase(purchase: Purchase, receiver: Service): void {
+  private checkPurchase(purchase: Purchase, consumer: Service): void {
     const { purchaseId, messageId, type } = purchase;
-    const completions = purchase.completions[receiver] ?? 0;
-    const refunds = purchase.refunds[receiver] ?? 0;
-    const key = `${messageId} ${receiver}`;
+    const completions = purchase.completions[consumer] ?? 0;
+    const refunds = purchase.refunds[consumer] ?? 0;
+    const key = `${messageId} ${consumer}`;
     const row = this.userTables.delivery.get(undefined, key);
     const state = row?.state ?? this.states.get(key);
-    const verdict = this.verdicts.get(`${receiver} ${messageId} ${USERS}`);
-    const effects = this.effectsAt(receiver, messageId);
-    const at = `${purchaseId} (${messageId} at ${receiver}, ${state})`;
+    const verdict = this.verdicts.get(`${consumer} ${messageId} ${USERS}`);
+    const effects = this.effectsAt(consumer, messageId);
+    const at = `${purchaseId} (${messageId} at ${consumer}, ${state})`;
 
     refuseUnless(state !== undefined, 'I8 no silent loss', `${at} was bought, but no delivery exists`);
     refuseUnless(row !== undefined || FINAL.includes(state!), 'I8 no silent loss', `${at}: an open delivery vanished`);
@@ -141,7 +141,7 @@ export class Ledger {
     refuseUnless(completes === (completions === 1), 'R7 one transaction', `${at}: ${completions} completions`);
     refuseUnless((state === 'compensated') === (refunds === 1), 'R7 one transaction', `${at}: ${refunds} refunds`);
     const stored = this.orderTables.inbox.get(undefined, `${ORDERS} ${messageId} ${USERS}`);
-    if (receiver === ORDERS && stored?.verdict === 'accepted') {
+    if (consumer === ORDERS && stored?.verdict === 'accepted') {
       const ordered = (stored.result as { orderId?: string } | undefined)?.orderId;
       refuseUnless(ordered === purchaseId, 'R3 one transaction', `${at} was answered with the order ${ordered}`);
     }
@@ -187,7 +187,7 @@ export class Ledger {
   /** I6: money is neither made nor lost. */
   private checkMoney(purchases: readonly Purchase[]): void {
     const spent = purchases.reduce((sum, { type, cents, refunds }) => {
-      const kept = receiversOf(type).map((receiver) => 1 - (refunds[receiver] ?? 0));
+      const kept = consumersOf(type).map((consumer) => 1 - (refunds[consumer] ?? 0));
       return sum + cents * kept.reduce((one, other) => one + other, 0);
     }, 0);
     const left = this.world.users.rows<Account>('accounts').reduce((sum, { cents }) => sum + cents, 0);
@@ -235,8 +235,8 @@ export class Ledger {
     return this.world.weeksPassed && state === 'parked' && code === 'EXPIRED';
   }
 
-  private effectsAt(receiver: Service, messageId: string): number {
-    const database = receiver === ORDERS ? this.world.orders : this.world.users;
+  private effectsAt(consumer: Service, messageId: string): number {
+    const database = consumer === ORDERS ? this.world.orders : this.world.users;
     return database.table<Effect>('effects').get(undefined, messageId)?.times ?? 0;
   }
 }

@@ -5,7 +5,7 @@ import {
   ORDER_CONTRACTS,
   ORDERS,
   type Purchase,
-  receiversOf,
+  consumersOf,
   type Service,
   SKUS,
   USERS,
@@ -209,7 +209,7 @@ async function record(
   let place: number | undefined;
   await account.update(wish.userId, ({ inLine = 0, ...before }) => {
     place = isInLine(type) ? inLine + 1 : undefined;
-    return { inLine: place ?? inLine, cents: before.cents - cents * receiversOf(type).length };
+    return { inLine: place ?? inLine, cents: before.cents - cents * consumersOf(type).length };
   });
   if (!isInLine(type)) await add();
   else await purchases.update(wish.purchaseId, (purchase) => ({ ...purchase, place }));

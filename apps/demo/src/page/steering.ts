@@ -1,6 +1,6 @@
 import type { PassiveOutbox } from '@tallystick/outbox';
 
-const RECEIVER = 'order-service';
+const CONSUMER = 'order-service';
 const BY = 'demo';
 
 /** Steers the deliveries of user-service from outside, as `tallystick` does: through the database, and nothing else. */
@@ -11,18 +11,18 @@ export class Steering {
 
   async pause(): Promise<void> {
     const { operations } = await this.open();
-    await operations.pause({ to: RECEIVER, by: BY, reason: 'somebody pressed the button' });
+    await operations.pause({ to: CONSUMER, by: BY, reason: 'somebody pressed the button' });
   }
 
   async resume(): Promise<void> {
     const { operations } = await this.open();
-    await operations.resume({ to: RECEIVER, by: BY });
+    await operations.resume({ to: CONSUMER, by: BY });
   }
 
   /** Asks order-service to give it up; that decides, and if it has decided already, nothing happens. */
   async cancel(id: string): Promise<void> {
     const { operations } = await this.open();
-    await operations.cancel(id, { to: RECEIVER, by: BY, reason: 'somebody pressed the button' });
+    await operations.cancel(id, { to: CONSUMER, by: BY, reason: 'somebody pressed the button' });
   }
 
   async close(): Promise<void> {

@@ -138,7 +138,7 @@ export const PAGE_EN: PageTexts = {
         'Every answer of order-service’s database comes late. Buying stays quick, messages wait before order-service, and nothing is lost or done twice.',
     },
     pause: {
-      label: 'Pause a receiver',
+      label: 'Pause a consumer',
       expect:
         'As tallystick pause to:order-service does. Recording goes on, nothing is sent; after resume it all goes out. (Nothing is held before the relay has seen the pause.)',
     },

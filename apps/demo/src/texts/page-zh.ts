@@ -84,7 +84,7 @@ export const PAGE_ZH: PageTexts = {
       expect: 'order-service 的数据库每次都答得晚。下单照样快，消息在 order-service 前面排队，不丢，也不做两遍。',
     },
     pause: {
-      label: '暂停一个接收方',
+      label: '暂停一个消费端',
       expect:
         '和 tallystick pause to:order-service 一样。照样记录，但不发送；恢复之后全部发出。（转发器看到暂停之前不会扣住。）',
     },

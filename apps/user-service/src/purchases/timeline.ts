@@ -11,7 +11,7 @@ export class TimelineEvent {
   at!: string;
 }
 
-/** One message on its way to one receiver. */
+/** One message on its way to one consumer. */
 export class DeliveryTimeline {
   @ApiProperty({ example: 'order-service' })
   consumer!: string;

@@ -4,7 +4,7 @@ import { type Check, type Finding, note, unknown, wrong } from './check';
 /** What anybody who may connect can ask a broker. */
 export const BROKER_CHECKS: readonly Check<BrokerContext>[] = [
   { name: 'broker-version', of: version },
-  { name: 'receivers', of: receivers },
+  { name: 'unroutable', of: unroutable },
   { name: 'consumers', of: consumers },
   { name: 'quarantine', of: quarantine },
 ];
@@ -29,7 +29,7 @@ export function limitsByDefault({ connection }: BrokerContext): boolean {
 }
 
 /** Messages to somebody who has no queue come back; their rows are tried again until they park. */
-async function receivers(context: BrokerContext): Promise<Finding[]> {
+async function unroutable(context: BrokerContext): Promise<Finding[]> {
   const { sent } = await namesIn(context);
   const found: Finding[] = [];
   for (const { service, consumer, type } of sent) {

@@ -336,11 +336,11 @@ describe('doctor, of a database', () => {
     ]);
   });
 
-  it('sees receivers without a queue, and queues that nobody consumes', async () => {
+  it('sees consumers without a queue, and queues that nobody consumes', async () => {
     await running(
       ['order-service.order.requested', 'mail-service.cancel', 'consumer of mail-service.user.registered'],
       async () => {
-        expect(await told('receivers', ...all())).toEqual([
+        expect(await told('unroutable', ...all())).toEqual([
           expect.stringMatching(
             /^wrong: user-service has recorded order.requested for order-service, and there is no queue/,
           ),

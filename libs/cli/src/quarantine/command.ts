@@ -60,7 +60,7 @@ export function addQuarantine(program: Command, shell: Shell): void {
       `
 Anybody who may write to the exchange of quarantines can put a copy there and
 say that it came from anywhere. Where users are checked, connect as the user of
-the source, or its receivers put the copy aside again.`,
+the source, or its consumers put the copy aside again.`,
     )
     .action(
       commands.within(async (held, flags, names, channel) => {

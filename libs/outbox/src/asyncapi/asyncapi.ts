@@ -59,8 +59,8 @@ export function asyncApi(options: AsyncApiOptions): { asyncapi: '3.1.0'; [sectio
 }
 
 function describedBy(contract: ContractClass): Required<DescribedMessage> {
-  const { type, receivers } = contractOf(contract);
-  return { type, to: receivers, schema: payloadSchema(contract) };
+  const { type, consumers } = contractOf(contract);
+  return { type, to: consumers, schema: payloadSchema(contract) };
 }
 
 /** Modules export other things as well. */
@@ -90,13 +90,13 @@ class Document {
       this.operation(`send.${type}`, 'send', this.announced(type), type);
       return;
     }
-    for (const receiver of to) {
+    for (const consumer of to) {
       const reply = {
         channel: ref('channels', this.receipts(service)),
         messages: [at(this.receipts(service), 'receipt')],
       };
-      this.operation(`send.${receiver}.${type}`, 'send', this.requested(receiver, type), type, reply);
-      this.operation(`cancel.${receiver}`, 'send', this.cancels(receiver), 'cancel', reply);
+      this.operation(`send.${consumer}.${type}`, 'send', this.requested(consumer, type), type, reply);
+      this.operation(`cancel.${consumer}`, 'send', this.cancels(consumer), 'cancel', reply);
     }
   }
 
@@ -117,17 +117,17 @@ class Document {
     this.operation('receive.cancel', 'receive', this.cancels(service), 'cancel', reply);
   }
 
-  private requested(receiver: string, type: string): string {
-    return this.channel(`${receiver}.${type}`, `${receiver}.${type}`, 'requests', 'direct', type);
+  private requested(consumer: string, type: string): string {
+    return this.channel(`${consumer}.${type}`, `${consumer}.${type}`, 'requests', 'direct', type);
   }
 
   private announced(type: string): string {
     return this.channel(type, type, 'announcements', 'topic', type);
   }
 
-  private cancels(receiver: string): string {
+  private cancels(consumer: string): string {
     this.messages.cancel = CANCEL;
-    return this.channel(`${receiver}.cancel`, `${receiver}.cancel`, 'requests', 'direct', 'cancel');
+    return this.channel(`${consumer}.cancel`, `${consumer}.cancel`, 'requests', 'direct', 'cancel');
   }
 
   /** @param service undefined: only known from the message that is answered */

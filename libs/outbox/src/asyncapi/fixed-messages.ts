@@ -35,7 +35,7 @@ const REASON = {
   properties: { code: { type: 'string' }, message: { type: 'string' }, details: {} },
 };
 
-/** Asks a receiver to give a message up. */
+/** Asks a consumer to give a message up. */
 export const CANCEL = {
   name: CANCEL_TYPE,
   contentType: 'application/json',
@@ -45,7 +45,7 @@ export const CANCEL = {
   bindings: amqp(CANCEL_TYPE),
 };
 
-/** What a receiver answers. Only accepted and rejected are verdicts. */
+/** What a consumer answers. Only accepted and rejected are verdicts. */
 export const RECEIPT = {
   name: RECEIPT_TYPE,
   contentType: 'application/json',

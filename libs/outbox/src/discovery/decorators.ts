@@ -73,7 +73,7 @@ export function OnAccepted<M extends object>(contract: ContractClass<M>): Decora
 }
 
 /**
- * The local undo, in the transaction that closes the delivery as *compensated*: exactly once per rejecting receiver if,
+ * The local undo, in the transaction that closes the delivery as *compensated*: exactly once per rejecting consumer if,
  * and only if, the verdict is *rejected*. Throwing rolls it back; it is tried again, and parked after 20 attempts. Assume
  * nothing about today's state: the account may have been closed meanwhile.
  */

@@ -140,10 +140,10 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
     } catch (error) {
       return (error as Error).message;
     }
-    if (role === 'handler' && contract.receivers.length > 0 && !contract.receivers.includes(service)) {
-      return `'${contract.type}' is sent to ${contract.receivers.join(', ')}, not to '${service}': this handler would never be called. Is the service name right?`;
+    if (role === 'handler' && contract.consumers.length > 0 && !contract.consumers.includes(service)) {
+      return `'${contract.type}' is sent to ${contract.consumers.join(', ')}, not to '${service}': this handler would never be called. Is the service name right?`;
     }
-    if (role !== 'handler' && contract.receivers.length === 0)
+    if (role !== 'handler' && contract.consumers.length === 0)
       return `'${contract.type}' is an announcement: nobody answers it, so ${describeRole(declared)} would never run.`;
     const wrong = optionsProblem(options) ?? (role === 'handler' ? parameterProblem(options, parameter) : undefined);
     if (wrong) return wrong;
@@ -163,14 +163,14 @@ export class HandlerExplorer implements HandlerRegistry, OnModuleInit {
   ): undefined {
     const { role, contract, options } = declared;
     const found = contractOf(contract);
-    const { type, receivers } = found;
+    const { type, consumers } = found;
     this.owners.set(`${role} ${type}`, { where, wrapper });
     // Through the instance, at the time of the call, so that spies and proxies around it are honoured.
     const call = async (what: object, context: unknown): Promise<unknown> =>
       (wrapper.instance as Singleton)[name]!(what, context);
     if (role === 'handler') {
       const timeoutMs = options.timeout === undefined ? handlerTimeoutMs : toMs(options.timeout)!;
-      const kind = receivers.length > 0 ? 'request' : 'announcement';
+      const kind = consumers.length > 0 ? 'request' : 'announcement';
       const { batch, groupCommit = 1 } = options;
       const sharing = batch === undefined ? { groupCommit } : { batch };
       const limits = { concurrency: concurrencyOf(options), ...sharing, timeoutMs };

@@ -38,13 +38,13 @@ describe('@OutboxMessage', () => {
   it('reads the contract of a class', () => {
     expect(contractOf(OrderRequested)).toMatchObject({
       type: 'order.requested',
-      receivers: ['order-service', 'stock-service'],
+      consumers: ['order-service', 'stock-service'],
       deadlineMs: 900_000,
       ordered: false,
       followUp: undefined,
     });
     expect(contractOf(OrderRequested).keyOf(order as OrderRequested)).toBe(uuid);
-    expect(contractOf(UserRegistered)).toMatchObject({ receivers: [], listeners: 'optional', followUp: 'none' });
+    expect(contractOf(UserRegistered)).toMatchObject({ consumers: [], listeners: 'optional', followUp: 'none' });
   });
 
   it('is not inherited: a subclass is another message', () => {
@@ -70,7 +70,7 @@ describe('@OutboxMessage', () => {
     [{ type: 'a', followUp: 'both' as const }, 'no follow-up'],
     [{ type: 'a', key: 'id', ordered: true }, 'no order'],
     [{ type: 'a', to: 'b', ordered: true }, "needs a 'key'"],
-    [{ type: 'a', to: 'b', listeners: 'optional' as const }, 'names its receivers'],
+    [{ type: 'a', to: 'b', listeners: 'optional' as const }, 'names its consumers'],
   ])('refuses %j', (options, problem) => {
     expect(() => OutboxMessage(options)(class Broken {})).toThrow(problem);
   });

@@ -21,7 +21,7 @@ export interface OutboxMessageOptions<K extends string = string, M = never> {
   /** After this time without a verdict the library asks the consumer to cancel. Shorter than half the horizon. Default: no deadline. */
   deadline?: Duration;
   /**
-   * In order: per receiver and `key`, the next message is sent when the one before is final, in the order in which their transactions
+   * In order: per consumer and `key`, the next message is sent when the one before is final, in the order in which their transactions
    * committed. Who records the same key waits for the end of the other's transaction. One that is parked holds its key back.
    * @default false
    */
@@ -40,7 +40,7 @@ export interface MessageContract<M extends object = object> {
   readonly contract: ContractClass<M>;
   readonly type: string;
   /** Empty for an announcement. */
-  readonly receivers: readonly string[];
+  readonly consumers: readonly string[];
   readonly deadlineMs: number | undefined;
   readonly ordered: boolean;
   readonly listeners: 'required' | 'optional';
@@ -53,7 +53,7 @@ const CONTRACT = Symbol.for('tallystick.contract');
 
 /**
  * Declares a class to be a message contract. The class describes the payload with class-validator; the string `type` is
- * what travels. With `to` it is a *request*, one delivery and one verdict per receiver; without, an *announcement*.
+ * what travels. With `to` it is a *request*, one delivery and one verdict per consumer; without, an *announcement*.
  * @throws TypeError at class definition, if a name or duration is not usable
  */
 export function OutboxMessage<K extends string = never, M = never>(options: OutboxMessageOptions<K, M>) {
@@ -109,24 +109,24 @@ const KNOWN = [
 ] satisfies (keyof OutboxMessageOptions)[];
 
 function read(contract: ContractClass, options: OutboxMessageOptions<string, object>): MessageContract {
-  const receivers = options.to === undefined ? [] : typeof options.to === 'string' ? [options.to] : [...options.to];
+  const consumers = options.to === undefined ? [] : typeof options.to === 'string' ? [options.to] : [...options.to];
   const deadlineMs = options.deadline === undefined ? undefined : toMs(options.deadline);
   const problems: (string | undefined)[] = [
     ...unknownOptions(options, KNOWN),
     messageTypeProblem(options.type),
-    ...receivers.map(serviceNameProblem),
+    ...consumers.map(serviceNameProblem),
   ];
-  if (new Set(receivers).size !== receivers.length) problems.push('a receiver is named twice');
+  if (new Set(consumers).size !== consumers.length) problems.push('a consumer is named twice');
   if (options.deadline !== undefined && !deadlineMs)
     problems.push(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'`);
-  if (options.deadline !== undefined && receivers.length === 0)
+  if (options.deadline !== undefined && consumers.length === 0)
     problems.push('an announcement has no deadline: nobody answers it');
-  if (options.ordered && receivers.length === 0)
+  if (options.ordered && consumers.length === 0)
     problems.push('an announcement has no order: nobody says when it was handled');
   if (options.ordered && options.key === undefined) problems.push("'ordered' needs a 'key': in order with what?");
-  if (options.listeners && receivers.length > 0)
-    problems.push("'listeners' is for announcements; this message names its receivers");
-  if (options.followUp && options.followUp !== 'none' && receivers.length === 0)
+  if (options.listeners && consumers.length > 0)
+    problems.push("'listeners' is for announcements; this message names its consumers");
+  if (options.followUp && options.followUp !== 'none' && consumers.length === 0)
     problems.push('an announcement has no follow-up: nobody answers it');
   const found = problems.filter((problem) => problem !== undefined);
   if (found.length > 0) throw new TypeError(`@OutboxMessage on ${contract.name}: ${found.join('; ')}.`);
@@ -135,11 +135,11 @@ function read(contract: ContractClass, options: OutboxMessageOptions<string, obj
   return {
     contract,
     type: options.type,
-    receivers,
+    consumers,
     deadlineMs,
     ordered: options.ordered ?? false,
     listeners: options.listeners ?? 'required',
-    followUp: receivers.length === 0 ? 'none' : options.followUp,
+    followUp: consumers.length === 0 ? 'none' : options.followUp,
     keyOf: (message) => {
       const value: unknown = typeof key === 'function' ? key(message as never) : key && message[key as keyof object];
       return value === undefined || value === null ? undefined : String(value);

@@ -9,7 +9,7 @@ import {
 } from './receipt';
 
 /**
- * The states of a delivery (docs/protocol.md, *The states of a delivery*). One row per message and receiver moves through them:
+ * The states of a delivery (docs/protocol.md, *The states of a delivery*). One row per message and consumer moves through them:
  *
  * ```
  *  pending ──confirmed──► sent ──accepted──────────────► completed ∎
@@ -33,7 +33,7 @@ export function isFinal(state: DeliveryState): state is FinalState {
   return (FINAL_STATES as readonly DeliveryState[]).includes(state);
 }
 
-/** The receiver of an announcement: everybody who listens, and nobody who answers. */
+/** The consumer of an announcement: everybody who listens, and nobody who answers. */
 export const EVERYBODY = '*';
 
 /** Names one delivery. */
@@ -199,7 +199,7 @@ export function isOverdue({ state, attempt }: Pick<ClaimedDelivery, 'state' | 'a
 export const LISTENERS_HEADER = 'outbox_listeners';
 
 const NOBODY_LISTENS = "no queue is bound for this announcement. Start a subscriber, or declare listeners: 'optional'.";
-const UNROUTABLE = 'no queue is bound for this receiver and type. Has the consumer been started once?';
+const UNROUTABLE = 'no queue is bound for this consumer and type. Has the consumer been started once?';
 
 /** Why a row was parked. */
 export type ParkCode =

@@ -15,7 +15,7 @@ import { looseJson } from './json';
 import { readTrace, type TraceContext, traceOf, writeTrace } from './trace';
 import { boundedReason, CANCELLED, clip, DEADLINE, type Reason, type Receipt, travellingPart } from './receipt';
 
-/** A message on its way to one receiver (or, as an announcement, to everybody). */
+/** A message on its way to one consumer (or, as an announcement, to everybody). */
 export interface MessageEnvelope {
   readonly kind: 'message';
   readonly message: RecordedMessage;

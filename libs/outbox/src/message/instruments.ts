@@ -16,7 +16,7 @@ export interface Instrument {
 
 export type Label =
   | 'type'
-  | 'receiver'
+  | 'consumer'
   | 'outcome'
   | 'verdict'
   | 'code'
@@ -49,7 +49,7 @@ export const INSTRUMENTS = {
     name: 'messaging.client.sent.messages',
     kind: 'counter',
     unit: '{message}',
-    labels: [...STANDARD, 'error.type', 'type', 'receiver', 'outcome'],
+    labels: [...STANDARD, 'error.type', 'type', 'consumer', 'outcome'],
     help: 'Attempts to publish a message or cancel, by what became of them.',
   },
   sending: {
@@ -64,7 +64,7 @@ export const INSTRUMENTS = {
     name: 'confirm.duration',
     kind: 'histogram',
     unit: 's',
-    labels: ['type', 'receiver'],
+    labels: ['type', 'consumer'],
     help: 'From recorded to confirmed by the transport; once more if it is deferred and sent again.',
     buckets: WAIT,
   },
@@ -72,7 +72,7 @@ export const INSTRUMENTS = {
     name: 'verdict.duration',
     kind: 'histogram',
     unit: 's',
-    labels: ['type', 'receiver', 'verdict'],
+    labels: ['type', 'consumer', 'verdict'],
     help: 'From recorded to the verdict stored.',
     buckets: WAIT,
   },
@@ -80,21 +80,21 @@ export const INSTRUMENTS = {
     name: 'verdicts',
     kind: 'counter',
     unit: '{message}',
-    labels: ['type', 'receiver', 'verdict'],
+    labels: ['type', 'consumer', 'verdict'],
     help: 'Verdicts stored.',
   },
   deferred: {
     name: 'deferred',
     kind: 'counter',
     unit: '{message}',
-    labels: ['receiver'],
+    labels: ['consumer'],
     help: 'Receipts that said: not yet, or not in a way that a person must look at.',
   },
   parked: {
     name: 'parked',
     kind: 'counter',
     unit: '{delivery}',
-    labels: ['receiver', 'code'],
+    labels: ['consumer', 'code'],
     help: 'Deliveries that were parked for a person.',
   },
   followUps: {
@@ -159,8 +159,8 @@ export const INSTRUMENTS = {
     name: 'paused',
     kind: 'gauge',
     unit: '1',
-    labels: ['receiver', 'type'],
-    help: '1 for each pause; `all` stands for every receiver, or every type. Nothing while nothing is paused.',
+    labels: ['consumer', 'type'],
+    help: '1 for each pause; `all` stands for every consumer, or every type. Nothing while nothing is paused.',
   },
   inFlight: {
     name: 'window.in_use',

@@ -1,4 +1,4 @@
-/** What sending stops for: a receiver (`*` for announcements), a type, both together, or, with neither, everything. */
+/** What sending stops for: a consumer (`*` for announcements), a type, both together, or, with neither, everything. */
 export interface PauseTarget {
   readonly to?: string;
   readonly type?: string;
@@ -13,7 +13,7 @@ export interface Pause extends PauseTarget {
   readonly reason: string;
 }
 
-/** Whether a message of this type to this receiver is to be held back. */
+/** Whether a message of this type to this consumer is to be held back. */
 export function isPaused(pauses: readonly PauseTarget[], consumer: string, type: string): boolean {
   return pauses.some((pause) => (pause.to ?? consumer) === consumer && (pause.type ?? type) === type);
 }

@@ -11,7 +11,7 @@ import { readJson } from './json';
  *
  * Written is what `JSON.stringify` makes of it, in the form that class-transformer's decorators on the contract ask for:
  * a field with `@Exclude()` is left out. Refused is what would not arrive as it is: what JSON leaves out or changes without
- * a word (NaN, a Map, a function), and what a receiver refuses to read.
+ * a word (NaN, a Map, a function), and what a consumer refuses to read.
  * @param data an instance of the contract or a plain literal
  * @throws InvalidMessageError if it breaks the contract, is no JSON object or is larger than `maxBytes`
  * @param carried what the transport can carry, in bytes
@@ -36,7 +36,7 @@ export async function writePayload(
       [],
     );
   }
-  // What the receiver will see is the text, so the text is what is checked: a Date becomes a string, undefined vanishes.
+  // What the consumer will see is the text, so the text is what is checked: a Date becomes a string, undefined vanishes.
   const { violations } = await readable(contract, () => check(contract.contract, JSON.parse(text) as object));
   if (violations.length > 0) {
     throw new InvalidMessageError(
@@ -108,12 +108,12 @@ async function readable<T>(contract: MessageContract, read: () => Promise<T>): P
   }
 }
 
-/** The receiver reads by the same means, and would fail as well: again and again. */
+/** The consumer reads by the same means, and would fail as well: again and again. */
 function unreadable(contract: MessageContract, error: unknown): InvalidMessageError {
   const why =
     error instanceof SyntaxError ? error.message : 'a field has a name that means something else to JavaScript';
   return new InvalidMessageError(
-    `A '${contract.type}' message could not be read by its receiver: ${why}. Send free-form data as text.`,
+    `A '${contract.type}' message could not be read by its consumer: ${why}. Send free-form data as text.`,
     [why],
     { cause: error },
   );

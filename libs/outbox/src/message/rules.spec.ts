@@ -60,7 +60,7 @@ describe('a row that is due', () => {
       expect(judge(due(state, { outOfTurn: true }), NOW, limits)).toBeUndefined();
   });
 
-  it('is never cancelled if everybody is its receiver', () => {
+  it('is never cancelled if everybody is its consumer', () => {
     expect(judge(due('pending', { consumer: EVERYBODY, deadlineAt: NOW }), NOW, limits)).toBeUndefined();
   });
 

@@ -46,11 +46,11 @@ export const STEPS: Readonly<Record<Settlement['kind'], Step>> = {
 
 /** What can be true of a row that is due. */
 export type Circumstance =
-  /** It has a receiver that could still be asked, and its deadline is over. */
+  /** It has a consumer that could still be asked, and its deadline is over. */
   | 'past-deadline'
   /** A person has paused what it would be sent to, or its type. */
   | 'paused'
-  /** It is to be in order, and an earlier one of its key to the same receiver is not final. */
+  /** It is to be in order, and an earlier one of its key to the same consumer is not final. */
   | 'out-of-turn'
   /** Its follow-up has failed as often as it may. */
   | 'attempts-spent'
@@ -96,7 +96,7 @@ export interface DueRow {
   readonly code: string | undefined;
   /** Whether a pause is about it. */
   readonly paused: boolean;
-  /** Whether an earlier one of its key, to the same receiver, is not final. Only of rows that are to be in order. */
+  /** Whether an earlier one of its key, to the same consumer, is not final. Only of rows that are to be in order. */
   readonly outOfTurn: boolean;
 }
 
@@ -166,7 +166,7 @@ export function heldFor(code: HoldCode, ageMs: number): number {
 export const JOB_LEASE_MS = 30_000;
 /** So many of a job's refusals keep their reason. */
 export const REFUSALS_KEPT = 100;
-/** Comes after the name of every receiver: where a job begins at its first message. */
+/** Comes after the name of every consumer: where a job begins at its first message. */
 export const AFTER_EVERYBODY = '\u{10ffff}';
 
 /** Which verdict a row may hold: none, any, one of both, or this one. */

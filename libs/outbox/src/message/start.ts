@@ -31,7 +31,7 @@ export function startOf({ lease, waitsItsTurn, delayMs, deadlineMs, giveUpAfterM
   return { ...waits, waitMs: Math.min(delayMs, latest), giveUpMs: delayMs + giveUpAfterMs };
 }
 
-/** What is in order with each other, besides the receiver: what one service records with one key. */
+/** What is in order with each other, besides the consumer: what one service records with one key. */
 export function orderKeyOf({ source, key }: { source: string; key: string | undefined }): string {
   return `${source} ${key}`;
 }

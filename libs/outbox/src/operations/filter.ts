@@ -14,7 +14,7 @@ export interface DeliveryFilter {
   readonly state?: DeliveryState | 'open' | 'final';
   /** A message type, or the beginning of one: `order.*`. */
   readonly type?: string;
-  /** The receiver; `*` for announcements. */
+  /** The consumer; `*` for announcements. */
   readonly to?: string;
   readonly key?: string;
   /** The message's id. */

@@ -26,9 +26,9 @@ export interface OutboxHealthReport {
 export interface OutboxWindow {
   /** Most deliveries in flight at once: the option `window`. */
   readonly size: number;
-  /** Most of one receiver: half of it, so that a dead one never starves the others. */
+  /** Most of one consumer: half of it, so that a dead one never starves the others. */
   readonly share: number;
-  /** By receiver; `*` for announcements. Who is not named has none. */
+  /** By consumer; `*` for announcements. Who is not named has none. */
   readonly inUse: Readonly<Record<string, number>>;
 }
 

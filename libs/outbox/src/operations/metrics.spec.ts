@@ -100,7 +100,7 @@ describe('Metrics', () => {
     metrics.record({ event: 'delivery.parked', messageId: '1', consumer: 'shop', code: 'GAVE_UP', error: undefined });
     metrics.record({ event: 'receipt.duplicate' });
     expect(of(INSTRUMENTS.alarms).map(({ labels }) => labels.event)).toEqual(['delivery.parked']);
-    expect(of(INSTRUMENTS.parked)[0]!.labels).toEqual({ receiver: 'shop', code: 'GAVE_UP' });
+    expect(of(INSTRUMENTS.parked)[0]!.labels).toEqual({ consumer: 'shop', code: 'GAVE_UP' });
   });
 
   it('shows what is paused, with few labels', async () => {
@@ -108,7 +108,7 @@ describe('Metrics', () => {
     expect(read(INSTRUMENTS.paused)).toEqual([]);
     sampler.start();
     await clock.advance(100);
-    expect(read(INSTRUMENTS.paused)).toEqual([{ labels: { receiver: 'shop', type: 'all' }, value: 1 }]);
+    expect(read(INSTRUMENTS.paused)).toEqual([{ labels: { consumer: 'shop', type: 'all' }, value: 1 }]);
     await sampler.stop();
   });
 

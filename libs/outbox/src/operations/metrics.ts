@@ -21,7 +21,7 @@ type Listeners = { readonly [Name in OutboxEventName]?: (event: Extract<OutboxEv
 
 /** Stands for every type that has no handler here. */
 const STRANGE = 'unknown';
-/** Of a pause that is about every receiver, or every type. */
+/** Of a pause that is about every consumer, or every type. */
 const ALL = 'all';
 
 /**
@@ -52,20 +52,20 @@ export class Metrics {
     const batches = meter.histogram(INSTRUMENTS.batches);
     return {
       'message.added': ({ type, messages }) => recorded({ type }, messages),
-      'delivery.published': ({ outcome, type: about, consumer: receiver, state, recordedAt, tookMs }) => {
+      'delivery.published': ({ outcome, type: about, consumer, state, recordedAt, tookMs }) => {
         const type = state === 'cancelling' ? CANCEL_TYPE : about;
         const succeeded = outcome === 'confirmed' || outcome === 'replied';
         const standard: Labels = {
           'messaging.system': transport.name,
           'messaging.operation.name': 'publish',
-          'messaging.destination.name': transport.destination(receiver, type),
+          'messaging.destination.name': transport.destination(consumer, type),
           ...(!succeeded && { 'error.type': outcome }),
         };
-        sent({ ...standard, type, receiver, outcome }, 1);
+        sent({ ...standard, type, consumer, outcome }, 1);
         sending(standard, tookMs / 1000);
         if (!succeeded || state !== 'pending') return;
         const sinceMs = sampler.msSince(recordedAt);
-        if (sinceMs !== undefined) confirmed({ type, receiver }, sinceMs / 1000);
+        if (sinceMs !== undefined) confirmed({ type, consumer }, sinceMs / 1000);
       },
       'relay.batch': ({ step, rows }) => batches({ step }, rows),
     };
@@ -79,12 +79,12 @@ export class Metrics {
     const parked = meter.counter(INSTRUMENTS.parked);
     const followUps = meter.counter(INSTRUMENTS.followUps);
     return {
-      'receipt.applied': ({ consumer: receiver, verdict, type = STRANGE, ageMs }) => {
-        if (verdict === 'deferred') return deferred({ receiver }, 1);
-        verdicts({ type, receiver, verdict }, 1);
-        if (ageMs !== undefined) answered({ type, receiver, verdict }, ageMs / 1000);
+      'receipt.applied': ({ consumer, verdict, type = STRANGE, ageMs }) => {
+        if (verdict === 'deferred') return deferred({ consumer }, 1);
+        verdicts({ type, consumer, verdict }, 1);
+        if (ageMs !== undefined) answered({ type, consumer, verdict }, ageMs / 1000);
       },
-      'delivery.parked': ({ consumer: receiver, code }) => parked({ receiver, code }, 1),
+      'delivery.parked': ({ consumer, code }) => parked({ consumer, code }, 1),
       'follow-up.done': ({ type, verdict }) => followUps({ type, verdict, outcome: 'done' }, 1),
       'follow-up.failed': ({ type, verdict }) => followUps({ type, verdict, outcome: 'failed' }, 1),
     };
@@ -132,8 +132,8 @@ export class Metrics {
       sampled(({ oldestDueMs }) => oldestDueMs / 1000),
     );
     meter.gauge(INSTRUMENTS.paused, () =>
-      (sampler.latest?.pauses ?? []).map(({ to: receiver = ALL, type = ALL }) => ({
-        labels: { receiver, type },
+      (sampler.latest?.pauses ?? []).map(({ to: consumer = ALL, type = ALL }) => ({
+        labels: { consumer, type },
         value: 1,
       })),
     );

@@ -136,8 +136,8 @@ export class OutboxOperations {
 
   /**
    * What happened to a message that does not happen to most: every attempt that failed, every deferral with the consumer's
-   * error, what was parked, retried, cancelled or discarded, why and by whom, in the order in which it happened, receiver by
-   * receiver. Each is written by the statement that moved the delivery. What happens again right after itself is one entry with
+   * error, what was parked, retried, cancelled or discarded, why and by whom, in the order in which it happened, consumer by
+   * consumer. Each is written by the statement that moved the delivery. What happens again right after itself is one entry with
    * a count; of a very long history the beginning and the end are kept. Empty if nothing but the usual happened, or it is pruned.
    */
   history(id: string): Promise<DeliveryHistoryEntry[]> {
@@ -150,7 +150,7 @@ export class OutboxOperations {
   }
 
   /**
-   * Holds back what is for a receiver (`to`; `*` for announcements), of a type, or both, or, with neither, everything: until
+   * Holds back what is for a consumer (`to`; `*` for announcements), of a type, or both, or, with neither, everything: until
    * `resume`, in every process, also after a restart. A relay obeys with its next claim, within its `pollInterval`; what it is
    * publishing at that moment still goes out. Recording goes on, receipts are applied and follow-ups run; a deadline is kept, and
    * cancels are sent: they execute nothing, and a refund may depend on them. What is held keeps its attempts, and has all of
@@ -165,7 +165,7 @@ export class OutboxOperations {
     const paused = await this.pauses();
     if (paused.length >= MAX_PAUSES && !paused.some((each) => pauseText(each) === pauseText(target)))
       throw new OperationRefusedError(
-        `There are ${paused.length} pauses already, and a claim reads them all: end some, or pause a receiver as a whole.`,
+        `There are ${paused.length} pauses already, and a claim reads them all: end some, or pause a consumer as a whole.`,
       );
     const pause = await this.store.pause(this.service, target, { by: options.by ?? NOBODY, reason: options.reason });
     this.handOff.wake();
@@ -284,7 +284,7 @@ async function narrowEnough<T>(searching: Promise<T>): Promise<T> {
     if (!(error instanceof SearchTookTooLongError)) throw error;
     throw new FilterTooBroadError(
       'The filter is too broad: the database would have to look at too many rows. Add state:parked or state:open, or an id; ' +
-        'a type, a receiver or a time alone only helps where most of what is new matches it.',
+        'a type, a consumer or a time alone only helps where most of what is new matches it.',
       { cause: error },
     );
   }

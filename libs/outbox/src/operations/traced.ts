@@ -75,7 +75,7 @@ export function tracedArrival(to: Arrival, transport: Transport, tracing: Tracin
 export function tracedCreation(transport: Transport, tracing: Tracing) {
   return (message: Pick<NewMessage, 'id' | 'type' | 'headers' | 'deliveries'>): Creation => {
     const [only, another] = message.deliveries;
-    // Several receivers have no place in common.
+    // Several consumers have no place in common.
     const place = placeOf(transport, only!.consumer, message.type);
     return tracing.create(message, another ? { ...place, destination: message.type } : place);
   };

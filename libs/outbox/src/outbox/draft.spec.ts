@@ -26,7 +26,7 @@ const draft = (
   draftOf(SETTINGS, new SeededRandom(1), contractOf(data.constructor as typeof OrderRequested) as never, data, options);
 
 describe('a message that can be recorded', () => {
-  it('has a delivery for each receiver, or one for everybody', async () => {
+  it('has a delivery for each consumer, or one for everybody', async () => {
     const consumers = async (data: object) => (await draft(data)).deliveries.map(({ consumer }) => consumer);
     expect(await consumers(new OrderRequested())).toEqual(['order-service', 'mail-service']);
     expect(await consumers(new News())).toEqual(['*']);

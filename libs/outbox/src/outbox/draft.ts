@@ -57,9 +57,9 @@ export async function draftOf(
       ...(contract.listeners === 'optional' && { [LISTENERS_HEADER]: 'optional' }),
     },
     deliveries:
-      contract.receivers.length === 0
+      contract.consumers.length === 0
         ? [{ consumer: EVERYBODY, followUp: 'none' }]
-        : contract.receivers.map((consumer) => ({ consumer, followUp: contract.followUp ?? 'none' })),
+        : contract.consumers.map((consumer) => ({ consumer, followUp: contract.followUp ?? 'none' })),
     delayMs,
     deadlineMs: contract.deadlineMs,
     ordered: contract.ordered,

@@ -42,7 +42,7 @@ export interface MessageStatus {
   readonly type: string;
   /** ISO 8601. */
   readonly recordedAt: string;
-  /** One per receiver; an announcement has one, for `*`. */
+  /** One per consumer; an announcement has one, for `*`. */
   readonly deliveries: readonly DeliveryRecord[];
 }
 

@@ -8,7 +8,7 @@ export interface MessageContext<Tx = unknown> {
   readonly type: string;
   /** The service that recorded the message. */
   readonly source: string;
-  /** The service that received it; with several receivers, says which one answered. */
+  /** The service that received it; with several consumers, says which one answered. */
   readonly consumer: string;
   readonly key: string | undefined;
   readonly attempt: number;

@@ -34,7 +34,7 @@ export type { DeliveryRecord } from './delivery-record';
  * - `tx` parameters are the caller's transaction: the write commits or rolls back with it. Methods without one commit on
  *   their own before they resolve.
  *
- * - **Order, where it is asked for** (docs/adr/0017). Ordered deliveries of one service, receiver and key are numbered in the order in
+ * - **Order, where it is asked for** (docs/adr/0017). Ordered deliveries of one service, consumer and key are numbered in the order in
  *   which their transactions commit, and none is claimed while an earlier one is not final.
  *
  * Not promised: any other order among deliveries.
@@ -46,7 +46,7 @@ export interface OutboxStore<Tx = unknown> {
   /**
    * Inserts messages and their deliveries, in one statement. A message with `lease` is inserted as attempt 1, leased:
    * the caller will publish it from memory (R15). Others are attempt 0 and due after `delayMs`. An `ordered` one waits for the
-   * end of every transaction that has recorded one of the same key and receiver before.
+   * end of every transaction that has recorded one of the same key and consumer before.
    * @returns per message, in order, when the database recorded it and its absolute deadline
    * @throws MessageAlreadyRecordedError if an id exists (R10)
    */
@@ -131,11 +131,11 @@ export interface OutboxStore<Tx = unknown> {
   noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void>;
 
   /**
-   * Everything known about the deliveries of a message, by receiver. Empty if it is unknown or pruned. With `tx` also
+   * Everything known about the deliveries of a message, by consumer. Empty if it is unknown or pruned. With `tx` also
    * what that transaction has not committed yet.
    */
   find(messageId: string, tx?: Tx): Promise<DeliveryRecord[]>;
-  /** What happened to the deliveries of a message, by receiver, then in order; empty if nothing but the usual did. */
+  /** What happened to the deliveries of a message, by consumer, then in order; empty if nothing but the usual did. */
   history(messageId: string): Promise<DeliveryHistoryEntry[]>;
   /** The `contentHash` of a recorded message; undefined if it is unknown or pruned. */
   contentHash(messageId: string): Promise<string | undefined>;
@@ -240,7 +240,7 @@ export interface ClaimRequest {
   readonly limit: number;
   readonly leaseToken: string;
   readonly leaseMs: number;
-  /** Receivers whose window is full: their rows are left to wait, so that they starve nobody. */
+  /** Consumers whose window is full: their rows are left to wait, so that they starve nobody. */
   readonly except: readonly string[];
   /** Follow-ups tried this often are parked. */
   readonly maxFollowUpAttempts: number;

@@ -87,7 +87,7 @@ describe('the pressure of a broker', () => {
   });
 });
 
-describe('a receiver that never answers', () => {
+describe('a consumer that never answers', () => {
   const ORDERS = 200;
 
   /** Orders, one every 10 ms. @returns how long each took */

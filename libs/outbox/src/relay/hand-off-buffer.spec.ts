@@ -7,7 +7,7 @@ const to = (consumer: string, messageId: string) => ({
 });
 
 describe('what was handed off', () => {
-  it('waits per receiver: one that nobody gets in to holds up no other', () => {
+  it('waits per consumer: one that nobody gets in to holds up no other', () => {
     const buffer = new HandOffBuffer(10);
     buffer.reserve(3);
     buffer.put([to('slow', 'a'), to('fast', 'b'), to('fast', 'c')]);

@@ -8,7 +8,7 @@ export interface HandedOff {
 
 /**
  * The bounded buffer between commits and the relay. Room is reserved before the row is inserted: a row without room is
- * inserted unleased, and the sweep takes it. Deliveries wait per receiver, so that a slow one holds up nobody else.
+ * inserted unleased, and the sweep takes it. Deliveries wait per consumer, so that a slow one holds up nobody else.
  */
 export class HandOffBuffer {
   private readonly queues = new Map<string, HandedOff[]>();
@@ -36,8 +36,8 @@ export class HandOffBuffer {
     return true;
   }
 
-  /** The next delivery of every receiver that `enter` lets in, until nobody gets in any more. */
-  *take(enter: (receiver: string) => boolean): Generator<HandedOff> {
+  /** The next delivery of every consumer that `enter` lets in, until nobody gets in any more. */
+  *take(enter: (consumer: string) => boolean): Generator<HandedOff> {
     for (const [consumer, queue] of this.queues) {
       while (queue.length > 0 && enter(consumer)) {
         this.taken -= 1;

@@ -48,7 +48,7 @@ describe('a pause', () => {
   it('is obeyed by what is already handed off: it is given back, and no attempt is counted', async () => {
     const { harness, users, handled, rows } = await system({ window: 2 });
     const block = harness.broker.publish;
-    harness.broker.publish = () => {}; // the first one holds the only slot of its receiver
+    harness.broker.publish = () => {}; // the first one holds the only slot of its consumer
     await users.add(OrderRequested, {});
     for (let i = 0; i < 10; i++) await users.add(OrderRequested, {});
     await users.operations.pause({ to: 'order-service', ...WHY });
@@ -106,7 +106,7 @@ describe('a pause', () => {
     await expect(operations.pause({ type: 'order.*', ...WHY })).rejects.toThrow('one whole type');
     await expect(operations.pause({ to: '', ...WHY })).rejects.toThrow('to: "" is no text');
     await expect(operations.pause({ reason: '' })).rejects.toThrow('needs a reason');
-    await expect(operations.pause({ receiver: 'x', ...WHY } as never)).rejects.toThrow("unknown option 'receiver'");
+    await expect(operations.pause({ consumer: 'x', ...WHY } as never)).rejects.toThrow("unknown option 'consumer'");
     await operations.pause({ to: 'order-service', ...WHY });
     await expect(operations.resume()).rejects.toThrow(
       new OperationRefusedError('There is no pause of everything. Paused is: to:order-service.'),

@@ -121,7 +121,7 @@ describe('the relay', () => {
     expect(await at.row(key)).toMatchObject({ attempts: 0 });
   });
 
-  it('publishes no more at once than its window holds, and for one receiver no more than half of it', async () => {
+  it('publishes no more at once than its window holds, and for one consumer no more than half of it', async () => {
     for (let count = 0; count < 5; count++) await at.pending();
     publish = () => new Promise(() => {});
     const subject = relay({ window: 4 });

@@ -13,7 +13,7 @@ import type { PendingMarks } from '../ports/verdicts';
 const LINGER_MS = 25;
 /**
  * So many do not wait for company: a statement is cheap enough per row by then, and while a backlog drains it is these
- * marks that the window waits for. Less than half of what one receiver may have in flight, so that one batch is written
+ * marks that the window waits for. Less than half of what one consumer may have in flight, so that one batch is written
  * while the next is published.
  */
 const MAX_BATCH = 200;

@@ -1,7 +1,7 @@
 import { Window } from './window';
 
 describe('Window', () => {
-  it('lets one receiver hold at most half, so that another always gets in', () => {
+  it('lets one consumer hold at most half, so that another always gets in', () => {
     const window = new Window(4);
     expect([window.enter('dead'), window.enter('dead'), window.enter('dead')]).toEqual([true, true, false]);
     expect(window.full()).toEqual(['dead']);
@@ -10,7 +10,7 @@ describe('Window', () => {
     expect(window.use()).toEqual({ size: 4, share: 2, inUse: { dead: 2, alive: 1 } });
   });
 
-  it('says how many rows fit even if all are for one receiver', () => {
+  it('says how many rows fit even if all are for one consumer', () => {
     const window = new Window(8);
     expect(window.claimable()).toBe(4);
     window.enter('a');

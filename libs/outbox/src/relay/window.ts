@@ -1,5 +1,5 @@
 /**
- * Bounds what is in flight, in all and per receiver. One receiver may hold at most half of the window, so that a
+ * Bounds what is in flight, in all and per consumer. One consumer may hold at most half of the window, so that a
  * dead consumer, whose every attempt takes the full time-out, never starves the others.
  */
 export class Window {
@@ -16,17 +16,17 @@ export class Window {
     return this.total;
   }
 
-  /** How much of it each receiver holds; the others hold nothing. */
+  /** How much of it each consumer holds; the others hold nothing. */
   use(): { readonly size: number; readonly share: number; readonly inUse: Readonly<Record<string, number>> } {
     return { size: this.size, share: this.share, inUse: Object.fromEntries(this.held) };
   }
 
-  /** Receivers that hold their whole share. */
+  /** Consumers that hold their whole share. */
   full(): string[] {
     return [...this.held].filter(([, count]) => count >= this.share).map(([consumer]) => consumer);
   }
 
-  /** How many rows may be claimed now, so that they fit even if all are for one receiver that is not full. */
+  /** How many rows may be claimed now, so that they fit even if all are for one consumer that is not full. */
   claimable(): number {
     const fullest = Math.max(0, ...[...this.held.values()].filter((count) => count < this.share));
     return Math.min(this.size - this.total, this.share - fullest);
@@ -50,7 +50,7 @@ export class Window {
     for (const { wake } of ready) wake();
   }
 
-  /** Resolves when there is room for a claim worth its statement: a quarter of a share, in a window with a full receiver too. */
+  /** Resolves when there is room for a claim worth its statement: a quarter of a share, in a window with a full consumer too. */
   room(): Promise<void> {
     return this.until(() => this.claimable() >= Math.ceil(this.share / 4) && this.full().length === 0);
   }

@@ -61,8 +61,8 @@ function described(
   options: { concurrency?: number; batch?: number; timeoutMs?: number },
   handlerTimeoutMs: number,
 ) {
-  const { type, receivers } = contractOf(contract);
-  const kind = receivers.length > 0 ? ('request' as const) : ('announcement' as const);
+  const { type, consumers } = contractOf(contract);
+  const kind = consumers.length > 0 ? ('request' as const) : ('announcement' as const);
   const where = `handle(${contract.name})`;
   const { timeoutMs = handlerTimeoutMs } = options;
   return { type, contract, kind, concurrency: concurrencyOf(options as HandlerOptions), timeoutMs, where };

@@ -201,7 +201,7 @@ describe('a request', () => {
     expect([handled(), counts(orders), counts(users)]).toEqual([6, { orders: 1 }, { completed: 1 }]);
   });
 
-  it('to several receivers has a verdict and a follow-up for each', async () => {
+  it('to several consumers has a verdict and a follow-up for each', async () => {
     const system = new OutboxHarness();
     await system.service('hotel-service', [handle(TripRequested, async () => undefined)], QUICK);
     await system.service(

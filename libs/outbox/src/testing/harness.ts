@@ -77,7 +77,7 @@ export class OutboxHarness {
     );
   }
 
-  /** Lets time pass until the message has its verdict from every receiver (or is final). */
+  /** Lets time pass until the message has its verdict from every consumer (or is final). */
   async waitForVerdict(service: HarnessService, id: string): Promise<MessageStatus> {
     let status: MessageStatus | undefined;
     const waiting = service.outbox.waitForVerdict(id, { timeout: PATIENCE_MS }).then((found) => (status = found));

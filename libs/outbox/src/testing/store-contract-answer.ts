@@ -347,7 +347,7 @@ export const answerCases = [
     }
   }),
 
-  behaviour('a receipt answers one receiver and leaves the others', async (s) => {
+  behaviour('a receipt answers one consumer and leaves the others', async (s) => {
     const deliveries = ['mail', 'stock'].map((consumer) => ({ consumer, followUp: 'none' }) as const);
     const message = newMessage({ deliveries });
     await s.add(message);

@@ -6,9 +6,9 @@ const BY = { by: 'ada@host' };
 /** What people did is written down with what it changed, and not without it. */
 export const auditCases = [
   behaviour('an operation with a name writes down who, what, how many and why', async (s) => {
-    const receivers = { deliveries: ['mail', 'stock'].map((consumer) => ({ consumer, followUp: 'none' }) as const) };
-    const { id } = newMessage(receivers);
-    await s.add(newMessage({ ...receivers, id }));
+    const consumers = { deliveries: ['mail', 'stock'].map((consumer) => ({ consumer, followUp: 'none' }) as const) };
+    const { id } = newMessage(consumers);
+    await s.add(newMessage({ ...consumers, id }));
     await s.outbox.cancel(undefined, id, { ...BY, to: 'mail', reason: 'changed my mind' });
     const park = async (): Promise<void> => {
       for (const consumer of ['mail', 'stock'])

@@ -215,7 +215,7 @@ export const historyCases = [
     );
   }),
 
-  behaviour('the receivers of a message have a history each, and it goes with the message', async (s) => {
+  behaviour('the consumers of a message have a history each, and it goes with the message', async (s) => {
     const message = newMessage({
       deliveries: ['mail', 'stock', 'tax'].map((consumer) => ({ consumer, followUp: 'none' }) as const),
     });

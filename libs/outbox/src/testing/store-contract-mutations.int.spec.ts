@@ -16,7 +16,7 @@ const MUTATIONS: readonly (readonly [string, () => void])[] = [
   ],
   ['discards what could still have an effect', () => jest.replaceProperty(MAY, 'discard', MAY['discard-by-force'])],
   [
-    'leaves what was sent to its receiver, whatever its deadline',
+    'leaves what was sent to its consumer, whatever its deadline',
     () => jest.replaceProperty(JUDGEMENTS, 0, { ...JUDGEMENTS[0]!, of: ['pending'] }),
   ],
 ];

@@ -119,7 +119,7 @@ export const operateCases = [
     assert.match(lastError ?? '', /seen/);
   }),
 
-  behaviour('cancel, retry and discard reach one receiver, or all', async (s) => {
+  behaviour('cancel, retry and discard reach one consumer, or all', async (s) => {
     const deliveries = ['mail', 'stock'].map((consumer) => ({ consumer, followUp: 'none' }) as const);
     const message = newMessage({ deliveries });
     const { id } = message;
@@ -283,8 +283,8 @@ export const operateCases = [
   behaviour('prune deletes messages whose last delivery ended long ago, a bounded number at a time', async (s) => {
     const old = await Promise.all(Array.from({ length: 5 }, () => s.pending()));
     for (const key of old) await s.close(key, ACCEPTED);
-    const receivers = { deliveries: ['mail', 'stock'].map((consumer) => ({ consumer, followUp: 'none' }) as const) };
-    const [half, recent] = [newMessage(receivers), newMessage(receivers)];
+    const consumers = { deliveries: ['mail', 'stock'].map((consumer) => ({ consumer, followUp: 'none' }) as const) };
+    const [half, recent] = [newMessage(consumers), newMessage(consumers)];
     await s.add(half, recent);
     for (const { id } of [half, recent]) await s.close({ messageId: id, consumer: 'mail' }, ACCEPTED);
     const parked = await s.into('parked');

@@ -97,7 +97,7 @@ export const orderCases = [
   ),
 
   behaviour(
-    'a key waits for nobody else: neither for other keys, receivers and services, nor for unordered ones',
+    'a key waits for nobody else: neither for other keys, consumers and services, nor for unordered ones',
     async (s) => {
       const to = (consumer: string) => ({ deliveries: [{ consumer, followUp: 'none' }] }) as const;
       const [first] = await recorded(s, {}, {});
@@ -121,7 +121,7 @@ export const orderCases = [
     await s.claimOnly(second!);
   }),
 
-  behaviour('with several receivers each has a line of its own', async (s) => {
+  behaviour('with several consumers each has a line of its own', async (s) => {
     const deliveries = [CONSUMER, 'mail-service'].map((consumer) => ({ consumer, followUp: 'none' as const }));
     const [one, two] = [ordered({ deliveries }), ordered({ deliveries })];
     await s.add(one, two);

@@ -34,7 +34,7 @@ export const pauseCases = [
   }),
 
   behaviour(
-    'a pause of a receiver is about every type, one of a type about every receiver, one of neither about all',
+    'a pause of a consumer is about every type, one of a type about every consumer, one of neither about all',
     async (s) => {
       const announced = { type: 'news', deliveries: [{ consumer: EVERYBODY, followUp: 'none' }] } as const;
       for (const [target, held] of [

@@ -107,7 +107,7 @@ export const recordCases = [
     assert.equal((await s.claimOnly(key)).attempt, 2);
   }),
 
-  behaviour('add records one delivery per receiver, each with its own follow-up', async (s) => {
+  behaviour('add records one delivery per consumer, each with its own follow-up', async (s) => {
     const message = newMessage({
       deliveries: [
         { consumer: 'stock', followUp: 'both' },

@@ -125,7 +125,7 @@ export class Scenario {
     return this.transaction((tx) => this.outbox.add(tx, messages));
   }
 
-  /** Adds one message for one receiver. @returns its delivery */
+  /** Adds one message for one consumer. @returns its delivery */
   async pending(more: Partial<NewMessage> = {}): Promise<DeliveryKey> {
     const message = newMessage(more);
     await this.add(message);

@@ -86,7 +86,7 @@ export const sendCases = [
     },
   ),
 
-  behaviour('claim leaves the receivers alone that it is told to', async (s) => {
+  behaviour('claim leaves the consumers alone that it is told to', async (s) => {
     await s.pending({ deliveries: [{ consumer: 'busy', followUp: 'none' }] });
     const idle = await s.pending({ deliveries: [{ consumer: 'idle', followUp: 'none' }] });
     await s.claimOnly(idle, { except: ['busy', 'other'] });

@@ -15,7 +15,7 @@ import {
 
 /** Envelopes arrive, unchanged, where they belong. */
 export const carryCases: TransportContractCase[] = [
-  behaviour('a request reaches its receiver with every field unchanged', async (scenario) => {
+  behaviour('a request reaches its consumer with every field unchanged', async (scenario) => {
     const { users, orders } = await scenario.pair();
     const sent = {
       ...request({

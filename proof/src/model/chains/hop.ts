@@ -3,7 +3,7 @@ import { Change, HopName, State } from './state';
 
 export type Verdict = 'accepted' | 'rejected';
 
-/** What a receiver does with what arrived, in one transaction, and what it then answers, if anything. */
+/** What a consumer does with what arrived, in one transaction, and what it then answers, if anything. */
 export interface Reaction {
   readonly says: string;
   readonly does: Change;
@@ -35,7 +35,7 @@ export interface Hop {
 
 /**
  * One hop as the protocol above makes it (R1–R16), in few states: sent until it is answered, answered from the inbox, closed
- * together with what follows. What is sent may be lost, come late or twice; a receiver may die between its commit and its answer.
+ * together with what follows. What is sent may be lost, come late or twice; a consumer may die between its commit and its answer.
  */
 export function hopSteps(s: State, step: Step<State>, hop: Hop): void {
   const { name, from, to } = hop;

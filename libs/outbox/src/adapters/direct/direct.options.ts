@@ -18,7 +18,7 @@ export interface DirectOptions {
    */
   listeners?: Readonly<Record<string, readonly string[]>>;
   /**
-   * Longest time of a call: connecting, the receiver's handler, and applying its receipt. What takes longer is called
+   * Longest time of a call: connecting, the consumer's handler, and applying its receipt. What takes longer is called
    * again later. Raise it if handlers are slower, and the module's `lease` with it, to more than four times as long.
    * @default '7s'
    */

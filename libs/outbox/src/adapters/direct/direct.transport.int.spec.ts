@@ -187,7 +187,7 @@ describe('a call', () => {
     late.open();
   });
 
-  it('is refused for a receiver without an address', async () => {
+  it('is refused for a consumer without an address', async () => {
     const { users } = await pair();
     expect(await users.transport.publish(message(), 'mail-service')).toEqual({
       kind: 'refused',
@@ -195,7 +195,7 @@ describe('a call', () => {
     });
   });
 
-  it('is refused with the reason when the receiver can only put it aside', async () => {
+  it('is refused with the reason when the consumer can only put it aside', async () => {
     const { orders, users } = await pair();
     orders.react = () => ({ kind: 'quarantine', problem: 'nobody to tell' });
     expect(await users.transport.publish(message(), 'order-service')).toMatchObject({

@@ -13,11 +13,11 @@ import { type CallOutcome, Peer } from './peer';
 import type { UntrustedReply } from './replies';
 
 /**
- * Calls the receiver over TCP instead of leaving the envelope with a broker: *the reply is the receipt*. It is applied
+ * Calls the consumer over TCP instead of leaving the envelope with a broker: *the reply is the receipt*. It is applied
  * before `publish` resolves, so a delivery goes from pending to its final state and is never *sent*.
  *
- * There is nobody in between who keeps a message: while the receiver is down, the outbox keeps it. A call without a
- * reply is `unknown` and is repeated; the receiver's inbox recognises the copy.
+ * There is nobody in between who keeps a message: while the consumer is down, the outbox keeps it. A call without a
+ * reply is `unknown` and is repeated; the consumer's inbox recognises the copy.
  */
 export class DirectTransport implements Transport {
   readonly name = 'direct';
@@ -73,7 +73,7 @@ export class DirectTransport implements Transport {
     const outcome =
       to === undefined ? await this.announce(envelope as MessageEnvelope) : await this.request(envelope, to);
     if (outcome.kind !== 'not-sent') return outcome;
-    // Not ready: the relay rests until that changes. Ready: only this receiver is the matter, so its row backs off, with
+    // Not ready: the relay rests until that changes. Ready: only this consumer is the matter, so its row backs off, with
     // the reason, instead of being taken again at once.
     return this.ready ? { kind: 'refused', error: outcome.error } : { kind: 'unavailable' };
   }

@@ -54,7 +54,7 @@ describe('Locks', () => {
     expect([theirs.length, ours.length, new Set([...theirs, ...ours]).size]).toEqual([3, 3, 6]);
   });
 
-  it('are not taken on rows of receivers that a claim leaves alone, however many are before the first that it takes', async () => {
+  it('are not taken on rows of consumers that a claim leaves alone, however many are before the first that it takes', async () => {
     await add(6);
     const [wanted] = await fixture.transactions.run((tx) =>
       fixture.outbox.add(tx, [newMessage({ deliveries: [{ consumer: 'mail-service', followUp: 'none' }] })]),

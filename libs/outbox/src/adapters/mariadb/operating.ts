@@ -14,7 +14,7 @@ import type { MariaDbTables } from './tables';
 
 /** People decide, and time sweeps up. Each in one transaction, its own or the caller's. */
 
-/** What is asked of the deliveries of a message, or of the one to a receiver. */
+/** What is asked of the deliveries of a message, or of the one to a consumer. */
 export interface Order extends Asked {
   readonly messageId: string;
   readonly to?: string | undefined;
@@ -40,7 +40,7 @@ export function discard(
   return changeAll(t, ask, 'discard', order, (row) => discarded(row, order, order.force, row.now));
 }
 
-/** A message's receivers are few, and a person wants all of them: this waits for rows that others hold. */
+/** A message's consumers are few, and a person wants all of them: this waits for rows that others hold. */
 async function changeAll(
   t: MariaDbTables,
   ask: Ask,

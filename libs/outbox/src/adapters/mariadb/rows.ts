@@ -143,9 +143,9 @@ export function historyText(history: readonly HistoryEntry<number>[]): string | 
   return JSON.stringify(history.map((entry) => ({ ...entry, at: instant(entry.at), since: instant(entry.since) })));
 }
 
-export function pauseOf({ receiver, type, since, actor, reason }: Row): Pause {
+export function pauseOf({ consumer, type, since, actor, reason }: Row): Pause {
   return {
-    ...(receiver && { to: receiver }),
+    ...(consumer && { to: consumer }),
     ...(type && { type }),
     since: isoOf(since!),
     by: actor!,

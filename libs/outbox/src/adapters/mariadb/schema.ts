@@ -128,15 +128,15 @@ export function createStatements(t: MariaDbTables, server: Server = 'mariadb'): 
   primary key (id),
   key outbox_audit_of (source, id)
 ) ${table}`,
-    // What people have stopped sending: the empty text stands for every receiver, or every type. Nearly always empty.
+    // What people have stopped sending: the empty text stands for every consumer, or every type. Nearly always empty.
     `create table if not exists ${t.pause} (
   source varchar(255) not null,
-  receiver varchar(255) not null,
+  consumer varchar(255) not null,
   type varchar(255) not null,
   since datetime(6) not null,
   actor text not null,
   reason text not null,
-  primary key (source, receiver, type)
+  primary key (source, consumer, type)
 ) ${table}`,
     // What people do to many deliveries at once, and how far it is.
     `create table if not exists ${t.job} (

@@ -44,7 +44,7 @@ describe('openTelemetryMetrics', () => {
 
   it('counts with attributes of ours under our name, and with standard ones under theirs', () => {
     expect(points('tallystick.verdicts')).toEqual([
-      expect.objectContaining({ 'tallystick.receiver': 'order-service', 'tallystick.verdict': 'accepted', value: 2 }),
+      expect.objectContaining({ 'tallystick.consumer': 'order-service', 'tallystick.verdict': 'accepted', value: 2 }),
       expect.objectContaining({ 'tallystick.verdict': 'rejected', value: 1 }),
     ]);
     expect(points('messaging.client.sent.messages')).toContainEqual({
@@ -52,7 +52,7 @@ describe('openTelemetryMetrics', () => {
       'messaging.operation.name': 'publish',
       'messaging.destination.name': 'order-service.order.requested',
       'tallystick.type': 'order.requested',
-      'tallystick.receiver': 'order-service',
+      'tallystick.consumer': 'order-service',
       'tallystick.outcome': 'confirmed',
       value: 4,
     });

@@ -121,7 +121,7 @@ describe('What PostgreSQL makes of the statements', () => {
       ['anything', {}, 'outbox_delivery_pkey'],
       ['what is parked', { states: ['parked'] }, 'outbox_delivery_parked'],
       ['a type', { type: 'order.*' }, 'outbox_delivery_pkey'],
-      ['a receiver', { to: 'order-service' }, 'outbox_delivery_pkey'],
+      ['a consumer', { to: 'order-service' }, 'outbox_delivery_pkey'],
       ['one message', { id: randomUUID() }, 'outbox_delivery_pkey'],
     ] as const)('searches the newest of %s along an index, and sorts nothing', async (_what, criteria, index) => {
       await fixture.owner.query('analyze outbox_message, outbox_delivery');
@@ -189,7 +189,7 @@ describe('What PostgreSQL makes of the statements', () => {
 
     it.each([
       ['everything', {}],
-      ['its receiver', { to: 'order-service' }],
+      ['its consumer', { to: 'order-service' }],
       ['its type', { type: 'order.requested' }],
     ])('a claim reads as many as its limit, and the next ones not again, with a pause of %s', async (_what, target) => {
       const { outbox } = fixture;

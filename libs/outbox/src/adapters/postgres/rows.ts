@@ -77,7 +77,7 @@ export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimRe
     pauses: paused.map((row) =>
       pauseOf({
         ...row,
-        receiver: row.consumer!,
+        consumer: row.consumer!,
         since: row.recorded_at!,
         actor: row.cancel_reason!,
         reason: row.last_error!,
@@ -88,9 +88,9 @@ export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimRe
 
 const APART: readonly string[] = ['parked', 'paused', 'waits'];
 
-export function pauseOf({ receiver, type, since, actor, reason }: Row): Pause {
+export function pauseOf({ consumer, type, since, actor, reason }: Row): Pause {
   return {
-    ...(receiver && { to: receiver }),
+    ...(consumer && { to: consumer }),
     ...(type && { type }),
     since: since!,
     by: actor!,

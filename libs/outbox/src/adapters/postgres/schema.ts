@@ -161,15 +161,15 @@ export function createStatements(t: Tables, { rowCheck = true }: Pick<SchemaOpti
   reason text,
   constraint ${t.named('outbox_audit_pkey')} primary key (source, id)
 )`,
-    // What people have stopped sending: the empty text stands for every receiver, or every type. Nearly always empty.
+    // What people have stopped sending: the empty text stands for every consumer, or every type. Nearly always empty.
     `create table if not exists ${t.pause} (
   source varchar(255) not null,
-  receiver varchar(255) collate "C" not null,
+  consumer varchar(255) collate "C" not null,
   type varchar(255) not null,
   since timestamptz not null default clock_timestamp(),
   actor text not null,
   reason text not null,
-  constraint ${t.named('outbox_pause_pkey')} primary key (source, receiver, type)
+  constraint ${t.named('outbox_pause_pkey')} primary key (source, consumer, type)
 )`,
     // What people do to many deliveries at once, and how far it is.
     `create table if not exists ${t.job} (

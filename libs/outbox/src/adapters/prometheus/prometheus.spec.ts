@@ -34,18 +34,18 @@ describe('prometheusMetrics', () => {
     expect(
       await linesOf(users, /^(tallystick_(recorded|verdicts_total|deferred|parked|follow)|messaging_client_sent)/),
     ).toEqual([
-      'messaging_client_sent_messages_total{messaging_system="memory",messaging_operation_name="publish",messaging_destination_name="order-service.order.requested",type="order.requested",receiver="order-service",outcome="confirmed"} 4',
+      'messaging_client_sent_messages_total{messaging_system="memory",messaging_operation_name="publish",messaging_destination_name="order-service.order.requested",type="order.requested",consumer="order-service",outcome="confirmed"} 4',
       expect.stringMatching(
-        /error_type="returned",type="stock.asked",receiver="order-service",outcome="returned"\} \d+$/,
+        /error_type="returned",type="stock.asked",consumer="order-service",outcome="returned"\} \d+$/,
       ),
-      'tallystick_deferred_total{receiver="order-service"} 1',
+      'tallystick_deferred_total{consumer="order-service"} 1',
       'tallystick_follow_ups_total{type="order.requested",verdict="accepted",outcome="done"} 2',
       'tallystick_follow_ups_total{type="order.requested",verdict="rejected",outcome="done"} 1',
       'tallystick_follow_ups_total{type="order.requested",verdict="rejected",outcome="failed"} 1',
       'tallystick_recorded_total{type="order.requested"} 3',
       'tallystick_recorded_total{type="stock.asked"} 1',
-      'tallystick_verdicts_total{type="order.requested",receiver="order-service",verdict="accepted"} 2',
-      'tallystick_verdicts_total{type="order.requested",receiver="order-service",verdict="rejected"} 1',
+      'tallystick_verdicts_total{type="order.requested",consumer="order-service",verdict="accepted"} 2',
+      'tallystick_verdicts_total{type="order.requested",consumer="order-service",verdict="rejected"} 1',
     ]);
   });
 
@@ -64,14 +64,14 @@ describe('prometheusMetrics', () => {
   });
 
   it('measures how long it took to the confirm and to the verdict, by the clock of the database', async () => {
-    const accepted = 'type="order.requested",receiver="order-service",verdict="accepted"';
+    const accepted = 'type="order.requested",consumer="order-service",verdict="accepted"';
     const [count, sum] = await linesOf(users, /verdict_duration_seconds_(sum|count).*accepted/);
     expect(count).toBe(`tallystick_verdict_duration_seconds_count{${accepted}} 2`);
     // One was deferred, and waited for its second try: at most a second, drawn at random.
     expect(Number(sum!.split(' ')[1])).toBeGreaterThan(0);
     expect(Number(sum!.split(' ')[1])).toBeLessThan(2);
     expect(await linesOf(users, /confirm_duration_seconds_count/)).toEqual([
-      'tallystick_confirm_duration_seconds_count{type="order.requested",receiver="order-service"} 4',
+      'tallystick_confirm_duration_seconds_count{type="order.requested",consumer="order-service"} 4',
     ]);
   });
 

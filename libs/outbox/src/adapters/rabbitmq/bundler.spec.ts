@@ -65,7 +65,7 @@ describe('what is to go to one place', () => {
     expect(await Promise.all(outcomes)).toEqual([{ kind: 'confirmed' }, ...Array(4).fill({ kind: 'returned' })]);
   });
 
-  it('leaves alone, as it always did, when its receiver takes one at a time', () => {
+  it('leaves alone, as it always did, when its consumer takes one at a time', () => {
     void Promise.all(publish(3, 1));
     expect(broker.sizes()).toEqual([1, 1, 1]);
   });
@@ -79,7 +79,7 @@ describe('what is to go to one place', () => {
     expect(Math.max(...broker.published.map(({ outgoing }) => outgoing.body.length))).toBeLessThan(MAX_BUNDLE_BYTES);
   });
 
-  it('has no more in one than its receiver asked for', () => {
+  it('has no more in one than its consumer asked for', () => {
     void Promise.all(publish(1 + 7, 3));
     expect(broker.sizes()).toEqual([1, 3, 3]);
   });

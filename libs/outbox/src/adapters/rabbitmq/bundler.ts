@@ -35,7 +35,7 @@ export class Bundler {
 
   /**
    * Never rejects. All members of a bundle have the outcome of the bundle.
-   * @param most how many its receiver takes in one; 1: it goes alone, whatever else is under way
+   * @param most how many its consumer takes in one; 1: it goes alone, whatever else is under way
    * @param before if it cannot leave until then, it is *unavailable*
    */
   publish(outgoing: Outgoing, most: number, before = Infinity): Promise<PublishOutcome> {

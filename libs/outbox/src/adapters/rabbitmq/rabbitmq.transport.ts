@@ -12,7 +12,7 @@ import { Consumer } from './consumer';
 import { KeepOpen, type KeepOpenOptions, type Session } from './keep-open';
 import { Publisher } from './publisher';
 import type { RabbitMqSettings } from './rabbitmq.options';
-import { Receiver } from './receiver';
+import { Incoming } from './incoming';
 import { isBeingMade, needsPerson, quarantineOf, type Queue, Topology } from './topology';
 import { Takers } from './takers';
 import { type Outgoing, toProperties } from './wire';
@@ -179,7 +179,7 @@ export class RabbitMqTransport implements Transport {
     const { clock, random } = this.deps;
     const { topology } = this;
     const { publisher, bundler, takers } = this;
-    const receiver = new Receiver(endpoint, { publisher, bundler, takers, topology }, this.settings, this.deps);
+    const incoming = new Incoming(endpoint, { publisher, bundler, takers, topology }, this.settings, this.deps);
     const consumer = (queue: Queue, expected: Expected, prefetch: number): Consumer =>
       new Consumer({
         clock,
@@ -191,7 +191,7 @@ export class RabbitMqTransport implements Transport {
         prefetch,
         idleMs: this.settings.idleResubscribeMs,
         patienceMs: HANDLER_PATIENCE_MS,
-        onMessage: (message, lane) => receiver.onMessage(message, expected, lane),
+        onMessage: (message, lane) => incoming.onMessage(message, expected, lane),
         onTrouble: (problem) => this.trouble(`queue '${queue.name}'`, problem),
         onLimited: (name) => this.limited(name),
       });

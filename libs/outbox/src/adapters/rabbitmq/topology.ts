@@ -32,7 +32,7 @@ export class Topology {
     ];
   }
 
-  /** Where a message or cancel goes: to its receiver, or as an announcement to every queue bound for its type. */
+  /** Where a message or cancel goes: to its consumer, or as an announcement to every queue bound for its type. */
   route(kind: 'message' | 'cancel', type: string, to: string | undefined): { exchange: string; routingKey: string } {
     if (to === undefined) return { exchange: this.announcements, routingKey: type };
     return { exchange: this.requests, routingKey: kind === 'cancel' ? cancelKey(to) : requestKey(to, type) };

@@ -84,7 +84,7 @@ describe('MemoryTransport', () => {
     return outcome;
   }
 
-  it('carries a message to its receiver and the receipt back, through the wire format', async () => {
+  it('carries a message to its consumer and the receipt back, through the wire format', async () => {
     const receipts: Receipt[] = [];
     const producer = await start('user-service', {
       onReceipt: async ({ receipt }: ReceiptEnvelope) => {

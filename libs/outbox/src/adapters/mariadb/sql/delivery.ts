@@ -71,7 +71,7 @@ ${LOCK[waiting]}`,
   );
 }
 
-/** The keys of a message's deliveries, or of the one to a receiver; without a lock. */
+/** The keys of a message's deliveries, or of the one to a consumer; without a lock. */
 export function readMessage(t: MariaDbTables, messageId: string, to: string | undefined): Question {
   return question(
     'outbox.deliveries-of',

@@ -3,12 +3,12 @@ import { CODES } from '../../../message/rules';
 import { type Question, question } from '../question';
 import type { MariaDbTables } from '../tables';
 
-/** Sending stops and goes on. The empty text stands for every receiver, or every type. */
+/** Sending stops and goes on. The empty text stands for every consumer, or every type. */
 function valuesOf(source: string, { to = '', type = '' }: PauseTarget): string[] {
   return [source, to, type];
 }
 
-const ONE = 'source = ? and receiver = ? and type = ?';
+const ONE = 'source = ? and consumer = ? and type = ?';
 
 /** What is paused already stays so since when it was. */
 export function writePause(
@@ -21,7 +21,7 @@ export function writePause(
   return question(
     'outbox.pause',
     `
-insert into ${t.pause} (source, receiver, type, actor, reason, since)
+insert into ${t.pause} (source, consumer, type, actor, reason, since)
 values (?, ?, ?, ?, ?, utc_timestamp(6))
 on duplicate key update actor = values(actor), reason = values(reason)`,
     ...[...valuesOf(source, target), by, reason],
@@ -49,7 +49,7 @@ export function sharePauses(t: MariaDbTables, source: string): Question {
 export function readPauses(t: MariaDbTables, source: string): Question {
   return question(
     'outbox.pauses',
-    `select * from ${t.pause} p where p.source = ? order by p.since, p.receiver, p.type`,
+    `select * from ${t.pause} p where p.source = ? order by p.since, p.consumer, p.type`,
     source,
   );
 }

@@ -4,7 +4,7 @@ import { iso, statement } from './text';
 
 /**
  * Ends a statement whose rows `changed` has moved: says which, and writes down who asked, if somebody is named and anything
- * moved. `$1` is the message, `$2` the receiver or null.
+ * moved. `$1` is the message, `$2` the consumer or null.
  */
 export function audited(t: Tables, verb: AuditRecord['verb'], { by, reason }: { by: string; reason: string }): string {
   return `,

@@ -7,7 +7,7 @@ import { allowed, reopenedState } from './rules';
 import { ageMs, ms, noteBefore, recordColumns, recordedBy, statement } from './text';
 import { optionalText } from './values';
 
-/** What somebody asks of a message's deliveries, or of the one to a receiver. */
+/** What somebody asks of a message's deliveries, or of the one to a consumer. */
 export interface Wanted {
   readonly messageId: string;
   readonly to?: string;
@@ -107,7 +107,7 @@ select (extract(epoch from clock_timestamp() - $1::timestamptz) * 1000)::float8 
       (recordedAt: string) => [recordedAt],
     ),
 
-    /** A message's receivers are few, and a person wants all of them: this one waits for rows that others hold. */
+    /** A message's consumers are few, and a person wants all of them: this one waits for rows that others hold. */
     cancel: statement(
       t,
       'outbox.cancel',

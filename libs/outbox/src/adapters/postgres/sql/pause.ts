@@ -14,7 +14,7 @@ function about({ source, to, type }: Target): unknown[] {
   return [source, to ?? '', type ?? ''];
 }
 
-/** Sending stops and goes on. In each, `$1` is the service, `$2` the receiver and `$3` the type; empty: all of them. */
+/** Sending stops and goes on. In each, `$1` is the service, `$2` the consumer and `$3` the type; empty: all of them. */
 export function pauseSql(t: Tables) {
   return {
     /** What is paused already stays so since when it was. */
@@ -23,9 +23,9 @@ export function pauseSql(t: Tables) {
       'outbox.pause',
       `
 with changed as (
-  insert into ${t.pause} (source, receiver, type, actor, reason)
+  insert into ${t.pause} (source, consumer, type, actor, reason)
   values ($1, $2, $3, $4, $5)
-  on conflict (source, receiver, type) do update set actor = excluded.actor, reason = excluded.reason
+  on conflict (source, consumer, type) do update set actor = excluded.actor, reason = excluded.reason
   returning *
 )${audited(t, 'pause')}`,
       ({ by, reason, ...target }: Target & { by: string; reason: string }) => [
@@ -42,7 +42,7 @@ with changed as (
 with changed as (
   delete from ${t.pause}
   where source = $1
-    and receiver = $2
+    and consumer = $2
     and type = $3
   returning *
 )${audited(t, 'resume')}`,
@@ -60,7 +60,7 @@ with changed as (
 select ${columns}
 from ${t.pause} p
 where source = $1
-order by p.since, p.receiver, p.type`,
+order by p.since, p.consumer, p.type`,
       (source: string) => [source],
     ),
 
@@ -95,7 +95,7 @@ where d.message_id = any (array(select message_id from held))
   };
 }
 
-const columns = `receiver, type, ${iso('since')} as since, actor, reason`;
+const columns = `consumer, type, ${iso('since')} as since, actor, reason`;
 
 /** Ends a statement that has `changed` a pause: writes down who asked. */
 function audited(t: Tables, verb: AuditRecord['verb']): string {

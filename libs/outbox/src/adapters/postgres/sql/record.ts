@@ -9,7 +9,7 @@ import { jsonText } from './values';
 export function recordSql(t: Tables) {
   return {
     /**
-     * To one receiver, as nearly all are: two plain inserts, which the application's connections plan anew each time in half
+     * To one consumer, as nearly all are: two plain inserts, which the application's connections plan anew each time in half
      * of what lists of rows cost (0.04 ms, not 0.08). The time of the statement, for no CTE has to hold it still.
      */
     addOne: statement(
@@ -81,7 +81,7 @@ where message_id = any ($2::uuid[])
 }
 
 /**
- * Several messages, and those with more receivers than one. In order: who records the same key for the same receiver waits for the end
+ * Several messages, and those with more consumers than one. In order: who records the same key for the same consumer waits for the end
  * of the other's transaction, and only then draws a number. So of two that are committed, the one with the smaller number
  * was committed first, and whoever sees the other sees it.
  */
@@ -93,7 +93,7 @@ with ${
   select pg_advisory_xact_lock(lane)
   from (
     select distinct hashtextextended(concat_ws(' ', ${literal(t.delivery)}, consumer, order_key), 0) as lane
-    from unnest($9::text[], $16::text[]) as receiver (consumer, order_key)
+    from unnest($9::text[], $16::text[]) as new_delivery (consumer, order_key)
     order by lane
   ) lanes
 ),
@@ -123,9 +123,9 @@ delivery as (
     from unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[], $16::text[], $17::text[])
       with ordinality as listed (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms, order_key, code, position)
     order by position
-  ) receiver`
+  ) new_delivery`
       : `unnest($8::uuid[], $9::text[], $10::text[], $11::int[], $12::uuid[], $13::float8[], $14::float8[], $15::float8[])
-    as receiver (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms)`
+    as new_delivery (id, consumer, follow_up, attempts, lease_token, wait_ms, deadline_ms, give_up_ms)`
   }
 )
 select id, ${iso('now')} as recorded_at, ${iso(`(now + ${ms('deadline_ms')})`)} as deadline_at

@@ -12,7 +12,7 @@ import { ageMs, ms, words } from './text';
  */
 const holds = (t: Tables): Readonly<Record<Circumstance, string>> => ({
   'past-deadline': pastDeadline('deadline_at', 'consumer'),
-  paused: `exists (select from paused p where ${pauseHolds('p', 'consumer', `(select m.type from ${t.message} m where m.id = message_id)`)})`,
+  paused: `exists (select from paused p where ${pauseHolds('p', 'due.consumer', `(select m.type from ${t.message} m where m.id = message_id)`)})`,
   // Who is first, by the index, and not whether there is anybody: for that the planner may rather read the table from its beginning.
   'out-of-turn': `order_no is not null and order_no > (
       select first.order_no
@@ -26,9 +26,9 @@ const holds = (t: Tables): Readonly<Record<Circumstance, string>> => ({
   'budget-spent-unheard': `give_up_at <= clock_timestamp() and code = 'NOBODY_LISTENS'`,
 });
 
-/** Whether a pause is about a receiver and a type; the empty text stands for all of them. */
+/** Whether a pause is about a consumer and a type; the empty text stands for all of them. */
 function pauseHolds(p: string, consumer: string, type: string): string {
-  return `${p}.receiver in ('', ${consumer}) and (${p}.type = '' or ${p}.type = ${type})`;
+  return `${p}.consumer in ('', ${consumer}) and (${p}.type = '' or ${p}.type = ${type})`;
 }
 
 /** An announcement is never past its deadline. */

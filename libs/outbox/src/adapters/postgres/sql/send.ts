@@ -25,7 +25,7 @@ export function sendSql(t: Tables) {
       'outbox.claim',
       `
 with paused as materialized (
-  select receiver, type, since, actor, reason
+  select consumer, type, since, actor, reason
   from ${t.pause}
   where source = $7
   for key share
@@ -90,7 +90,7 @@ join ${t.message} m on m.id = c.message_id
 where c.next_state <> 'held'
 order by c.due_at, c.message_id, c.consumer)
 union all
-select null, receiver, 'paused', (select count(*)::int from claimed where park_code = '${CODES.paused}'), null,
+select null, consumer, 'paused', (select count(*)::int from claimed where park_code = '${CODES.paused}'), null,
   null, null, null, actor, null, null, reason, type, null, null, null, null, ${iso('since')}
 from paused
 union all

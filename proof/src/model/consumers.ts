@@ -2,25 +2,25 @@ import { SideRemoval } from './chapters';
 import { StateOf } from './codec';
 import { Model, Property, Step } from './explorer';
 
-/** The rules that matter once a message has several receivers as switches, as in `rules.ts`. */
-export const RECEIVER_RULES = {
-  receiptNamesReceiver:
-    'A verdict is applied to the row of the receiver that gave it, not to every row of the message.',
+/** The rules that matter once a message has several consumers as switches, as in `rules.ts`. */
+export const CONSUMER_RULES = {
+  receiptNamesConsumer:
+    'A verdict is applied to the row of the consumer that gave it, not to every row of the message.',
   inboxKeyNamesConsumer: 'The inbox key names the consumer beside the message, so two consumers may share a database.',
-  compensationPerReceiver: '`@Compensate` runs once per rejecting receiver, not once per message.',
+  compensationPerConsumer: '`@Compensate` runs once per rejecting consumer, not once per message.',
 } as const;
 
-export type ReceiverRule = keyof typeof RECEIVER_RULES;
+export type ConsumerRule = keyof typeof CONSUMER_RULES;
 
 /** Each rule removed, and the property that breaks. */
-export const RECEIVER_REMOVALS: readonly SideRemoval<ReceiverRule>[] = [
-  { id: 'D1', without: ['receiptNamesReceiver'], breaks: 'PD1' },
+export const CONSUMER_REMOVALS: readonly SideRemoval<ConsumerRule>[] = [
+  { id: 'D1', without: ['receiptNamesConsumer'], breaks: 'PD1' },
   { id: 'D2', without: ['inboxKeyNamesConsumer'], breaks: 'PD1' },
-  { id: 'D3', without: ['compensationPerReceiver'], breaks: 'PD1' },
+  { id: 'D3', without: ['compensationPerConsumer'], breaks: 'PD1' },
 ];
 
-const RECEIVERS = ['order', 'billing'] as const;
-type Receiver = (typeof RECEIVERS)[number];
+const CONSUMERS = ['order', 'billing'] as const;
+type Consumer = (typeof CONSUMERS)[number];
 
 const ROWS = ['pending', 'completed', 'compensated'] as const;
 const VERDICTS = ['none', 'accepted', 'rejected'] as const;
@@ -35,16 +35,16 @@ const FIELDS = {
 
 type State = StateOf<typeof FIELDS>;
 
-/** The promise is per receiver. */
-export const RECEIVER_PROPERTIES: readonly Property<State>[] = [
+/** The promise is per consumer. */
+export const CONSUMER_PROPERTIES: readonly Property<State>[] = [
   {
     kind: 'invariant',
     id: 'PD1',
-    says: 'A completed row has its own receiver’s effect; a compensated row has its own compensation and no effect.',
+    says: 'A completed row has its own consumer’s effect; a compensated row has its own compensation and no effect.',
     holds: (s) =>
-      RECEIVERS.every((receiver) => {
-        const row = s[`${receiver}Row`];
-        const [effects, compensations] = [s[`${receiver}Effects`], s[`${receiver}Compensations`]];
+      CONSUMERS.every((consumer) => {
+        const row = s[`${consumer}Row`];
+        const [effects, compensations] = [s[`${consumer}Effects`], s[`${consumer}Compensations`]];
         if (row === 'completed') return effects === 1 && compensations === 0;
         return row === 'compensated' ? effects === 0 && compensations === 1 : effects <= 1 && compensations === 0;
       }),
@@ -59,38 +59,38 @@ export const RECEIVER_PROPERTIES: readonly Property<State>[] = [
   },
 ];
 
-/** One message, two receivers, two delivery rows. Everything that does not differ between one and two is left out. */
-export function receivers(without: readonly ReceiverRule[] = []): Model<typeof FIELDS> {
+/** One message, two consumers, two delivery rows. Everything that does not differ between one and two is left out. */
+export function consumers(without: readonly ConsumerRule[] = []): Model<typeof FIELDS> {
   const one = { Row: 'pending', Copy: false, Inbox: 'none', Receipt: 'none', Effects: 0, Compensations: 0 } as const;
   const initial = Object.fromEntries(
-    RECEIVERS.flatMap((receiver) => Object.entries(one).map(([name, value]) => [`${receiver}${name}`, value])),
+    CONSUMERS.flatMap((consumer) => Object.entries(one).map(([name, value]) => [`${consumer}${name}`, value])),
   ) as unknown as State;
-  const keeps = (rule: ReceiverRule) => !without.includes(rule);
+  const keeps = (rule: ConsumerRule) => !without.includes(rule);
   return {
     fields: FIELDS,
     initial,
     steps(state, step) {
-      for (const receiver of RECEIVERS) {
-        deliverSteps(state, receiver, keeps, step);
-        receiptSteps(state, receiver, keeps, step);
+      for (const consumer of CONSUMERS) {
+        deliverSteps(state, consumer, keeps, step);
+        receiptSteps(state, consumer, keeps, step);
       }
     },
   };
 }
 
-type Keeps = (rule: ReceiverRule) => boolean;
+type Keeps = (rule: ConsumerRule) => boolean;
 
-const nameOf = (receiver: Receiver): string => `${receiver}-service`;
+const nameOf = (consumer: Consumer): string => `${consumer}-service`;
 
-function deliverSteps(state: State, receiver: Receiver, keeps: Keeps, step: Step<State>): void {
-  const name = nameOf(receiver);
-  const [copy, inbox, receipt] = [`${receiver}Copy`, `${receiver}Inbox`, `${receiver}Receipt`] as const;
-  if (state[`${receiver}Row`] === 'pending' && !state[copy]) {
+function deliverSteps(state: State, consumer: Consumer, keeps: Keeps, step: Step<State>): void {
+  const name = nameOf(consumer);
+  const [copy, inbox, receipt] = [`${consumer}Copy`, `${consumer}Inbox`, `${consumer}Receipt`] as const;
+  if (state[`${consumer}Row`] === 'pending' && !state[copy]) {
     step('exchange', `The relay publishes the copy for ${name}.`, { [copy]: true });
   }
   if (!state[copy]) return;
   step('fault', `The broker loses the copy for ${name}.`, { [copy]: false });
-  const other = state[`${receiver === 'order' ? 'billing' : 'order'}Inbox`];
+  const other = state[`${consumer === 'order' ? 'billing' : 'order'}Inbox`];
   const known = state[inbox] !== 'none' || keeps('inboxKeyNamesConsumer') ? state[inbox] : other;
   if (known !== 'none') {
     step('exchange', `The copy for ${name} arrives: the inbox replays *${known}*.`, {
@@ -99,7 +99,7 @@ function deliverSteps(state: State, receiver: Receiver, keeps: Keeps, step: Step
     });
     return;
   }
-  const effect: Partial<State> = { [`${receiver}Effects`]: state[`${receiver}Effects`] === 0 ? 1 : 2 };
+  const effect: Partial<State> = { [`${consumer}Effects`]: state[`${consumer}Effects`] === 0 ? 1 : 2 };
   for (const verdict of ['accepted', 'rejected'] as const) {
     const done: Partial<State> = { [inbox]: verdict, ...(verdict === 'accepted' && effect) };
     const sentence = `The copy for ${name} arrives and is ${verdict}`;
@@ -108,24 +108,24 @@ function deliverSteps(state: State, receiver: Receiver, keeps: Keeps, step: Step
   }
 }
 
-function receiptSteps(state: State, receiver: Receiver, keeps: Keeps, step: Step<State>): void {
-  const receipt = `${receiver}Receipt` as const;
+function receiptSteps(state: State, consumer: Consumer, keeps: Keeps, step: Step<State>): void {
+  const receipt = `${consumer}Receipt` as const;
   const verdict = state[receipt];
   if (verdict === 'none') return;
   const gone: Partial<State> = { [receipt]: 'none' };
-  const asked = keeps('receiptNamesReceiver') ? [receiver] : RECEIVERS;
+  const asked = keeps('receiptNamesConsumer') ? [consumer] : CONSUMERS;
   const closing = asked.filter((target) => state[`${target}Row`] === 'pending');
   const row = verdict === 'accepted' ? 'completed' : 'compensated';
   const alreadyRan = state.orderCompensations + state.billingCompensations > 0;
-  const compensates = verdict === 'rejected' && (keeps('compensationPerReceiver') || !alreadyRan);
+  const compensates = verdict === 'rejected' && (keeps('compensationPerConsumer') || !alreadyRan);
   let change: Partial<State> = {};
   for (const target of closing) {
     change = { ...change, [`${target}Row`]: row, ...(compensates && { [`${target}Compensations`]: 1 }) };
   }
   const ran = verdict === 'rejected' ? (compensates ? ', @Compensate runs' : ', @Compensate does not run again') : '';
   const effect = closing.length > 0 ? `${closing.map(nameOf).join(' and ')} ${row}${ran}` : 'no row to close';
-  const sentence = `The receipt *${verdict}* of ${nameOf(receiver)} arrives: ${effect}`;
+  const sentence = `The receipt *${verdict}* of ${nameOf(consumer)} arrives: ${effect}`;
   step('exchange', `${sentence}.`, { ...change, ...gone });
   step('fault', `${sentence}; a copy stays in the queue.`, change);
-  step('fault', `The broker loses the receipt of ${nameOf(receiver)}.`, gone);
+  step('fault', `The broker loses the receipt of ${nameOf(consumer)}.`, gone);
 }

@@ -5,7 +5,7 @@ import { encode, type MessageEnvelope } from '../../message/envelope';
 import { ContractEndpoint, idOf, receiptFrom, request, requests } from '../../testing/transport-contract-scenario';
 import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { bundleOf, memberOf } from './bundle';
-import { Receiver, type ReceiverParts } from './receiver';
+import { Incoming, type IncomingParts } from './incoming';
 import { ComesAgainError } from './returns';
 import { Takers } from './takers';
 import { Topology } from './topology';
@@ -26,7 +26,7 @@ const delivered = ({ exchange, routingKey, body, properties }: Outgoing): Consum
 describe('a bundle in hand', () => {
   let clock: VirtualClock;
   let endpoint: ContractEndpoint;
-  let receiver: Receiver;
+  let incoming: Incoming;
   let published: Outgoing[];
   beforeEach(() => {
     clock = new VirtualClock();
@@ -41,9 +41,9 @@ describe('a bundle in hand', () => {
       bundler: { publish },
       takers: new Takers(clock),
       topology: new Topology('order-service', 'outbox'),
-    } as unknown as ReceiverParts;
+    } as unknown as IncomingParts;
     const settings = { user: undefined, users: undefined, bundles: true };
-    receiver = new Receiver(endpoint, parts, settings, { clock, monitor: { record: () => {} }, codec: PLAIN });
+    incoming = new Incoming(endpoint, parts, settings, { clock, monitor: { record: () => {} }, codec: PLAIN });
   });
   const turn = (): Promise<void> => new Promise(setImmediate);
   const three = (): MessageEnvelope[] => [request(), request(), request()];
@@ -53,7 +53,7 @@ describe('a bundle in hand', () => {
   it('is done when the last of its members is, and each was answered', async () => {
     endpoint.shut();
     let done = false;
-    const handling = receiver.onMessage(bundle(three()), REQUESTS, new Lane(2)).then(() => (done = true));
+    const handling = incoming.onMessage(bundle(three()), REQUESTS, new Lane(2)).then(() => (done = true));
     await turn();
     expect(endpoint.running).toBe(2);
     expect(done).toBe(false);
@@ -66,7 +66,7 @@ describe('a bundle in hand', () => {
   it('goes back, and nothing more of it is begun, when its handler has become so slow that others wait for a minute', async () => {
     const [first, ...others] = three();
     endpoint.shut();
-    const handling = receiver.onMessage(bundle([first!, ...others]), REQUESTS, new Lane(1));
+    const handling = incoming.onMessage(bundle([first!, ...others]), REQUESTS, new Lane(1));
     await clock.advance(PATIENCE_MS + 1);
     endpoint.open();
     await expect(handling).rejects.toThrow(NotBegunError);
@@ -77,7 +77,7 @@ describe('a bundle in hand', () => {
   it('goes back when its session ends before all were begun', async () => {
     endpoint.shut();
     const lane = new Lane(1);
-    const handling = receiver.onMessage(bundle(three()), REQUESTS, lane);
+    const handling = incoming.onMessage(bundle(three()), REQUESTS, lane);
     await turn();
     lane.close();
     endpoint.open();
@@ -94,7 +94,7 @@ describe('a bundle in hand', () => {
       return { kind: 'done' };
     };
     const receipts = three().map(() => receiptFrom('user-service', 'order-service'));
-    const handling = receiver.onMessage(bundle(receipts), RECEIPTS, lane);
+    const handling = incoming.onMessage(bundle(receipts), RECEIPTS, lane);
     await expect(handling).rejects.toMatchObject({ pauseMs: 7_000 });
     await expect(handling).rejects.toThrow(ComesAgainError);
     expect(applied).toBe(2);

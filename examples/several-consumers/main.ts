@@ -1,4 +1,4 @@
-// One message, two receivers: each has its own retries, its own verdict, and its own compensation.
+// One message, two consumers: each has its own retries, its own verdict, and its own compensation.
 import assert from 'node:assert/strict';
 import { Injectable, Module, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';

@@ -35,8 +35,8 @@ const ANSWER_PATIENCE_MS = 5_000;
  */
 const BUNDLE_PATIENCE_MS = 60_000;
 
-/** What the receiver sends through, and where to. */
-export interface ReceiverParts {
+/** What answers are sent through, and where to. */
+export interface IncomingParts {
   readonly publisher: Publisher;
   readonly bundler: Bundler;
   readonly takers: Takers;
@@ -48,7 +48,7 @@ export interface ReceiverParts {
  * by itself: the endpoint's {@link Reaction} does. The members of a bundle go the same way, each by itself; the bundle is
  * acknowledged after the last of them.
  */
-export class Receiver {
+export class Incoming {
   private readonly codec: Codec;
   private readonly clock: Clock;
   private readonly monitor: Monitor;
@@ -58,7 +58,7 @@ export class Receiver {
 
   constructor(
     private readonly endpoint: Endpoint,
-    private readonly parts: ReceiverParts,
+    private readonly parts: IncomingParts,
     private readonly settings: Pick<RabbitMqSettings, 'user' | 'users' | 'bundles'>,
     { clock, monitor, codec }: Pick<TransportDeps, 'clock' | 'monitor' | 'codec'>,
   ) {
