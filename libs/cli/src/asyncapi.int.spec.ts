@@ -1,29 +1,22 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
+import { KINDS, ServiceDatabase } from './service-database.fixture';
 import { type Run, runTallystick } from './terminal.fixture';
 
-describe('asyncapi', () => {
-  let url: string;
+describe.each(KINDS)('asyncapi, on %s', (kind) => {
+  let database: ServiceDatabase;
 
   beforeAll(async () => {
-    url = await testDatabase('asyncapi');
-    await runTallystick(['migrate', '--database-url', url]);
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    await client.query(`
-      insert into outbox_message (id, aggregatetype, type, payload) values
-        ('018f0000-0000-7000-8000-000000000001', 'shop', 'order.requested', '{}'), ('018f0000-0000-7000-8000-000000000002', 'shop', 'user.registered', '{}');
-      insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at) values
-        ('018f0000-0000-7000-8000-000000000001', 'orders', 'pending', 0, 'none', now()), ('018f0000-0000-7000-8000-000000000002', '*', 'pending', 0, 'none', now());
-      insert into inbox_handler (consumer, type, handler) values ('shop', 'stock.low', 'Stock.low')`);
-    await client.end();
+    database = await ServiceDatabase.create(kind, 'asyncapi');
+    await database.delivery({ source: 'shop', consumer: 'orders' });
+    await database.delivery({ source: 'shop', consumer: '*', type: 'user.registered' });
+    await database.handler('shop', 'stock.low');
   });
-  afterAll(() => connectTestPostgres().dropDatabase(url));
+  afterAll(() => database.drop());
 
-  const run = (...args: string[]): Promise<Run> => runTallystick(['asyncapi', ...args], { env: { DATABASE_URL: url } });
+  const run = (...args: string[]): Promise<Run> =>
+    runTallystick(['asyncapi', ...args], { env: { DATABASE_URL: database.url } });
 
   it('tells from the database what goes to whom, and what is handled', async () => {
     const { code, out } = await run('--service', 'shop', '--api-version', '2.0.0');

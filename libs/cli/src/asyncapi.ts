@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
-import { asyncApi, type OutboxTables, outboxTables } from '@tallystick/outbox';
+import { asyncApi } from '@tallystick/outbox';
 import type { Command } from 'commander';
-import { readOnly } from './read-only';
+import { readOnly } from './database';
 import { type CommonFlags, DONE, type Shell } from './shell';
 
 interface Flags extends CommonFlags {
@@ -29,14 +29,11 @@ which of those handled are announcements, only the contracts tell.`,
     .action((_: unknown, command: Command) =>
       attempt(() => {
         const flags = command.optsWithGlobals<Flags>();
-        return readOnly(databaseUrl(flags), 'asyncapi', async (database) => {
+        return readOnly(databaseUrl(flags), 'asyncapi', tablesOf(flags), async ({ ask, questions }) => {
           const service = flags.service ?? env.TALLYSTICK_SERVICE;
           if (!service) throw new Error('Whose interface? Give --service, or set TALLYSTICK_SERVICE.');
-          const t = outboxTables(tablesOf(flags));
-          const sends = await database.rows<{ type: string; to: string[] }>(sentSql(t), [service]);
-          const handles = await database.rows<{ type: string }>(`select type from ${t.handler} where consumer = $1`, [
-            service,
-          ]);
+          const sends = await ask(questions.sent(service));
+          const handles = await ask(questions.handled(service));
           const document = asyncApi({
             service,
             version: flags.apiVersion,
@@ -51,14 +48,6 @@ which of those handled are announcements, only the contracts tell.`,
       }),
     );
 }
-
-/** Types and consumers of the newest messages. Announcements have none. */
-const sentSql = (t: OutboxTables): string => `
-select m.type, coalesce(array_agg(distinct d.consumer) filter (where d.consumer <> '*'), '{}') as "to"
-from (select id, type from ${t.message} where aggregatetype = $1 order by id desc limit 100000) m
-join ${t.delivery} d on d.message_id = m.id
-group by m.type
-order by m.type`;
 
 function load(file: string): Record<string, unknown> {
   return createRequire(__filename)(resolve(file)) as Record<string, unknown>;

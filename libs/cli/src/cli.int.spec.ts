@@ -1,78 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import { hostname, userInfo } from 'node:os';
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
-import { tallystick } from './index';
+import { type DatabaseKind, KINDS, ServiceDatabase } from './service-database.fixture';
+import { type Run, runTallystick, type Surroundings } from './terminal.fixture';
 
-interface Run {
-  readonly code: number;
-  readonly out: string;
-  readonly said: string;
-}
-
-describe('tallystick', () => {
-  let url: string;
-  let database: Client;
+describe.each(KINDS)('tallystick, on %s', (kind: DatabaseKind) => {
+  let database: ServiceDatabase;
 
   beforeAll(async () => {
-    url = await testDatabase('cli');
-    database = new Client({ connectionString: url });
-    await database.connect();
+    database = await ServiceDatabase.create(kind, 'cli');
+  });
+  afterAll(() => database.drop());
+  beforeEach(() => database.empty());
+
+  const run = (...args: string[]): Promise<Run> => runWith({}, ...args);
+  function runWith(surroundings: Partial<Surroundings>, ...args: string[]): Promise<Run> {
+    return runTallystick(args, { env: { DATABASE_URL: database.url }, ...surroundings });
+  }
+  const row = (state: string, error: string | null = null, source = 'user-service'): Promise<string> =>
+    database.delivery({ state, error, source, key: '42', payload: '{"sku":"A B"}', attempts: 3 });
+  const statesOf = (...ids: string[]): Promise<string[]> => database.statesOf(...ids);
+
+  it('says that the tables are there, however often they are made', async () => {
     expect(await run('migrate')).toEqual({ code: 0, out: '', said: 'The tables are there.' });
   });
-  afterAll(async () => {
-    await database.end();
-    await connectTestPostgres().dropDatabase(url);
-  });
-  beforeEach(() =>
-    database.query(
-      'truncate outbox_message, outbox_delivery, outbox_follow_up, outbox_audit, outbox_pause, outbox_job',
-    ),
-  );
-
-  async function run(...args: string[]): Promise<Run> {
-    return runWith({}, ...args);
-  }
-  async function runWith(
-    {
-      env = { DATABASE_URL: url },
-      yes = false,
-      stop = new AbortController().signal,
-    }: Partial<{ env: NodeJS.Dict<string>; yes: boolean; stop: AbortSignal }>,
-    ...args: string[]
-  ): Promise<Run> {
-    const [out, said]: [string[], string[]] = [[], []];
-    const code = await tallystick(args, {
-      env,
-      out: (text) => out.push(text),
-      say: (text) => said.push(text),
-      confirm: (question) => {
-        said.push(question);
-        return Promise.resolve(yes);
-      },
-      stop,
-    });
-    return { code, out: out.join('\n'), said: said.join('\n') };
-  }
-
-  async function row(state: string, lastError: string | null = null, source = 'user-service'): Promise<string> {
-    const id = randomUUID();
-    await database.query(
-      `insert into outbox_message (id, aggregatetype, aggregateid, type, payload) values ($1, $2, '42', 'order.requested', '{"sku":"A B"}')`,
-      [id, source],
-    );
-    await database.query(
-      `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at, settled_at, verdict, code, last_error)
-       values ($1, 'order-service', $2::varchar, 3, 'none', case when $2 = 'pending' then now() end,
-         case when $2 = 'completed' then now() end, case when $2 = 'completed' then 'accepted' end, split_part($3, ':', 1), $3)`,
-      [id, state, lastError],
-    );
-    return id;
-  }
-  const statesOf = async (...ids: string[]): Promise<string[]> => {
-    const { rows } = await database.query<{ message_id: string; state: string }>('select * from outbox_delivery');
-    return ids.map((id) => rows.find((each) => each.message_id === id)!.state);
-  };
 
   it('says what is open', async () => {
     await row('pending');
@@ -120,20 +70,20 @@ describe('tallystick', () => {
     const id = await row('parked', 'EXPIRED: old');
     await run('retry', id, '--by', 'ada', '--reason', 'the broker is back', '--yes');
     await run('cancel', id, '--by', 'grace', '--reason', 'changed my mind', '--yes');
-    const inbox = `insert into inbox_message (consumer, message_id, source, verdict, reason) values ($1, $2, $3, 'rejected', '{"code":"CANCELLED"}')`;
-    await database.query(inbox, ['order-service', id, 'user-service']);
-    await database.query(inbox, ['mail-service', id, 'user-service']);
-    await database.query(inbox, ['order-service', id, 'another-service']);
+    const rejected = { id, verdict: 'rejected', reason: '{"code":"CANCELLED"}' };
+    await database.inbox(rejected);
+    await database.inbox({ ...rejected, consumer: 'mail-service' });
+    await database.inbox({ ...rejected, source: 'another-service' });
     const told = (text: string): string[] =>
       text
         .slice(text.indexOf('\n\n') + 2)
         .split('\n')
         .map((line) => line.replace(/^\S+Z {2}| {22}/, ''));
-    const [alone, both] = [await run('show', id), await run('show', id, '--consumer', url)];
+    const [alone, both] = [await run('show', id), await run('show', id, '--consumer', database.url)];
     const steps = ['recorded', 'retried by ada', 'the broker is back', 'cancel requested by grace', 'changed my mind'];
     expect(told(alone.out)).toEqual(steps);
     expect(told(both.out)).toEqual([...steps, 'order-service decided: rejected', '{"code":"CANCELLED"}']);
-    const asked = { env: { DATABASE_URL: url, TALLYSTICK_CONSUMER_URL: url } };
+    const asked = { env: { DATABASE_URL: database.url, TALLYSTICK_CONSUMER_URL: database.url } };
     expect(JSON.parse((await runWith(asked, 'show', id, '--json')).out)).toEqual([
       expect.objectContaining({
         messageId: id,
@@ -171,7 +121,7 @@ describe('tallystick', () => {
 
   it('writes down who did it, and shows it', async () => {
     const id = await row('parked', 'EXPIRED: x');
-    const env = { DATABASE_URL: url, TALLYSTICK_ACTOR: 'ada' };
+    const env = { DATABASE_URL: database.url, TALLYSTICK_ACTOR: 'ada' };
     await runWith({ env }, 'retry', id, '--reason', 'the broker is back', '--yes');
     await runWith({ env }, 'cancel', id, '--reason', 'changed my mind', '--by', 'grace', '--yes');
     expect(await run('cancel', id, '--reason', 'twice', '--yes')).toMatchObject({ code: 0 });
@@ -243,15 +193,16 @@ describe('tallystick', () => {
       said: expect.stringContaining('several share these tables (billing, user-service)'),
     });
     expect((await run('--service', 'billing', 'count')).out).toBe('1 delivery');
-    expect((await runWith({ env: { DATABASE_URL: url, TALLYSTICK_SERVICE: 'user-service' } }, 'count')).out).toBe(
-      '1 delivery',
-    );
+    expect(
+      (await runWith({ env: { DATABASE_URL: database.url, TALLYSTICK_SERVICE: 'user-service' } }, 'count')).out,
+    ).toBe('1 delivery');
   });
 
   it('prints the SQL of a migration instead of running it', async () => {
-    const { code, out } = await runWith({ env: {} }, 'migrate', '--dry-run', '--prefix', 'billing_');
+    const { code, out } = await run('migrate', '--dry-run', '--prefix', 'billing_');
     expect(code).toBe(0);
-    expect(out).toContain('create table if not exists "billing_outbox_message"');
+    expect(out).toMatch(/^create table if not exists ["`]billing_outbox_message["`]/m);
+    expect(await run('--prefix', 'billing_', 'status')).toMatchObject({ code: 1 });
   });
 
   it.each([
@@ -267,16 +218,26 @@ describe('tallystick', () => {
     expect(found.said).toMatch(says);
   });
 
+  it('says that the tables are missing', async () => {
+    const { code, said } = await run('--prefix', 'other_', 'status');
+    expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('other_outbox_schema') });
+  });
+});
+
+describe('tallystick, without a database', () => {
+  const run = (...args: string[]): Promise<Run> => runTallystick(args);
+
   it('needs to be told the database', async () => {
-    expect(await runWith({ env: {} }, 'status')).toMatchObject({
+    expect(await run('status')).toMatchObject({
       code: 1,
       said: expect.stringContaining('DATABASE_URL'),
     });
   });
 
-  it('says that the tables are missing', async () => {
-    const { code, said } = await run('--prefix', 'other_', 'status');
-    expect({ code, said }).toEqual({ code: 1, said: expect.stringContaining('other_outbox_schema') });
+  it('prints the SQL of a migration', async () => {
+    const { code, out } = await run('migrate', '--dry-run', '--prefix', 'billing_');
+    expect(code).toBe(0);
+    expect(out).toContain('create table if not exists "billing_outbox_message"');
   });
 
   it('has a help for everything, in 80 columns', async () => {

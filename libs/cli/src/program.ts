@@ -1,7 +1,7 @@
-import { InvalidFilterError, openOutbox, outboxSchemaSql, type PassiveOutbox } from '@tallystick/outbox';
+import { InvalidFilterError, openOutbox, type PassiveOutbox } from '@tallystick/outbox';
 import { Command, InvalidArgumentError } from 'commander';
-import { Client } from 'pg';
 import { addAsyncApi } from './asyncapi';
+import { engineOf } from './database';
 import { audited, listed } from './describe';
 import { addDoctor } from './doctor/command';
 import { addHalves } from './halves/command';
@@ -36,9 +36,9 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
 
   const tallystick = new Command('tallystick')
     .description('Looks at the messages of a service and steers them. It sends and consumes nothing itself.')
-    .option('--database-url <url>', 'the database of the service; or DATABASE_URL')
+    .option('--database-url <url>', 'the database of the service, postgres://… or mariadb://…; or DATABASE_URL')
     .option('--service <name>', 'whose messages, if several services share the tables; or TALLYSTICK_SERVICE')
-    .option('--schema <name>', 'the schema of the tables; or TALLYSTICK_SCHEMA')
+    .option('--schema <name>', 'the schema of the tables (MariaDB: the database); or TALLYSTICK_SCHEMA')
     .option('--prefix <text>', 'what the names of the tables begin with; or TALLYSTICK_PREFIX')
     .option('--config <file>', 'what neither flags nor variables say; or TALLYSTICK_CONFIG, or tallystick.json here')
     .option('--json', 'answer in JSON, one value')
@@ -50,7 +50,7 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     const found = databaseUrl ?? env.DATABASE_URL;
     if (found) return found;
     throw new Error(
-      'Which database? Give --database-url, or set DATABASE_URL, e.g. postgres://user@localhost:5432/users.',
+      'Which database? Give --database-url, or set DATABASE_URL, e.g. postgres://user@localhost:5432/users or mariadb://user@localhost:3306/users.',
     );
   };
   const tablesOf = ({ schema = env.TALLYSTICK_SCHEMA, prefix = env.TALLYSTICK_PREFIX }: CommonFlags) => ({
@@ -60,8 +60,10 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
 
   const withOutbox: Shell['withOutbox'] = async (flags, work) => {
     const service = flags.service ?? env.TALLYSTICK_SERVICE;
+    const address = url(flags);
     const outbox = await openOutbox({
-      url: url(flags),
+      url: address,
+      store: engineOf(address).store(),
       tables: tablesOf(flags),
       ...(service !== undefined && { service }),
     });
@@ -139,10 +141,11 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
     .action(async (_: unknown, command: Command) => {
       const flags = command.optsWithGlobals<Flags>();
       await attempt(async () => {
-        const sql = outboxSchemaSql(tablesOf(flags));
-        if (flags.dryRun) out(sql.trimEnd());
-        else {
-          await apply(url(flags), sql);
+        if (flags.dryRun) {
+          const given = flags.databaseUrl ?? env.DATABASE_URL;
+          out((await engineOf(given).schemaSql(given, tablesOf(flags))).trimEnd());
+        } else {
+          await engineOf(url(flags)).migrate(url(flags), tablesOf(flags));
           say('The tables are there.');
         }
         return DONE;
@@ -165,15 +168,4 @@ export function program(terminal: Terminal, end: (code: number) => void): Comman
   ];
   for (const add of others) add(tallystick, shell);
   return tallystick;
-}
-
-/** One text of several statements is one transaction, and two of it wait for each other. */
-async function apply(url: string, sql: string): Promise<void> {
-  const client = new Client({ connectionString: url, application_name: 'tallystick migrate' });
-  await client.connect();
-  try {
-    await client.query(`select pg_advisory_xact_lock(hashtext('tallystick migrate'));\n${sql}`);
-  } finally {
-    await client.end();
-  }
 }

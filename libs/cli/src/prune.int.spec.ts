@@ -1,44 +1,27 @@
 import { randomUUID } from 'node:crypto';
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
+import { KINDS, ServiceDatabase } from './service-database.fixture';
 import { type Run, runTallystick } from './terminal.fixture';
 
-describe('prune', () => {
-  let url: string;
-  let database: Client;
+const DAY_MS = 86_400_000;
+
+describe.each(KINDS)('prune, on %s', (kind) => {
+  let database: ServiceDatabase;
 
   beforeAll(async () => {
-    url = await testDatabase('prune');
-    await runTallystick(['migrate', '--database-url', url]);
-    database = new Client({ connectionString: url });
-    await database.connect();
-    for (const [state, age] of [
-      ['completed', '40 d'],
-      ['completed', '20 d'],
-      ['parked', '40 d'],
-    ]) {
-      const id = randomUUID();
-      await database.query(
-        `insert into outbox_message (id, aggregatetype, type, payload) values ($1, 'user-service', 'order.requested', '{}')`,
-        [id],
-      );
-      await database.query(
-        `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, settled_at, verdict)
-         values ($1, 'order-service', $2::varchar, 1, 'none', case when $2 = 'completed' then now() - $3::interval end, case when $2 = 'completed' then 'accepted' end)`,
-        [id, state, age],
-      );
-      await database.query(
-        `insert into inbox_message (consumer, message_id, source, verdict, received_at) values ('user-service', $1, 'shop', 'accepted', now() - $2::interval)`,
-        [id, age],
-      );
+    database = await ServiceDatabase.create(kind, 'prune');
+    for (const [state, days] of [
+      ['completed', 40],
+      ['completed', 20],
+      ['parked', 40],
+    ] as const) {
+      await database.delivery({ state, ageMs: days * DAY_MS });
+      await database.inbox({ id: randomUUID(), consumer: 'user-service', source: 'shop', ageMs: days * DAY_MS });
     }
   });
-  afterAll(async () => {
-    await database.end();
-    await connectTestPostgres().dropDatabase(url);
-  });
+  afterAll(() => database.drop());
 
-  const run = (...args: string[]): Promise<Run> => runTallystick(['prune', ...args], { env: { DATABASE_URL: url } });
+  const run = (...args: string[]): Promise<Run> =>
+    runTallystick(['prune', ...args], { env: { DATABASE_URL: database.url } });
 
   it('asks before it deletes', async () => {
     expect(await run()).toMatchObject({
@@ -57,7 +40,7 @@ describe('prune', () => {
 
   it('deletes what is final and old, and never a parked row', async () => {
     expect(await run('--yes', '--json')).toMatchObject({ code: 0, out: '{"messages":1,"inboxRows":2}' });
-    expect((await database.query('select state from outbox_delivery order by state')).rows).toEqual([
+    expect(await database.ask('select state from outbox_delivery order by state')).toEqual([
       { state: 'completed' },
       { state: 'parked' },
     ]);

@@ -1,4 +1,3 @@
-import { openOutbox } from '@tallystick/outbox';
 import { type Command, InvalidArgumentError } from 'commander';
 import { type CommonFlags, DONE, duration, FAILED, type Shell } from './shell';
 
@@ -11,8 +10,8 @@ interface Flags extends CommonFlags {
 
 const DAY_MS = 86_400_000;
 
-export function addPrune(program: Command, { terminal, attempt, tablesOf, databaseUrl }: Shell): void {
-  const { env, out, say, confirm } = terminal;
+export function addPrune(program: Command, { terminal, attempt, withOutbox }: Shell): void {
+  const { out, say, confirm } = terminal;
   program
     .command('prune')
     .description('delete what is final and old, as a relay does every minute; never an open or parked row')
@@ -24,25 +23,17 @@ export function addPrune(program: Command, { terminal, attempt, tablesOf, databa
       attempt(async () => {
         const flags = command.optsWithGlobals<Flags>();
         refuseTooShort(flags);
-        const service = flags.service ?? env.TALLYSTICK_SERVICE;
-        const opened = await openOutbox({
-          url: databaseUrl(flags),
-          tables: tablesOf(flags),
-          ...(service !== undefined && { service }),
-        });
-        try {
-          const asked = `Delete the old rows of ${opened.service}?`;
+        return withOutbox(flags, async ({ service, prune }) => {
+          const asked = `Delete the old rows of ${service}?`;
           if (!flags.yes && !(await confirm(asked))) {
             say(`${asked} Not done: nobody said yes. In a script, give --yes.`);
             return FAILED;
           }
-          const pruned = await opened.prune({ outboxMs: flags.outbox, inboxMs: flags.inbox });
+          const pruned = await prune({ outboxMs: flags.outbox, inboxMs: flags.inbox });
           if (flags.json) out(JSON.stringify(pruned));
           else out(`${pruned.messages} messages and ${pruned.inboxRows} inbox rows deleted`);
           return DONE;
-        } finally {
-          await opened.close();
-        }
+        });
       }),
     );
 }

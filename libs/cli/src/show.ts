@@ -1,8 +1,7 @@
-import { outboxTables } from '@tallystick/outbox';
 import type { Command } from 'commander';
 import { shown } from './describe';
-import { inboxSql, type InboxRow } from './inbox/statements';
-import { readOnly } from './read-only';
+import { readOnly } from './database';
+import type { InboxRow } from './database/questions';
 import { type CommonFlags, DONE, FAILED, type Shell } from './shell';
 import { type Story, timeline } from './timeline';
 
@@ -17,8 +16,7 @@ export function addShow(program: Command, { terminal, attempt, tablesOf, withOut
   const inboxOf = (flags: Flags, id: string): Promise<InboxRow[]> | undefined => {
     const url = flags.consumer ?? env.TALLYSTICK_CONSUMER_URL;
     if (!url) return undefined;
-    const { show } = inboxSql(outboxTables(tablesOf(flags)));
-    return readOnly(url, 'show', (database) => database.rows<InboxRow>(show, [id]));
+    return readOnly(url, 'show', tablesOf(flags), ({ ask, questions }) => ask(questions.inboxOf(id)));
   };
 
   const storiesOf = (flags: Flags, id: string): Promise<Story[]> =>

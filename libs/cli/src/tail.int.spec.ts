@@ -1,47 +1,27 @@
-import { randomUUID } from 'node:crypto';
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
-import { Changes, type Seen } from './tail';
+import type { Seen } from './database/questions';
+import { KINDS, ServiceDatabase } from './service-database.fixture';
+import { Changes } from './tail';
 import { runTallystick } from './terminal.fixture';
 
 describe('tail', () => {
-  it('shows what is new and what changes, and ends when somebody stops it', async () => {
-    const url = await testDatabase('tail');
-    await runTallystick(['migrate', '--database-url', url]);
-    const database = new Client({ connectionString: url });
-    await database.connect();
-    const record = async (): Promise<string> => {
-      const id = randomUUID();
-      await database.query(
-        `insert into outbox_message (id, aggregatetype, type, payload) values ($1, 'user-service', 'order.requested', '{}')`,
-        [id],
-      );
-      await database.query(
-        `insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, next_at) values ($1, 'order-service', 'pending', 1, 'none', now())`,
-        [id],
-      );
-      return id;
-    };
-    const before = await record();
+  it.each(KINDS)('shows what is new and what changes, and ends when somebody stops it: on %s', async (kind) => {
+    const database = await ServiceDatabase.create(kind, 'tail');
+    const before = await database.delivery();
     const stopping = new AbortController();
     const seen: string[] = [];
     // What happens next is set off by what was seen: nothing is waited for by the clock.
     const steps: (() => Promise<unknown>)[] = [
-      () =>
-        database.query(
-          `update outbox_delivery set state = 'completed', verdict = 'accepted', next_at = null, settled_at = clock_timestamp() where message_id = $1`,
-          [seen[0]!.split(' ')[0]],
-        ),
+      () => database.settle(seen[0]!.split(' ')[0]!),
       async () => stopping.abort(),
     ];
     const tailing = runTallystick(['tail', '--every', '10ms'], {
-      env: { DATABASE_URL: url },
+      env: { DATABASE_URL: database.url },
       stop: stopping.signal,
       onOut: (line) => {
         seen.push(line);
         void steps.shift()?.();
       },
-      onSay: () => void record(),
+      onSay: () => void database.delivery(),
     });
     expect(await tailing).toMatchObject({ code: 0, said: '1 deliveries are there; Ctrl-C ends this.' });
     expect(seen).toEqual([
@@ -49,8 +29,7 @@ describe('tail', () => {
       expect.stringMatching(/^\S{36} {2}order.requested → order-service {2}completed$/),
     ]);
     expect(seen.join()).not.toContain(before);
-    await database.end();
-    await connectTestPostgres().dropDatabase(url);
+    await database.drop();
   });
 
   it('tells again what it has forgotten, and nothing twice', () => {

@@ -1,21 +1,11 @@
 import { setTimeout as wait } from 'node:timers/promises';
-import { outboxTables, type OutboxTables } from '@tallystick/outbox';
 import type { Command } from 'commander';
-import { readOnly } from './read-only';
+import { readOnly } from './database';
+import type { Seen } from './database/questions';
 import { type CommonFlags, DONE, duration, type Shell } from './shell';
 
 interface Flags extends CommonFlags {
   readonly every: number;
-}
-
-export interface Seen {
-  readonly id: string;
-  readonly consumer: string;
-  readonly type: string;
-  readonly service: string;
-  readonly state: string;
-  readonly attempts: number;
-  readonly error: string | null;
 }
 
 const LOOKED_AT = 500;
@@ -31,15 +21,17 @@ export function addTail(program: Command, { terminal, attempt, tablesOf, databas
     .action((_: unknown, command: Command) =>
       attempt(() => {
         const flags = command.optsWithGlobals<Flags>();
-        return readOnly(databaseUrl(flags), 'tail', async (database) => {
-          const sql = lookSql(outboxTables(tablesOf(flags)));
-          const service = flags.service ?? env.TALLYSTICK_SERVICE ?? null;
+        return readOnly(databaseUrl(flags), 'tail', tablesOf(flags), async ({ ask, questions }) => {
+          const service = flags.service ?? env.TALLYSTICK_SERVICE;
           const changes = new Changes();
-          let since = '-infinity';
+          let since: string | undefined;
           for (let first = true; !stop.aborted; first = false) {
-            const [clock] = await database.rows<{ now: string }>('select clock_timestamp()::text as now');
-            const found = await database.rows<Seen>(sql, [service, since, LOOKED_AT]);
-            since = clock!.now;
+            // The newest, what is open and due first, what is parked, and what was settled since the last look. In a busier service
+            // some is missed, and shown with the next change.
+            const [clock] = await ask(questions.clock({ sinceMs: 0, graceMs: 0 }));
+            const known = (await ask(questions.producer.names())).map(({ name }) => name);
+            const found = await ask(questions.latest({ service, known, since, limit: LOOKED_AT }));
+            since = clock!.at;
             const changed = changes.among(found);
             if (first) say(`${changed.length} deliveries are there; Ctrl-C ends this.`);
             else for (const each of changed) out(flags.json ? JSON.stringify(each) : line(each));
@@ -49,29 +41,6 @@ export function addTail(program: Command, { terminal, attempt, tablesOf, databas
         });
       }),
     );
-}
-
-/**
- * The newest, what is open and due first, what is parked, and what was settled since the last look: each along an index, and
- * each only so many. In a busier service some is missed, and shown with the next change.
- */
-function lookSql(t: OutboxTables): string {
-  return `
-with found as (
-  (select message_id, consumer from ${t.delivery} order by message_id desc, consumer desc limit $3)
-  union
-  (select message_id, consumer from ${t.delivery} where next_at is not null order by next_at limit $3)
-  union
-  (select message_id, consumer from ${t.delivery} where state = 'parked' order by message_id desc, consumer desc limit $3)
-  union
-  (select message_id, consumer from ${t.delivery} where settled_at >= $2::timestamptz - interval '1 s' order by settled_at desc limit $3)
-)
-select d.message_id as id, d.consumer, m.type, m.aggregatetype as service, d.state, d.attempts, d.last_error as error
-from found
-join ${t.delivery} d on d.message_id = found.message_id and d.consumer = found.consumer
-join ${t.message} m on m.id = d.message_id
-where $1::text is null or m.aggregatetype = $1
-order by d.message_id, d.consumer`;
 }
 
 /** What is new or different since it was last seen. Forgets what has not been seen for longest. */

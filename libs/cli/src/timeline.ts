@@ -1,6 +1,6 @@
 import type { DeliveryHistoryEntry, DeliveryRecord, DeliveryState, Occurrence } from '@tallystick/outbox';
 import { wrapped } from './columns';
-import type { InboxRow } from './inbox/statements';
+import type { InboxRow } from './database/questions';
 
 /** A delivery, with what happened to it, and its other half if that was looked for. */
 export interface Story {

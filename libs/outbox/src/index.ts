@@ -16,7 +16,9 @@ export {
   mariaDbMigrations,
   mariaDbSchemaSql,
   type MariaDbSchemaOptions,
+  type MariaDbTableNames,
   type MariaDbTableOptions,
+  mariaDbTables,
 } from './adapters/mariadb';
 export { asyncApi, type AsyncApiOptions, type DescribedMessage } from './asyncapi/asyncapi';
 export { rabbitMq, type RabbitMqOptions } from './adapters/rabbitmq';

@@ -1,5 +1,5 @@
 import type { ChannelModel } from 'amqplib';
-import type { DatabaseContext } from './database-context';
+import type { ReadOnlyDatabase } from '../database';
 import type { Management } from './management';
 
 /** What the checks of a broker go by. */
@@ -10,7 +10,7 @@ export interface BrokerContext {
   /** What the names of the exchanges begin with. */
   readonly prefix: string;
   /** What the tables say about who sends and who handles; undefined without a database. */
-  readonly database: Pick<DatabaseContext, 'database' | 'tables'> | undefined;
+  readonly database: ReadOnlyDatabase | undefined;
 }
 
 export interface QueueState {
@@ -52,19 +52,8 @@ export interface Names {
 
 export async function namesIn({ database }: BrokerContext): Promise<Names> {
   if (!database) return { services: [], handled: [], sent: [] };
-  const { tables: t } = database;
-  const sent = await database.database.rows<Names['sent'][number]>(`
-select distinct m.aggregatetype as service, d.consumer, m.type
-from (
-  select message_id, consumer from ${t.delivery} where next_at is not null
-  union
-  (select message_id, consumer from ${t.delivery} order by message_id desc limit 1000)
-) d
-join ${t.message} m on m.id = d.message_id
-where d.consumer <> '*'
-order by 1, 2, 3`);
-  const handled = await database.database.rows<Names['handled'][number]>(
-    `select consumer, type from ${t.handler} order by consumer, type`,
-  );
+  const { ask, questions } = database;
+  const sent = await ask(questions.addressed());
+  const handled = await ask(questions.handled());
   return { services: [...new Set(sent.map(({ service }) => service))], handled, sent };
 }

@@ -1,19 +1,16 @@
-import { outboxTables } from '@tallystick/outbox';
 import { connect } from 'amqplib';
 import type { Command } from 'commander';
-import { Client } from 'pg';
 import { wrapped } from '../columns';
-import { readOnly } from '../read-only';
+import { checkNames, engineOf, readOnly } from '../database';
 import { type CommonFlags, DONE, duration, FAILED, MISUSED, type Shell } from '../shell';
 import { BROKER_CHECKS } from './broker-checks';
 import type { BrokerContext } from './broker-context';
 import { examine, type NamedFinding } from './check';
+import { CLOCK_CHECKS } from './clock-check';
 import type { DatabaseContext } from './database-context';
 import { Management } from './management';
 import { MESSAGE_CHECKS } from './message-checks';
 import { QUEUE_CHECKS } from './queue-checks';
-import { SCHEMA_CHECKS } from './schema-checks';
-import { SERVER_CHECKS } from './server-checks';
 
 interface Flags extends CommonFlags {
   readonly amqpUrl?: string;
@@ -25,44 +22,30 @@ interface Flags extends CommonFlags {
   readonly ignore: readonly string[];
 }
 
-const CHECKS = [SERVER_CHECKS, SCHEMA_CHECKS, MESSAGE_CHECKS, BROKER_CHECKS, QUEUE_CHECKS]
-  .flat()
-  .map(({ name }) => name);
+const CHECKS = [
+  ...checkNames(),
+  ...[CLOCK_CHECKS, MESSAGE_CHECKS, BROKER_CHECKS, QUEUE_CHECKS].flat().map(({ name }) => name),
+];
 const BROKER_TIMEOUT_MS = 10_000;
 
 export function addDoctor(program: Command, { terminal, attempt, tablesOf, databaseUrl }: Shell): void {
   const { env, out } = terminal;
 
-  const examineDatabase = (url: string, flags: Flags, more: (context: DatabaseContext) => Promise<NamedFinding[]>) =>
-    readOnly(url, 'doctor', async (database) => {
-      const clients: Client[] = [];
-      const options = tablesOf(flags);
+  const examineDatabase = (url: string, flags: Flags, more: (context: DatabaseContext) => Promise<NamedFinding[]>) => {
+    const options = tablesOf(flags);
+    return readOnly(url, 'doctor', options, async ({ ask, questions }) => {
       const context: DatabaseContext = {
-        database,
-        options,
-        tables: outboxTables(options),
+        ...{ ask, questions, url, options },
         now: () => Date.now(),
-        connect: async () => {
-          const client = new Client({ connectionString: url, application_name: 'tallystick doctor' });
-          client.on('error', () => {});
-          await client.connect();
-          clients.push(client);
-          return client;
-        },
         ...{ skewMs: flags.skew, oldMs: flags.old, dueMs: flags.due },
       };
-      try {
-        const found = await examine([...SERVER_CHECKS, ...SCHEMA_CHECKS], context, flags.ignore);
-        const tables = await context.database.rows<{ there: boolean }>('select to_regclass($1) is not null as there', [
-          context.tables.version,
-        ]);
-        if (!tables[0]!.there) return found; // the rest asks the tables
-        found.push(...(await examine(MESSAGE_CHECKS, context, flags.ignore)));
-        return [...found, ...(await more(context))];
-      } finally {
-        for (const client of clients) await client.end();
-      }
+      const found = await examine([...CLOCK_CHECKS, ...engineOf(url).checks], context, flags.ignore);
+      const [tables] = await ask(questions.there());
+      if (!tables!.there) return found; // the rest asks the tables
+      found.push(...(await examine(MESSAGE_CHECKS, context, flags.ignore)));
+      return [...found, ...(await more(context))];
     });
+  };
 
   const examineBroker = async (url: string, flags: Flags, database: BrokerContext['database']) => {
     const connection = await connect(url, { timeout: BROKER_TIMEOUT_MS });

@@ -1,14 +1,11 @@
-import type { OutboxTables, TableOptions } from '@tallystick/outbox';
-import type { Client } from 'pg';
-import type { ReadOnlyDatabase } from '../read-only';
+import type { TableOptions } from '@tallystick/outbox';
+import type { ReadOnlyDatabase } from '../database';
 
 /** What the checks of a database go by. */
-export interface DatabaseContext {
-  readonly database: ReadOnlyDatabase;
+export interface DatabaseContext extends ReadOnlyDatabase {
+  /** Who has to ask over connections of his own. */
+  readonly url: string;
   readonly options: TableOptions;
-  readonly tables: OutboxTables;
-  /** One more connection. It is closed afterwards. */
-  connect(): Promise<Client>;
   /** The clock of this host. */
   now(): number;
   /** How far this host's clock may be off. */

@@ -1,9 +1,9 @@
-import { outboxTables } from '@tallystick/outbox';
 import { type Command, Option } from 'commander';
 import { columns } from '../columns';
-import { readOnly } from '../read-only';
+import { readOnly } from '../database';
+import type { Question } from '../database/engine';
+import type { InboxRow, Questions } from '../database/questions';
 import { type CommonFlags, DONE, duration, FAILED, positive, type Shell } from '../shell';
-import { inboxSql, type InboxRow } from './statements';
 
 interface Flags extends CommonFlags {
   readonly consumerName?: string;
@@ -19,14 +19,13 @@ export function addInbox(program: Command, { terminal, attempt, tablesOf, databa
   const { out, say } = terminal;
   const inbox = program.command('inbox').description('what a consumer has decided: its half of the tally');
 
-  const asking = (ask: (flags: Flags, terms: string[]) => { text: string; values: unknown[] }, tell: Tell) =>
+  const asking = (put: Put, tell: Tell) =>
     function (this: Command, ...given: unknown[]): Promise<void> {
       const command = given.at(-1) as Command;
       const flags = command.optsWithGlobals<Flags>();
       return attempt(() =>
-        readOnly(databaseUrl(flags), 'inbox', async (database) => {
-          const { text, values } = ask(flags, command.args);
-          const rows = await database.rows<InboxRow>(text, values);
+        readOnly(databaseUrl(flags), 'inbox', tablesOf(flags), async ({ ask, questions }) => {
+          const rows = await ask(put(questions, flags, command.args));
           if (flags.json) out(JSON.stringify(rows));
           else for (const line of tell(rows)) out(line);
           if (rows.length === 0) say('Nothing is there; inbox rows are forgotten after a while.');
@@ -45,19 +44,21 @@ export function addInbox(program: Command, { terminal, attempt, tablesOf, databa
     .addOption(duration('--older <duration>', 'decided longer ago than this'))
     .option('--limit <n>', 'at most so many', positive, 50)
     .action(
-      asking(({ consumerName, from, verdict, newer, older, limit, ...flags }) => {
-        const values = [consumerName, from, verdict, newer, older].map((value) => value ?? null);
-        return { text: inboxSql(outboxTables(tablesOf(flags))).list, values: [...values, limit] };
-      }, listed),
+      asking(
+        (questions, { consumerName: consumer, from: source, verdict, newer: newerMs, older: olderMs, limit }) =>
+          questions.inbox({ consumer, source, verdict, newerMs, olderMs, limit }),
+        listed,
+      ),
     );
 
   inbox
     .command('show')
     .argument('<id>', 'the id of a message')
     .description('all that the inbox knows of a message, per consumer and producer')
-    .action(asking((flags, [id]) => ({ text: inboxSql(outboxTables(tablesOf(flags))).show, values: [id] }), shown));
+    .action(asking((questions, _, [id]) => questions.inboxOf(id!), shown));
 }
 
+type Put = (questions: Questions, flags: Flags, terms: string[]) => Question<InboxRow>;
 type Tell = (rows: readonly InboxRow[]) => string[];
 
 const listed: Tell = (rows) =>

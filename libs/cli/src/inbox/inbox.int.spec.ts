@@ -1,26 +1,24 @@
-import { connectTestPostgres, testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
+import { createHash } from 'node:crypto';
+import { KINDS, ServiceDatabase } from '../service-database.fixture';
 import { type Run, runTallystick } from '../terminal.fixture';
 
 const ID = '018f0000-0000-7000-8000-00000000000';
+const HOUR_MS = 3_600_000;
 
-describe('inbox', () => {
-  let url: string;
+describe.each(KINDS)('inbox, on %s', (kind) => {
+  let database: ServiceDatabase;
 
   beforeAll(async () => {
-    url = await testDatabase('inbox');
-    await runTallystick(['migrate', '--database-url', url]);
-    const client = new Client({ connectionString: url });
-    await client.connect();
-    await client.query(`insert into inbox_message (consumer, message_id, source, verdict, reason, result, payload_hash, received_at) values
-      ('order-service', '${ID}1', 'user-service', 'accepted', null, '{"orderId":"42"}', sha256('x'), now() - interval '2 h'),
-      ('order-service', '${ID}2', 'user-service', 'rejected', '{"code":"OUT_OF_STOCK"}', null, null, now() - interval '1 h'),
-      ('billing', '${ID}1', 'shop', 'accepted', null, null, null, now())`);
-    await client.end();
+    database = await ServiceDatabase.create(kind, 'inbox');
+    const hash = createHash('sha256').update('x').digest('hex');
+    await database.inbox({ id: `${ID}1`, result: '{"orderId":"42"}', hash, ageMs: 2 * HOUR_MS });
+    await database.inbox({ id: `${ID}2`, verdict: 'rejected', reason: '{"code":"OUT_OF_STOCK"}', ageMs: HOUR_MS });
+    await database.inbox({ id: `${ID}1`, consumer: 'billing', source: 'shop' });
   });
-  afterAll(() => connectTestPostgres().dropDatabase(url));
+  afterAll(() => database.drop());
 
-  const run = (...args: string[]): Promise<Run> => runTallystick(['inbox', ...args], { env: { DATABASE_URL: url } });
+  const run = (...args: string[]): Promise<Run> =>
+    runTallystick(['inbox', ...args], { env: { DATABASE_URL: database.url } });
   const ids = async (...more: string[]): Promise<string[]> =>
     (JSON.parse((await run('list', '--json', ...more)).out) as { consumer: string; messageId: string }[]).map(
       ({ consumer, messageId }) => `${consumer} ${messageId.at(-1)}`,
@@ -47,7 +45,7 @@ describe('inbox', () => {
 
   it.each([
     [['show', `${ID}9`], 1, /Nothing is there/],
-    [['show', 'nonsense'], 1, /uuid/],
+    [['show', 'nonsense'], 1, kind === 'PostgreSQL' ? /uuid/ : /Nothing is there/],
     [['list', '--verdict', 'maybe'], 2, /accepted, rejected/],
     [['look'], 2, /unknown command/],
   ])('answers %j with %i', async (args, code, says) => {

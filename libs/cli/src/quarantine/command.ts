@@ -1,8 +1,7 @@
-import { outboxTables } from '@tallystick/outbox';
 import type { Command } from 'commander';
 import { columns } from '../columns';
 import { factLines, HeldCommands, type HeldFlags, headersOf } from '../held/command';
-import { readOnly } from '../read-only';
+import { readOnly } from '../database';
 import { DONE, FAILED, type Shell } from '../shell';
 import { type Quarantined, quarantined } from './quarantined';
 import { originProblem, putBack, sourceProblem } from './replay';
@@ -74,9 +73,8 @@ the source, or its consumers put the copy aside again.`,
         if (flags.trust) return replay(async () => undefined);
         if (!flags.producer)
           throw new Error('Give --producer, the database of the source, to compare with; or --trust.');
-        const tables = outboxTables(shell.tablesOf(flags));
-        return readOnly(flags.producer, 'quarantine replay', (database) =>
-          replay((copy) => sourceProblem(copy, database, tables)),
+        return readOnly(flags.producer, 'quarantine replay', shell.tablesOf(flags), (database) =>
+          replay((copy) => sourceProblem(copy, database)),
         );
       }),
     );

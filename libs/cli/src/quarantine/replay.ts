@@ -1,6 +1,5 @@
 import type { ConfirmChannel, GetMessage } from 'amqplib';
-import type { OutboxTables } from '@tallystick/outbox';
-import type { ReadOnlyDatabase } from '../read-only';
+import type { ReadOnlyDatabase } from '../database';
 import { publishTo } from '../held/queue';
 import type { Quarantined } from './quarantined';
 
@@ -20,13 +19,9 @@ export function originProblem({ exchange, routingKey }: Quarantined, prefix: str
  */
 export async function sourceProblem(
   { id, type, message }: Quarantined,
-  database: ReadOnlyDatabase,
-  t: OutboxTables,
+  { ask, questions }: ReadOnlyDatabase,
 ): Promise<string | undefined> {
-  const [row] = await database.rows<{ type: string; payload: string }>(
-    `select type, payload::text as payload from ${t.message} where id::text = $1`,
-    [id ?? ''],
-  );
+  const [row] = await ask(questions.recorded(id ?? ''));
   if (!row) return 'its source has recorded no such message';
   if (row.type !== type) return `its source has recorded it as ${row.type}`;
   return row.payload === message.content.toString('utf8') ? undefined : 'its source has recorded another payload';

@@ -1,10 +1,9 @@
-import { outboxTables, type TableOptions } from '@tallystick/outbox';
 import type { Command } from 'commander';
-import { type ReadOnlyDatabase, readOnly } from '../read-only';
+import { readOnly } from '../database';
+import type { AskDatabase, Question } from '../database/engine';
 import { type CommonFlags, DONE, duration, FAILED, MISUSED, positive, type Shell } from '../shell';
-import { consumerSql, producerSql } from './statements';
 import { Report } from './report';
-import { reconcile, type Side } from './reconcile';
+import { reconcile } from './reconcile';
 
 interface Flags extends CommonFlags {
   readonly producer?: string;
@@ -24,11 +23,14 @@ export function addReconcile(program: Command, { terminal, attempt, tablesOf, da
       consumer: flags.consumer ?? env.TALLYSTICK_CONSUMER_URL ?? missing(),
     };
     const service = flags.service ?? env.TALLYSTICK_SERVICE;
-    return readOnly(urls.producer, 'reconcile', (left) =>
-      readOnly(urls.consumer, 'reconcile', async (right) => {
-        const tables = tablesOf(flags);
-        const producer = await sideOf(left, tables, service, producerSql, '--service');
-        const consumer = await sideOf(right, tables, flags.consumerName, consumerSql, '--consumer-name');
+    const tables = tablesOf(flags);
+    return readOnly(urls.producer, 'reconcile', tables, (left) =>
+      readOnly(urls.consumer, 'reconcile', tables, async (right) => {
+        const name = service ?? (await theOnly(left.ask, left.questions.producer.names(), '--service'));
+        const producer = { ...left, name };
+        const consumerName =
+          flags.consumerName ?? (await theOnly(right.ask, right.questions.consumer.names(), '--consumer-name'));
+        const consumer = { ...right, name: consumerName };
         const report = new Report(producer.name, consumer.name, flags.limit);
         const compared = await reconcile(producer, consumer, {
           sinceMs: flags.since,
@@ -62,18 +64,8 @@ function missing(): never {
   throw new Error('Which databases? Give --producer and --consumer, each as postgres://user@localhost:5432/orders.');
 }
 
-async function sideOf(
-  database: ReadOnlyDatabase,
-  options: TableOptions,
-  name: string | undefined,
-  sql: (tables: Side['tables']) => { names: string },
-  flag: string,
-): Promise<Side> {
-  const tables = outboxTables(options);
-  return { database, tables, name: name ?? theOnly(await database.rows<{ name: string }>(sql(tables).names), flag) };
-}
-
-function theOnly(rows: readonly { name: string }[], flag: string): string {
+async function theOnly(ask: AskDatabase, names: Question<{ readonly name: string }>, flag: string): Promise<string> {
+  const rows = await ask(names);
   const [only, another] = rows;
   if (only !== undefined && another === undefined) return only.name;
   const found =

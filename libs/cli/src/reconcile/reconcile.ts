@@ -1,13 +1,10 @@
-import type { OutboxTables } from '@tallystick/outbox';
-import type { ReadOnlyDatabase } from '../read-only';
+import type { ReadOnlyDatabase } from '../database';
+import type { Asked, Clock } from '../database/questions';
 import { type Bucket, differingRanges, idBefore, type IdRange, LAST_ID, MINUTE_MS } from './buckets';
 import { compare, type ConsumerHalf, type Difference, type ProducerHalf } from './compare';
-import { consumerSql, producerSql } from './statements';
 
-/** One end of the tally: a database, where its tables are, and who writes there. */
-export interface Side {
-  readonly database: ReadOnlyDatabase;
-  readonly tables: OutboxTables;
+/** One end of the tally: a database, and who writes there. */
+export interface Side extends ReadOnlyDatabase {
   readonly name: string;
 }
 
@@ -73,11 +70,9 @@ const total = (buckets: readonly Bucket[]): number => buckets.reduce((sum, { cou
 
 /** Both databases, asked the same things. */
 class Ends {
-  private readonly producerSql = producerSql(this.producer.tables);
-  private readonly consumerSql = consumerSql(this.consumer.tables);
   private lower = 0;
   private upper = 0;
-  private times = { producer: '', consumer: '', due: '' };
+  private times: Record<'producer' | 'consumer' | 'due', string> = { producer: '', consumer: '', due: '' };
   private handled: readonly string[] = [];
 
   constructor(
@@ -88,13 +83,14 @@ class Ends {
   /** Each side counts back from its own clock; ids from the producer's. */
   async since({ sinceMs, graceMs }: Pick<ReconcileSettings, 'sinceMs' | 'graceMs'>): Promise<this> {
     const [sent, decided] = await Promise.all([
-      this.producer.database.rows<{ now: number; since: string }>(CLOCK, [sinceMs, 0]),
-      this.consumer.database.rows<{ now: number; since: string; due: string }>(CLOCK, [sinceMs, graceMs]),
+      clockOf(this.producer, { sinceMs, graceMs }),
+      clockOf(this.consumer, { sinceMs, graceMs }),
     ]);
-    this.lower = Math.floor((sent[0]!.now - sinceMs) / MINUTE_MS) * MINUTE_MS;
-    this.upper = sent[0]!.now + DAY_MS;
-    this.times = { producer: sent[0]!.since, consumer: decided[0]!.since, due: decided[0]!.due };
-    const handled = await this.consumer.database.rows<{ type: string }>(this.consumerSql.handled, [this.consumer.name]);
+    this.lower = Math.floor((sent.now - sinceMs) / MINUTE_MS) * MINUTE_MS;
+    this.upper = sent.now + DAY_MS;
+    this.times = { producer: sent.since, consumer: decided.since, due: decided.due };
+    const { ask, questions } = this.consumer;
+    const handled = await ask(questions.handled(this.consumer.name));
     this.handled = handled.map(({ type }) => type);
     return this;
   }
@@ -105,9 +101,10 @@ class Ends {
     const last = timed ? idBefore(this.upper) : LAST_ID;
     let after = timed ? idBefore(this.lower) : idBefore(0);
     while (after < last) {
+      const range = { after, upTo: last };
       const nth = await Promise.all([
-        this.producer.database.rows<{ id: string }>(this.producerSql.nth, [after, last, SEGMENT]),
-        this.consumer.database.rows<{ id: string }>(this.consumerSql.nth, [after, last, SEGMENT, this.consumer.name]),
+        this.producer.ask(this.producer.questions.producer.nth(range, SEGMENT)),
+        this.consumer.ask(this.consumer.questions.consumer.nth(range, SEGMENT, this.consumer.name)),
       ]);
       const upTo = nth.flatMap(([row]) => row?.id ?? []).sort()[0] ?? last;
       yield { after, upTo };
@@ -119,19 +116,16 @@ class Ends {
   private async hasUntimed(): Promise<boolean> {
     const above = idBefore(this.upper);
     const found = await Promise.all([
-      this.producer.database.rows<{ found: boolean }>(this.producerSql.untimed, [above]),
-      this.consumer.database.rows<{ found: boolean }>(this.consumerSql.untimed, [above, this.consumer.name]),
+      this.producer.ask(this.producer.questions.producer.untimed(above)),
+      this.consumer.ask(this.consumer.questions.consumer.untimed(above, this.consumer.name)),
     ]);
     return found.some(([row]) => row!.found);
   }
 
   async sums(range: IdRange): Promise<{ producer: Bucket[]; consumer: Bucket[] }> {
     const [producer, consumer] = await Promise.all([
-      this.producer.database.rows<Bucket>(this.producerSql.sums, [
-        ...this.asked(range, this.times.producer),
-        this.handled,
-      ]),
-      this.consumer.database.rows<Bucket>(this.consumerSql.sums, this.asked(range, this.times.consumer)),
+      this.producer.ask(this.producer.questions.producer.sums(this.asked(range, this.times.producer), this.handled)),
+      this.consumer.ask(this.consumer.questions.consumer.sums(this.asked(range, this.times.consumer))),
     ]);
     return { producer, consumer };
   }
@@ -140,15 +134,12 @@ class Ends {
   async *pages({ after, upTo }: IdRange): AsyncGenerator<{ producer: ProducerHalf[]; consumer: ConsumerHalf[] }> {
     for (let from = after; from < upTo;) {
       const range = { after: from, upTo };
-      const producer = await this.producer.database.rows<ProducerHalf>(this.producerSql.halves, [
-        ...this.asked(range, this.times.producer),
-        PAGE,
-      ]);
-      const consumer = await this.consumer.database.rows<ConsumerHalf>(this.consumerSql.halves, [
-        ...this.asked(range, this.times.consumer),
-        PAGE,
-        this.times.due,
-      ]);
+      const producer = await this.producer.ask(
+        this.producer.questions.producer.halves(this.asked(range, this.times.producer), PAGE),
+      );
+      const consumer = await this.consumer.ask(
+        this.consumer.questions.consumer.halves(this.asked(range, this.times.consumer), PAGE, this.times.due),
+      );
       const ends = [producer, consumer].flatMap((page) => (page.length < PAGE ? [] : page.at(-1)!.id));
       const end = ends.sort()[0] ?? upTo;
       yield { producer: producer.filter(({ id }) => id <= end), consumer: consumer.filter(({ id }) => id <= end) };
@@ -156,12 +147,12 @@ class Ends {
     }
   }
 
-  private asked({ after, upTo }: IdRange, since: string): unknown[] {
-    return [idBefore(this.lower), since, after, upTo, this.producer.name, this.consumer.name];
+  private asked({ after, upTo }: IdRange, since: string): Asked {
+    const names = { producer: this.producer.name, consumer: this.consumer.name };
+    return { lower: idBefore(this.lower), since, after, upTo, ...names };
   }
 }
 
-const CLOCK = `
-select floor(extract(epoch from clock_timestamp()) * 1000)::float8 as now,
-  (clock_timestamp() - $1::float8 * interval '1 ms')::text as since,
-  (clock_timestamp() - $2::float8 * interval '1 ms')::text as due`;
+async function clockOf({ ask, questions }: Side, ago: { sinceMs: number; graceMs: number }): Promise<Clock> {
+  return (await ask(questions.clock(ago)))[0]!;
+}

@@ -51,6 +51,18 @@ export function tables({ schema, prefix }: MariaDbTableOptions = {}, home = sche
   };
 }
 
+/**
+ * The names of the tables as SQL of your own needs them, for looking. What may be written there is the library's business.
+ * Without a schema they are those of the database that the session is in.
+ * @throws InvalidOptionsError if a name is not on the allow-list
+ */
+export function mariaDbTables(options: MariaDbTableOptions = {}): MariaDbTableNames {
+  const { tag: _, ...names } = tables(options);
+  return names;
+}
+
+export type MariaDbTableNames = Omit<MariaDbTables, 'tag'>;
+
 function problem(option: string, value: string | undefined): string | undefined {
   if (value === undefined || (typeof value === 'string' && ALLOWED.test(value))) return undefined;
   return `${option} ${JSON.stringify(value)} must match ${ALLOWED.source}`;

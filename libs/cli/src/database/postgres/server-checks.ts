@@ -1,21 +1,23 @@
 import type { Client } from 'pg';
-import { type Check, type Finding, note, unknown, wrong } from './check';
-import type { DatabaseContext } from './database-context';
+import { type Check, type Finding, note, unknown, wrong } from '../../doctor/check';
+import type { DatabaseContext } from '../../doctor/database-context';
+import { connected } from './read-only';
 
 /** How the database server is set, and what goes on in it. */
 export const SERVER_CHECKS: readonly Check<DatabaseContext>[] = [
   { name: 'durability', of: durability },
-  { name: 'clock', of: clock },
   { name: 'isolation', of: isolation },
   { name: 'pooler', of: pooler },
   { name: 'autovacuum', of: autovacuum },
   { name: 'old-transactions', of: oldTransactions },
 ];
 
-async function durability({ database }: DatabaseContext): Promise<Finding[]> {
-  const [server] = await database.rows<{ off: string[]; replica: boolean }>(`
+async function durability({ ask }: DatabaseContext): Promise<Finding[]> {
+  const [server] = await ask<{ off: string[]; replica: boolean }>({
+    text: `
 select array(select name from unnest(array['fsync', 'full_page_writes', 'synchronous_commit']) name where current_setting(name) = 'off') as off,
-  pg_is_in_recovery() as replica`);
+  pg_is_in_recovery() as replica`,
+  });
   return [
     ...server!.off.map((name) =>
       wrong(
@@ -31,28 +33,10 @@ select array(select name from unnest(array['fsync', 'full_page_writes', 'synchro
   ];
 }
 
-/** Half of the time that the question took is the best guess of when it was answered. */
-async function clock({ database, now, skewMs }: DatabaseContext): Promise<Finding[]> {
-  const asked = now();
-  const [answer] = await database.rows<{ now: number }>(
-    'select (extract(epoch from clock_timestamp()) * 1000)::float8 as now',
-  );
-  const answered = now();
-  const skew = answer!.now - (asked + answered) / 2;
-  if (Math.abs(skew) <= skewMs + (answered - asked) / 2) return [];
-  const seconds = Math.round(Math.abs(skew) / 1_000);
-  return [
-    wrong(
-      `The clock of the database is ${seconds} s ${skew > 0 ? 'ahead of' : 'behind'} the one of this host.`,
-      'Run NTP on both. The library goes by the databases alone, but between two of them more than an hour is refused (CLOCK).',
-    ),
-  ];
-}
-
-async function isolation({ database }: DatabaseContext): Promise<Finding[]> {
-  const [found] = await database.rows<{ level: string }>(
-    `select current_setting('default_transaction_isolation') as level`,
-  );
+async function isolation({ ask }: DatabaseContext): Promise<Finding[]> {
+  const [found] = await ask<{ level: string }>({
+    text: `select current_setting('default_transaction_isolation') as level`,
+  });
   if (found!.level === 'read committed') return [];
   return [
     note(
@@ -66,8 +50,11 @@ async function isolation({ database }: DatabaseContext): Promise<Finding[]> {
  * A pooler answers for the server's process with a number of its own. In transaction mode another client gets the server that
  * a client has just been served by; then what is prepared by name may be lost.
  */
-async function pooler({ connect }: DatabaseContext): Promise<Finding[]> {
-  const [one, other] = [await connect(), await connect()];
+function pooler({ url }: DatabaseContext): Promise<Finding[]> {
+  return connected(url, 'doctor', (one) => connected(url, 'doctor', (other) => poolerBetween(one, other)));
+}
+
+async function poolerBetween(one: Client, other: Client): Promise<Finding[]> {
   const process = await processOf(one);
   if (process === (one as unknown as { processID: number }).processID) return [];
   await one.query({ name: 'tallystick_doctor', text: 'select 1' });
@@ -103,10 +90,10 @@ async function processOf(client: Client): Promise<number> {
   return (await client.query<{ pid: number }>('select pg_backend_pid() as pid')).rows[0]!.pid;
 }
 
-async function autovacuum({ database }: DatabaseContext): Promise<Finding[]> {
-  const [found] = await database.rows<{ off: boolean }>(
-    `select current_setting('autovacuum') = 'off' or current_setting('track_counts') = 'off' as off`,
-  );
+async function autovacuum({ ask }: DatabaseContext): Promise<Finding[]> {
+  const [found] = await ask<{ off: boolean }>({
+    text: `select current_setting('autovacuum') = 'off' or current_setting('track_counts') = 'off' as off`,
+  });
   if (!found!.off) return [];
   return [
     wrong(
@@ -117,9 +104,9 @@ async function autovacuum({ database }: DatabaseContext): Promise<Finding[]> {
 }
 
 /** What was deleted after such a transaction began stays on disk, and in the way of every claim, until it ends. */
-async function oldTransactions({ database, oldMs }: DatabaseContext): Promise<Finding[]> {
-  const open = await database.rows<{ what: string; todo: string; seconds: number }>(
-    `
+async function oldTransactions({ ask, oldMs }: DatabaseContext): Promise<Finding[]> {
+  const open = await ask<{ what: string; todo: string; seconds: number }>({
+    text: `
 select format('session %s (%s, %s)', pid, coalesce(nullif(application_name, ''), 'no name'), state) as what,
   format('End it: select pg_terminate_backend(%s)', pid) as todo, extract(epoch from clock_timestamp() - xact_start)::int as seconds
 from pg_stat_activity
@@ -133,11 +120,11 @@ from pg_prepared_xacts
 where database = current_database()
   and prepared < clock_timestamp() - $1::float8 * interval '1 ms'
 order by seconds desc`,
-    [oldMs],
-  );
-  const slots = await database.rows<{ name: string }>(
-    'select slot_name as name from pg_replication_slots where not active and coalesce(xmin, catalog_xmin) is not null',
-  );
+    values: [oldMs],
+  });
+  const slots = await ask<{ name: string }>({
+    text: 'select slot_name as name from pg_replication_slots where not active and coalesce(xmin, catalog_xmin) is not null',
+  });
   return [
     ...open.map(({ what, todo, seconds }) =>
       wrong(

@@ -1,7 +1,8 @@
-import { outboxSchemaSql, outboxTables } from '@tallystick/outbox';
+import { outboxSchemaSql, outboxTables, type TableOptions } from '@tallystick/outbox';
 import type { Client } from 'pg';
-import { type Check, type Finding, note, unknown, wrong } from './check';
-import type { DatabaseContext } from './database-context';
+import { type Check, type Finding, note, unknown, wrong } from '../../doctor/check';
+import type { DatabaseContext } from '../../doctor/database-context';
+import { connected } from './read-only';
 
 /** Are the tables as this version of the library makes them? */
 export const SCHEMA_CHECKS: readonly Check<DatabaseContext>[] = [{ name: 'schema', of: schema }];
@@ -16,8 +17,12 @@ interface Part {
  * The expectation is made by PostgreSQL itself: the tables are created as temporary ones, in a transaction that is rolled back,
  * and the catalogs are compared. So it takes no list of what there should be, and the definitions are written alike.
  */
-async function schema({ connect, options, tables }: DatabaseContext): Promise<Finding[]> {
-  const client = await connect();
+function schema({ url, options }: DatabaseContext): Promise<Finding[]> {
+  return connected(url, 'doctor', (client) => schemaOf(client, options));
+}
+
+async function schemaOf(client: Client, options: TableOptions): Promise<Finding[]> {
+  const tables = outboxTables(options);
   const { rows } = await client.query<{ home: string | null }>(
     'select relnamespace::regnamespace::text as home from pg_class where oid = to_regclass($1)',
     [tables.version],

@@ -1,10 +1,6 @@
 import type { OutboxTables } from '@tallystick/outbox';
+import type { Asked, ConsumerQuestions, ProducerQuestions } from '../questions';
 
-/**
- * What both sides have in common is the id, so ids are what is counted in minutes of: those the library makes begin with the time.
- * Others fall into minutes of their own, which is as good, only not as cheap. When something was recorded and when it arrived
- * are times of two different clocks.
- */
 const minuteOf = (id: string): string => `('x' || left(replace(${id}::text, '-', ''), 12))::bit(48)::bigint / 60000`;
 
 /** The ids as they are would do for random ones; those that somebody counts up cancel each other out. */
@@ -14,7 +10,10 @@ const hashOf = (id: string): string =>
 /** Does the id begin with its time? */
 const isTimed = (id: string): string => `substr(${id}::text, 15, 1) = '7'`;
 
-/** `$1` since which time in ids, `$2` since which time of this database's clock; `$3` and `$4` are the ids asked for. */
+const valuesOf = ({ lower, since, after, upTo, producer, consumer }: Asked): string[] => [
+  ...[lower, since, after, upTo],
+  ...[producer, consumer],
+];
 const within = (id: string): string => `${id} > $3 and ${id} <= $4 and (${id} > $1 or not ${isTimed(id)})`;
 const recent = (id: string, time: string): string => `(${isTimed(id)} or ${time} >= $2)`;
 
@@ -24,8 +23,7 @@ from (${halves}) half
 where verdict is not null
 group by 1, 2`;
 
-/** The statements of the producer's side: `$5` is its name, `$6` the consumer's. */
-export function producerSql(t: OutboxTables) {
+export function producerQuestions(t: OutboxTables): ProducerQuestions {
   const from = `
 from ${t.delivery} d
 join ${t.message} m on m.id = d.message_id
@@ -33,65 +31,80 @@ where ${within('d.message_id')}
   and d.consumer in ($6, '*')
   and m.aggregatetype = $5`;
   return {
-    /** Of announcements those count that the consumer has handlers for (`$7`). That is a guess, and where it is wrong, more is read. */
-    sums: sums(`
+    sums: (asked, handled) => ({
+      text: sums(`
 select d.message_id as id,
   case when d.consumer <> '*' then case when d.settled_at is not null then d.verdict end
        when m.type = any ($7::text[]) then 'accepted' end as verdict
 ${from}
   and ${recent('d.message_id', 'm.created_at')}`),
-    halves: `
+      values: [...valuesOf(asked), handled],
+    }),
+    halves: (asked, limit) => ({
+      text: `
 select d.message_id as id, d.state, d.verdict, d.consumer = '*' as announced, ${recent('d.message_id', 'm.created_at')} as recent
 ${from}
 order by d.message_id
 limit $7`,
-    nth: `
+      values: [...valuesOf(asked), limit],
+    }),
+    nth: ({ after, upTo }, offset) => ({
+      text: `
 select message_id as id
 from ${t.delivery}
 where message_id > $1 and message_id <= $2
 order by message_id, consumer
 offset $3
 limit 1`,
-    untimed: untimed(t.delivery),
-    names: `
+      values: [after, upTo, offset],
+    }),
+    untimed: (above) => ({ text: untimed(t.delivery), values: [above] }),
+    names: () => ({
+      text: `
 select distinct aggregatetype as name
 from (select aggregatetype from ${t.message} order by id desc limit 1000) newest
 order by name`,
+    }),
   };
 }
 
-/** The statements of the consumer's side: `$5` and `$6` as above. */
-export function consumerSql(t: OutboxTables) {
+export function consumerQuestions(t: OutboxTables): ConsumerQuestions {
   const from = `
 from ${t.inbox} i
 where ${within('i.message_id')}
   and i.consumer = $6
   and i.source = $5`;
   return {
-    sums: sums(`
+    sums: (asked) => ({
+      text: sums(`
 select i.message_id as id, i.verdict
 ${from}
   and ${recent('i.message_id', 'i.received_at')}`),
-    /** `$8` is when the producer should have heard of it. */
-    halves: `
+      values: valuesOf(asked),
+    }),
+    halves: (asked, limit, due) => ({
+      text: `
 select i.message_id as id, i.verdict, ${recent('i.message_id', 'i.received_at')} as recent, i.received_at < $8 as due
 ${from}
 order by i.message_id
 limit $7`,
-    nth: `
+      values: [...valuesOf(asked), limit, due],
+    }),
+    nth: ({ after, upTo }, offset, consumer) => ({
+      text: `
 select message_id as id
 from ${t.inbox}
 where message_id > $1 and message_id <= $2 and consumer = $4
 order by message_id
 offset $3
 limit 1`,
-    untimed: untimed(t.inbox, 'consumer = $2'),
-    handled: `select type from ${t.handler} where consumer = $1`,
-    names: `select distinct consumer as name from ${t.handler} order by name`,
+      values: [after, upTo, offset, consumer],
+    }),
+    untimed: (above, consumer) => ({ text: untimed(t.inbox, 'consumer = $2'), values: [above, consumer] }),
+    names: () => ({ text: `select distinct consumer as name from ${t.handler} order by name` }),
   };
 }
 
-/** Random ids lie above all that begin with a time of this century (`$1`), nearly surely. */
 function untimed(table: string, whose = 'true'): string {
   return `select exists (select from ${table} where message_id > $1 and ${whose}) as found`;
 }
