@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join, normalize } from 'node:path';
-import { freePort, testDatabase } from '@tallystick/services';
+import { findMariaDb, freePort, testDatabase } from '@tallystick/services';
 import { lines, packOutbox, root, run } from './tarball';
 
 /**
@@ -127,6 +127,23 @@ describe('a new application', () => {
 
   it.each(STARTERS)('of %s runs a test with the harness', async (starter) => {
     await run('npm', ['test'], { cwd: join(folder, starter) });
+  });
+
+  it('keeps its tables in MariaDB, and has no pg then', async () => {
+    const app = join(folder, 'nest-11-mariadb');
+    await run('cp', ['-al', join(folder, 'nest-11'), app], { cwd: folder });
+    await install('npm remove pg\nnpm install mysql2@3', app);
+    expect(existsSync(join(app, 'node_modules', 'pg'))).toBe(false);
+    const server = await findMariaDb({ install: true });
+    const env = { DATABASE_URL: await server.createDatabase(), SHOP: `127.0.0.1:${await freePort()}` };
+    try {
+      await run('npm', ['run', 'build'], { cwd: app });
+      const said = await run(process.execPath, ['dist/main.js'], { cwd: app, env });
+      expect(JSON.parse(lines(said).at(-1)!)).toEqual({ verdicts: ['accepted', 'rejected'], refunds: ['moonstone'] });
+    } finally {
+      await server.dropDatabase(env.DATABASE_URL);
+      await server.stop();
+    }
   });
 
   it('with the older way to resolve modules finds the types of ./testing', async () => {

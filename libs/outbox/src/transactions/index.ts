@@ -3,6 +3,7 @@ export { Patience } from './patience';
 export { mysqlFaults } from './mysql/faults';
 export { mysqlSessions } from './mysql/sessions';
 export { codeOf, isRefusedBySession, postgresFaults } from './postgres/faults';
+export { classesOfPg, loadPg } from './postgres/pg';
 export { poolView } from './postgres/pool';
 export { postgresSessions } from './postgres/sessions';
 export { ambientRepository } from './ambient-repository';

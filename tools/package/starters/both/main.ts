@@ -4,6 +4,8 @@ import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   Compensate,
   direct,
+  mariadb,
+  mariaDbMigrations,
   MessageHandler,
   MessageRejected,
   Outbox,
@@ -50,16 +52,19 @@ class Shop {
 }
 
 const { DATABASE_URL, SHOP } = process.env as Record<string, string>;
+const isPostgres = DATABASE_URL.startsWith('postgres');
+const database = isPostgres
+  ? { type: 'postgres' as const, migrations: [...OUTBOX_MIGRATIONS] }
+  : { type: 'mariadb' as const, migrations: mariaDbMigrations() };
 
 @Module({
   imports: [
-    TypeOrmModule.forRoot({
-      type: 'postgres',
-      url: DATABASE_URL,
-      migrations: [...OUTBOX_MIGRATIONS],
-      migrationsRun: true,
+    TypeOrmModule.forRoot({ ...database, url: DATABASE_URL, migrationsRun: true }),
+    OutboxModule.forRoot({
+      service: 'shop',
+      transport: direct({ listen: SHOP, peers: { shop: SHOP } }),
+      ...(!isPostgres && { store: mariadb() }),
     }),
-    OutboxModule.forRoot({ service: 'shop', transport: direct({ listen: SHOP, peers: { shop: SHOP } }) }),
   ],
   providers: [Shop],
 })

@@ -1,10 +1,10 @@
 import { once } from 'node:events';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { Pool, type PoolClient, type PoolConfig } from 'pg';
+import type { Pool, PoolClient, PoolConfig } from 'pg';
 import type { DataSource } from 'typeorm';
 import { InvalidOptionsError } from '../../errors';
-import { codeOf, namingConnectTimeout, poolView, postgresFaults } from '../../transactions';
+import { codeOf, loadPg, namingConnectTimeout, poolView, postgresFaults } from '../../transactions';
 
 /** The part of TypeORM's PostgreSQL options that says how to connect. */
 interface ConnectOptions {
@@ -56,6 +56,7 @@ export function poolFrom(
   // Read from the options as TypeORM's driver does it. A pg pool's own `options` hide the password from being copied.
   const target = options.replication?.master ?? options;
   const sockets = new Set<Duplex>();
+  const { Pool } = loadPg();
   const pool = new Pool({
     connectionString: target.url,
     host: target.host,

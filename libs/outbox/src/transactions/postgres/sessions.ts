@@ -1,6 +1,7 @@
-import { Connection } from 'pg';
+import type { Connection } from 'pg';
 import type { Session, Sessions } from '../dialect';
 import { postgresFaults } from './faults';
+import { loadPg } from './pg';
 
 /** What is used of the `pg` client under TypeORM's query runner. */
 interface PgSession {
@@ -68,6 +69,7 @@ export const postgresSessions: Sessions = {
 async function cancel({ processID, secretKey, host, port, ...session }: PgSession): Promise<void> {
   if (!processID || !secretKey || !port) return;
   const { ssl, sslNegotiation } = session;
+  const { Connection } = loadPg();
   const connection = new Connection({ ssl, sslNegotiation } as object) as CancelConnection;
   const send = (): void => connection.cancel(processID, secretKey);
   await new Promise<void>((resolve) => {

@@ -1,4 +1,5 @@
-import { Client, type ClientConfig, type QueryResult } from 'pg';
+import type { Client, ClientConfig, QueryResult } from 'pg';
+import { classesOfPg } from '../../../transactions';
 import { Flight, type Runway, Statement, type StatementConfig } from './flight';
 import { Names } from './names';
 import { begins, ends, forgetsNames, setsTransaction, tagOf, travelsAlone, undoes } from './texts';
@@ -50,7 +51,7 @@ const ALIVE_MS = 1_000;
  * What is different: `now()` in a transaction is the time of its first statement; a BEGIN that fails tells so in its place;
  * a stale plan (0A000) fails once and not for ever.
  */
-class HoldingClient extends Client implements Holding {
+class HoldingClient extends classesOfPg().Client implements Holding {
   readonly #config: Config;
   readonly #names = new Names();
   readonly #recorder: Recorder;

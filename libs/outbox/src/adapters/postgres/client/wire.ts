@@ -1,4 +1,5 @@
-import { type CustomTypesConfig, Query, type QueryResult } from 'pg';
+import type { CustomTypesConfig, Query, QueryResult } from 'pg';
+import { classesOfPg } from '../../../transactions';
 
 /**
  * What is used of `pg` beyond its types: the interface of its own pg-cursor, and how a `Query` writes itself. All of it has
@@ -36,7 +37,7 @@ export interface WireQuery extends Query, Answered {
   prepare(connection: object): void;
 }
 
-export const WireQuery = Query as unknown as new (text: string, values?: unknown[]) => WireQuery;
+export const WireQuery = classesOfPg().Query as unknown as new (text: string, values?: unknown[]) => WireQuery;
 
 /** Stands in for a connection while queries write themselves, so that all they write leaves in one piece. */
 export class Recorder {
