@@ -95,8 +95,7 @@ export async function launch(
   });
   const userService = service('user', {
     ORDER_SERVICE_ADDRESS: addressOfOrders,
-    // The dashboard looks into no other kind.
-    ...(databases.order.startsWith('postgres') && { ORDER_SERVICE_INBOX: databases.order }),
+    ORDER_SERVICE_INBOX: databases.order,
   });
   terminal.progress('user-service and order-service: starting');
   await together([userService.start(), orderService.start()]);

@@ -10,6 +10,6 @@ export class UserServiceConfig extends ServiceConfig {
 
   /** Where order-service's inbox is, for the dashboard to show its half of a message: for a role that may only select from it. */
   @IsOptional()
-  @IsUrlWith('postgres:', 'postgresql:')
+  @IsUrlWith('postgres:', 'postgresql:', 'mariadb:', 'mysql:')
   ORDER_SERVICE_INBOX?: string;
 }

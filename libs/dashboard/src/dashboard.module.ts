@@ -11,14 +11,14 @@ import {
 } from '@nestjs/common';
 import { HttpAdapterHost } from '@nestjs/core';
 import { getDataSourceToken } from '@nestjs/typeorm';
-import { OutboxHealth, OutboxMonitor, OutboxOperations, outboxTables } from '@tallystick/outbox';
+import { OutboxHealth, OutboxMonitor, OutboxOperations } from '@tallystick/outbox';
 import type { DataSource } from 'typeorm';
 import { Dashboard } from './dashboard';
 import { LastHour } from './hour';
 import { mount } from './http';
 import { type DashboardOptions, resolveOptions, type Settings } from './options';
 import type { Sample, Told } from './page';
-import { Reader } from './reader';
+import { looksAt } from './reader';
 import { Sampler } from './sampler';
 import { Streams } from './stream';
 import { Views } from './views';
@@ -64,7 +64,7 @@ function describe(
       {
         provide: Views,
         useFactory: (operations: OutboxOperations, health: OutboxHealth, database: DataSource, given: Settings) =>
-          new Views(operations, health, new Reader(database), outboxTables(given.tables), given),
+          new Views(operations, health, looksAt(database, given.tables), given),
         inject: [OutboxOperations, OutboxHealth, getDataSourceToken(dataSource), SETTINGS],
       },
       DashboardLifecycle,

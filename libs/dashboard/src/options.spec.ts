@@ -11,7 +11,7 @@ describe('The options of the dashboard', () => {
     [{ path: '/outbox/' }, /must begin with a \//],
     [{ authorize: 'read' }, /must be a function/],
     [{ redact: ['a..b'] }, /no path of a field/],
-    [{ inboxes: { warehouse: 'mysql://root:secret@db' } }, /'warehouse' must begin with postgres/],
+    [{ inboxes: { warehouse: 'redis://root:secret@db' } }, /'warehouse' must begin with postgres/],
   ])('refuse %j', (options, says) => {
     expect(() => resolveOptions(options as never)).toThrow(says);
     expect(() => resolveOptions(options as never)).not.toThrow(/secret/);

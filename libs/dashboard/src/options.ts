@@ -21,7 +21,7 @@ export interface DashboardOptions<Request = IncomingMessage> {
    */
   readonly redact?: readonly string[] | 'everything';
   /**
-   * Where the inboxes of consumers are, by their name: `{ 'order-service': 'postgres://…' }`, for a role that may select from
+   * Where the inboxes of consumers are, by their name: `{ 'order-service': 'postgres://…' }`, or `'mariadb://…'`, for a role that may select from
    * `inbox_message`. A message's page then shows the consumer's half. Its own database is always asked.
    */
   readonly inboxes?: Readonly<Record<string, string>>;
@@ -68,8 +68,8 @@ export function resolveOptions<Request>(options: DashboardOptions<Request>): Set
       problems.push(`redact ${JSON.stringify(field)} is no path of a field, as 'customer.email' or 'cards.*.number'`);
   // Not the address: it has a password.
   for (const [name, url] of Object.entries(inboxes))
-    if (typeof url !== 'string' || !/^postgres(ql)?:\/\//.test(url))
-      problems.push(`inboxes: the address of '${name}' must begin with postgres://`);
+    if (typeof url !== 'string' || !/^(postgres(ql)?|mariadb|mysql):\/\//.test(url))
+      problems.push(`inboxes: the address of '${name}' must begin with postgres:// or mariadb://`);
   if (problems.length > 0) throw new InvalidOptionsError(problems);
   return { path, authorize: authorize as Settings['authorize'], environment, redact, inboxes, tables };
 }

@@ -6,12 +6,16 @@ import { FastifyAdapter } from '@nestjs/platform-fastify';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import {
   Compensate,
+  mariadb,
+  mariaDbMigrations,
   MessageHandler,
   MessageRejected,
   Outbox,
   OUTBOX_MIGRATIONS,
   OutboxMessage,
   OutboxModule,
+  postgres,
+  type StoreFactory,
   type TransportFactory,
   Transactional,
   Transactions,
@@ -59,7 +63,8 @@ class Warehouse {
   @MessageHandler(ParcelRequested)
   async pack({ sku }: ParcelRequested): Promise<{ shelf: string }> {
     if (sku === 'sold-out') throw new MessageRejected('OUT_OF_STOCK', { sku }, 'The last one is gone.');
-    await this.transactions.manager().query('insert into parcel values ($1)', [sku]);
+    const mark = this.dataSource.options.type === 'postgres' ? '$1' : '?';
+    await this.transactions.manager().query(`insert into parcel values (${mark})`, [sku]);
     return { shelf: 'A7' };
   }
 }
@@ -67,9 +72,15 @@ class Warehouse {
 /** Everything happens within seconds, or waits for a person. */
 const QUICK = { backoff: { first: '50ms', max: '200ms' }, pollInterval: '50ms', giveUpAfter: '1s' } as const;
 
+const isPostgres = (url: string): boolean => url.startsWith('postgres');
+
 function database(url: string): ReturnType<typeof TypeOrmModule.forRoot> {
-  return TypeOrmModule.forRoot({ type: 'postgres', url, migrations: OUTBOX_MIGRATIONS, migrationsRun: true });
+  return isPostgres(url)
+    ? TypeOrmModule.forRoot({ type: 'postgres', url, migrations: OUTBOX_MIGRATIONS, migrationsRun: true })
+    : TypeOrmModule.forRoot({ type: 'mariadb', url, migrations: mariaDbMigrations(), migrationsRun: true });
 }
+
+const storeOf = (url: string): StoreFactory => (isPostgres(url) ? postgres() : mariadb());
 
 export interface ShopSetting {
   readonly databaseUrl: string;
@@ -91,7 +102,7 @@ export async function startShop(setting: ShopSetting): Promise<RunningShop> {
   @Module({
     imports: [
       database(databaseUrl),
-      OutboxModule.forRoot({ service: 'shop', transport, ...QUICK }),
+      OutboxModule.forRoot({ service: 'shop', transport, store: storeOf(databaseUrl), ...QUICK }),
       OutboxDashboardModule.forRoot(dashboard),
     ],
     providers: [Shop],
@@ -112,7 +123,10 @@ export async function startWarehouse(
   @Module({
     imports: [
       database(setting.databaseUrl),
-      OutboxModule.forRoot({ service: 'warehouse', transport: setting.transport, ...QUICK }),
+      OutboxModule.forRoot({
+        ...{ service: 'warehouse', transport: setting.transport, ...QUICK },
+        store: storeOf(setting.databaseUrl),
+      }),
     ],
     providers: [Warehouse],
   })

@@ -1,14 +1,7 @@
 import type { OutboxTables } from '@tallystick/outbox';
+import { CAP, RATE_MS, RATE_ROWS, TOOK_MS } from './looks';
 
-/** Rows that a look counts of each kind: some milliseconds, whatever the backlog. */
-const CAP = 5_000;
-/** How long it took is of so long, and of at most as many. */
-const TOOK_MS = 60_000;
-/** Rates are of so long; more rows than `RATE_ROWS` in it are not read, and their times tell the rate. */
-const RATE_MS = 2_000;
-const RATE_ROWS = 2_000;
-
-/** What the page asks the tables beside what `OutboxOperations` tells. All of it reads, and all of it is bounded. */
+/** `Looks`, as PostgreSQL is asked. */
 export function dashboardSql(t: OutboxTables) {
   const since = (ms: number): string => `(select clock_timestamp() - interval '${ms} ms')`;
   // Not a join: of some hundred thousand messages the planner would rather read all than look a few thousand up.

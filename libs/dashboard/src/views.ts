@@ -1,5 +1,6 @@
-import type { DeliveryRecord, OutboxHealth, OutboxOperations, OutboxTables, Reason } from '@tallystick/outbox';
+import type { DeliveryRecord, OutboxHealth, OutboxOperations, Reason } from '@tallystick/outbox';
 import { type BulkVerb, filterText, parseFilter } from '@tallystick/outbox';
+import type { Looks } from './looks';
 import type { Settings } from './options';
 import {
   type Delivery,
@@ -11,9 +12,8 @@ import {
   type Sample,
   type Whole,
 } from './page';
-import { askElsewhere, type Reader } from './reader';
+import { lookElsewhere } from './reader';
 import { HIDDEN, isHidden, redacted } from './redaction';
-import { dashboardSql } from './statements';
 
 /** As many as a page of the table shows. */
 const PAGE = 50;
@@ -29,31 +29,24 @@ export class HiddenFieldError extends Error {}
 
 /** What the pages show. Reads only, redacts everything that comes from a payload, and never asks for more than a bound. */
 export class Views {
-  private readonly sql: ReturnType<typeof dashboardSql>;
-
   constructor(
     private readonly operations: OutboxOperations,
     private readonly health: OutboxHealth,
-    private readonly reader: Reader,
-    tables: OutboxTables,
+    private readonly looks: Looks,
     private readonly settings: Settings,
-  ) {
-    this.sql = dashboardSql(tables);
-  }
+  ) {}
 
   get service(): string {
     return this.operations.service;
   }
 
   /** For completion. */
-  async words(): Promise<{ types: readonly string[]; consumers: readonly string[] }> {
-    const [words] = await this.reader.rows<{ types: string[]; consumers: string[] }>(this.sql.words, [this.service]);
-    return words!;
+  words(): ReturnType<Looks['words']> {
+    return this.looks.words(this.service);
   }
 
-  async sample(): Promise<Sample> {
-    const [sample] = await this.reader.rows<Sample>(this.sql.sample, [this.service]);
-    return sample!;
+  sample(): Promise<Sample> {
+    return this.looks.sample(this.service);
   }
 
   /** @param after the id and consumer of the last one of the page before */
@@ -86,11 +79,8 @@ export class Views {
   async message(id: string): Promise<Whole | undefined> {
     const deliveries = await this.operations.find({ id });
     if (deliveries.length === 0) return undefined;
-    const [kept] = await this.reader.rows<{ payload: string; headers: Record<string, string> | null }>(
-      this.sql.message,
-      [id],
-    );
-    const caused = await this.reader.rows<{ id: string; type: string }>(this.sql.caused, [id, this.service]);
+    const kept = await this.looks.message(id);
+    const caused = await this.looks.caused(id, this.service);
     const history = await this.operations.history(id);
     const headers = kept?.headers ?? {};
     const { redact } = this.settings;
@@ -110,7 +100,7 @@ export class Views {
   }
 
   async inbox(where: string, verdict: string | null, before: string | null): Promise<Half> {
-    return this.ask(where, this.sql.inbox, [verdict, before]);
+    return this.ask(where, (looks) => looks.inbox(verdict, before));
   }
 
   async machinery(): Promise<Machinery> {
@@ -118,25 +108,24 @@ export class Views {
     return {
       ...(await this.health.check()),
       quarantined: await this.health.quarantined([this.service, ...consumers.filter((name) => name !== EVERYBODY)]),
-      followUps: await this.reader.rows(this.sql.followUps, [this.service]),
-      handlers: await this.reader.rows(this.sql.handlers, [this.service]),
+      followUps: await this.looks.followUps(this.service),
+      handlers: await this.looks.handlers(this.service),
     };
   }
 
   /** Its own inbox always: several services may share the tables. */
   private halves(id: string, consumers: readonly string[]): Promise<Half[]> {
     const known = consumers.filter((name) => Object.hasOwn(this.settings.inboxes, name));
-    return Promise.all(['', ...known].map((where) => this.ask(where, this.sql.inboxOf, [id])));
+    return Promise.all(['', ...known].map((where) => this.ask(where, (looks) => looks.inboxOf(id))));
   }
 
   /** @param where a consumer of the option `inboxes`, or '' for the own database */
-  private async ask(where: string, text: string, values: readonly unknown[]): Promise<Half> {
+  private async ask(where: string, look: (looks: Looks) => Promise<InboxRow[]>): Promise<Half> {
     const url = Object.hasOwn(this.settings.inboxes, where) ? this.settings.inboxes[where] : undefined;
     if (where !== '' && url === undefined)
       return { inbox: where, rows: [], problem: 'Nobody said where this inbox is.' };
     try {
-      const asked =
-        url === undefined ? this.reader.rows<InboxRow>(text, values) : askElsewhere<InboxRow>(url, text, values);
+      const asked = url === undefined ? look(this.looks) : lookElsewhere(url, this.settings.tables, look);
       const rows = (await asked).map((row) => ({
         ...row,
         result: this.hidden(row.result),
