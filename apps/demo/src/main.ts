@@ -60,15 +60,14 @@ async function demo(options: Arguments, terminal: Terminal): Promise<number> {
       signal: ending.signal,
     };
     const { user, order, databases, carrier } = running;
-    const paged = !options.once && Object.values(databases).every((url) => url.startsWith('postgres'));
-    const page = paged ? await openPage(running, world, options.lang, cleanup) : undefined;
+    const page = options.once ? undefined : await openPage(running, world, options.lang, cleanup);
     const { transport, broker } = carrier;
     terminal.ready({ user, order, databases, transport, broker, ...(page && { page: page.url }) });
     if (page) terminal.say(texts.page(page.url));
     const kept = options.story ? await play(running, world, options, terminal) : true;
-    if (options.once) return kept ? 0 : 1;
-    page?.storyIsOver();
-    terminal.say(`\n${page ? texts.serving(user, order, page.url) : texts.servingWithoutPage(user, order)}`);
+    if (!page) return kept ? 0 : 1;
+    page.storyIsOver();
+    terminal.say(`\n${texts.serving(user, order, page.url)}`);
     const { exitCode } = await end;
     return exitCode === SIGNALS.SIGINT && kept ? 0 : exitCode;
   } catch (error) {

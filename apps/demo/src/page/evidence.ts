@@ -1,3 +1,4 @@
+import { marks } from '@tallystick/services';
 import type { Ask } from '../invariants';
 import type { Side } from './page';
 
@@ -38,22 +39,34 @@ export async function readEvidence(
   { userId, sku }: { userId: string; sku: string },
 ): Promise<Evidence> {
   const orders = await asks.order<OrderEvidence>(
-    'select id, quantity, amount::float8 from orders where user_id = $1 order by id',
+    'select id, quantity, amount from orders where user_id = ? order by id',
     [userId],
   );
-  const [shelf] = await asks.order<{ left: number }>('select quantity as left from stock where sku = $1', [sku]);
+  const [shelf] = await asks.order<{ quantity: number }>('select quantity from stock where sku = ?', [sku]);
   const purchases = await asks.user<PurchaseEvidence>(
-    `select p.id, p.amount::float8, p.status, p.reason, d.state, d.code
+    `select p.id, p.amount, p.status, p.reason, d.state, d.code
        from purchases p
        left join outbox_delivery d on d.message_id = p.message_id
-      where p.user_id = $1
+      where p.user_id = ?
       order by p.id`,
     [userId],
   );
-  const [account] = await asks.user<{ balance: number }>('select balance::float8 from users where id = $1', [userId]);
+  const [account] = await asks.user<{ balance: unknown }>('select balance from users where id = ?', [userId]);
+  const ids = purchases.map(({ id }) => id);
   const inbox = await asks.order<InboxEvidence>(
-    'select message_id as id, verdict from inbox_message where message_id = any($1) order by message_id',
-    [purchases.map(({ id }) => id)],
+    `select message_id as id, verdict from inbox_message where message_id in (${marks(ids)}) order by message_id`,
+    ids,
   );
-  return { balance: account?.balance ?? 0, left: shelf?.left ?? 0, purchases, orders, inbox };
+  return {
+    balance: Number(account?.balance ?? 0),
+    left: shelf?.quantity ?? 0,
+    purchases: purchases.map(withNumber),
+    orders: orders.map(withNumber),
+    inbox,
+  };
+}
+
+/** A `bigint` arrives as text. */
+function withNumber<T extends { readonly amount: number }>(row: T): T {
+  return { ...row, amount: Number(row.amount) };
 }

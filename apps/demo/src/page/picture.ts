@@ -1,11 +1,9 @@
-import { Pool, type PoolClient } from 'pg';
-import { numbered } from '@tallystick/services';
+import { marks } from '@tallystick/services';
 import { type Ask, checkWhileRunning } from '../invariants';
 import type { Databases } from '../launcher';
+import { Look } from './look';
 import type { Picture, Row, Side, Station } from './page';
 
-/** Long for any statement here. */
-const STATEMENT_TIMEOUT_MS = 2_000;
 /** Messages that are drawn: as many as have room at one station. */
 const DRAWN = 64;
 /** Rows that are shown of a table. */
@@ -25,9 +23,9 @@ interface Drawn {
   readonly verdict: string | null;
 }
 
-/** Looks into both databases, in plain SQL: each in one read-only transaction, which sees one moment. */
+/** Looks into both databases, in SQL that every kind of them understands: each in one read-only transaction, which sees one moment. */
 export class Pictures {
-  private readonly pools: Readonly<Record<Side, Pool>>;
+  private readonly looks: Readonly<Record<Side, Look>>;
   /** Messages have ids that grow with time: none of ours is smaller. */
   private readonly since = idOf(Date.now() - 60_000);
 
@@ -36,21 +34,21 @@ export class Pictures {
     private readonly deposits: ReadonlyMap<string, number>,
     private readonly surroundings: Surroundings,
   ) {
-    this.pools = { user: poolOf(databases.user), order: poolOf(databases.order) };
+    this.looks = { user: new Look(databases.user), order: new Look(databases.order) };
   }
 
   take(): Promise<Picture> {
-    return atOneMoment(this.pools.user, (user) => atOneMoment(this.pools.order, (order) => this.look({ user, order })));
+    const { user, order } = this.looks;
+    return user.atOneMoment((ofUser) => order.atOneMoment((ofOrder) => this.look({ user: ofUser, order: ofOrder })));
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pools.user.end(), this.pools.order.end()]);
+    await Promise.all([this.looks.user.close(), this.looks.order.close()]);
   }
 
   /** Outside of any transaction: sees what is committed. */
   now(side: Side): Ask {
-    return async <R extends object>(sql: string, values: readonly unknown[] = []) =>
-      (await this.pools[side].query<R>(numbered(sql), [...values])).rows;
+    return this.looks[side].now;
   }
 
   private async look(asks: Readonly<Record<Side, Ask>>): Promise<Picture> {
@@ -70,7 +68,7 @@ export class Pictures {
   private drawn(ask: Ask): Promise<Drawn[]> {
     return ask<Drawn>(
       `select m.id, d.state, d.attempts, d.verdict
-         from (select id from outbox_message where id >= $1 order by id desc limit ${DRAWN}) m
+         from (select id from outbox_message where id >= ? order by id desc limit ${DRAWN}) m
          join outbox_delivery d on d.message_id = m.id
         order by m.id desc`,
       [this.since],
@@ -78,9 +76,11 @@ export class Pictures {
   }
 
   private async decided(ask: Ask, drawn: readonly Drawn[]): Promise<Set<string>> {
-    const rows = await ask<{ id: string }>('select message_id as id from inbox_message where message_id = any($1)', [
-      drawn.map(({ id }) => id),
-    ]);
+    const ids = drawn.map(({ id }) => id);
+    const rows = await ask<{ id: string }>(
+      `select message_id as id from inbox_message where message_id in (${marks(ids)})`,
+      ids,
+    );
     return new Set(rows.map(({ id }) => id));
   }
 
@@ -88,16 +88,20 @@ export class Pictures {
     ask: Ask,
     drawn: readonly Drawn[],
   ): Promise<Pick<Picture['tables'], 'users' | 'purchases' | 'outbox_delivery'>> {
-    const users = [...this.deposits.keys()].slice(-SHOWN).reverse();
+    const ids = [...this.deposits.keys()].slice(-SHOWN).reverse();
+    const users = await ask<{ id: string; name: string; balance: unknown }>(
+      `select id, name, balance from users where id in (${marks(ids)})`,
+      ids,
+    );
+    const purchases = await ask<Row>(
+      `select id, sku, quantity, amount, status, reason from purchases where id >= ? order by id desc limit ${SHOWN}`,
+      [this.since],
+    );
     return {
-      users: await ask<Row>(
-        'select name, balance::float8 from users where id = any($1::uuid[]) order by array_position($1::uuid[], id)',
-        [users],
-      ),
-      purchases: await ask<Row>(
-        `select id, sku, quantity, amount::float8, status, reason from purchases where id >= $1 order by id desc limit ${SHOWN}`,
-        [this.since],
-      ),
+      users: users
+        .sort((one, other) => ids.indexOf(one.id) - ids.indexOf(other.id))
+        .map(({ name, balance }) => ({ name, balance: Number(balance) })),
+      purchases: purchases.map((row) => ({ ...row, amount: Number(row.amount) })),
       outbox_delivery: drawn
         .slice(0, SHOWN)
         .map(({ id, state, attempts, verdict }) => ({ message_id: id, state, attempts, verdict })),
@@ -108,40 +112,54 @@ export class Pictures {
     ask: Ask,
     drawn: readonly Drawn[],
   ): Promise<Pick<Picture['tables'], 'stock' | 'orders' | 'inbox_message'>> {
-    const skus = `select distinct sku from orders where id >= $1`;
+    const skus = `select distinct sku from orders where id >= ?`;
+    const ids = drawn.map(({ id }) => id);
+    const orders = await ask<Row>(
+      `select id, sku, quantity, amount from orders where id >= ? order by id desc limit ${SHOWN}`,
+      [this.since],
+    );
+    const inbox = await ask<Row & { reason: unknown }>(
+      `select message_id, verdict, reason from inbox_message where message_id in (${marks(ids)}) order by message_id desc limit ${SHOWN}`,
+      ids,
+    );
     return {
       stock: await ask<Row>(`select sku, quantity from stock where sku in (${skus}) order by sku limit ${SHOWN}`, [
         this.since,
       ]),
-      orders: await ask<Row>(
-        `select id, sku, quantity, amount::float8 from orders where id >= $1 order by id desc limit ${SHOWN}`,
-        [this.since],
-      ),
-      inbox_message: await ask<Row>(
-        `select message_id, verdict, reason ->> 'code' as reason from inbox_message where message_id = any($1) order by message_id desc limit ${SHOWN}`,
-        [drawn.map(({ id }) => id)],
-      ),
+      orders: orders.map((row) => ({ ...row, amount: Number(row.amount) })),
+      inbox_message: inbox.map((row) => ({ ...row, reason: codeOf(row.reason) })),
     };
   }
 
   private async counters({ user, order }: { user: Ask; order: Ask }): Promise<Picture['counters']> {
     const users = [...this.deposits.keys()];
-    const [bought] = await user<Omit<Picture['counters'], 'orders'>>(
-      `select count(*)::int as purchases, count(*) filter (where p.status = 'pending')::int as open,
-              count(*) filter (where p.status = 'completed')::int as completed,
-              count(*) filter (where p.status = 'refunded')::int as refunded,
-              count(*) filter (where d.attempts > 1)::int as again
+    const [bought] = await user<Record<'purchases' | 'undecided' | 'completed' | 'refunded' | 'again', unknown>>(
+      `select count(*) as purchases, ${counted(`p.status = 'pending'`)} as undecided,
+              ${counted(`p.status = 'completed'`)} as completed, ${counted(`p.status = 'refunded'`)} as refunded,
+              ${counted('d.attempts > 1')} as again
          from purchases p
          left join outbox_delivery d on d.message_id = p.message_id
-        where p.user_id = any($1)`,
-      [users],
+        where p.user_id in (${marks(users)})`,
+      users,
     );
-    const [ordered] = await order<{ orders: number }>(
-      'select count(*)::int as orders from orders where user_id = any($1)',
-      [users],
+    const [ordered] = await order<{ orders: unknown }>(
+      `select count(*) as orders from orders where user_id in (${marks(users)})`,
+      users,
     );
-    return { ...bought!, ...ordered! };
+    const { purchases, undecided, completed, refunded, again } = bought!;
+    return {
+      ...{ purchases: Number(purchases), open: Number(undecided), completed: Number(completed) },
+      ...{ refunded: Number(refunded), again: Number(again), orders: Number(ordered!.orders) },
+    };
   }
+}
+
+const counted = (condition: string): string => `sum(case when ${condition} then 1 else 0 end)`;
+
+/** JSON is text in MariaDB. */
+function codeOf(reason: unknown): string | null {
+  const { code } = ((typeof reason === 'string' ? JSON.parse(reason) : reason) ?? {}) as { code?: string };
+  return code ?? null;
 }
 
 /** A verdict is in the inbox before anybody has heard of it. */
@@ -166,34 +184,4 @@ export function stationOf(state: string, decided: boolean): Station {
 export function idOf(ms: number): string {
   const time = ms.toString(16).padStart(12, '0');
   return `${time.slice(0, 8)}-${time.slice(8)}-7000-8000-000000000000`;
-}
-
-function poolOf(connectionString: string): Pool {
-  const pool = new Pool({
-    connectionString,
-    application_name: 'tallystick-demo',
-    max: 2,
-    connectionTimeoutMillis: STATEMENT_TIMEOUT_MS,
-  });
-  return pool.on('error', () => {}); // whoever looks next is told
-}
-
-async function atOneMoment<T>(pool: Pool, work: (ask: Ask) => Promise<T>): Promise<T> {
-  const client = await pool.connect();
-  try {
-    await client.query(
-      `begin transaction isolation level repeatable read read only; set local statement_timeout = ${STATEMENT_TIMEOUT_MS}`,
-    );
-    return await work(asking(client));
-  } finally {
-    await client.query('rollback').then(
-      () => client.release(),
-      (error: Error) => client.release(error),
-    );
-  }
-}
-
-function asking(client: PoolClient): Ask {
-  return async <R extends object>(sql: string, values: readonly unknown[] = []) =>
-    (await client.query<R>(numbered(sql), [...values])).rows;
 }

@@ -10,8 +10,6 @@ export const EN = {
   page: (url: string): string => `Look at it in a browser: ${url}`,
   serving: (user: string, order: string, page: string): string =>
     `Both services go on serving: ${user}/docs and ${order}/docs; every message, both halves: ${user}/outbox/.\nThe page with the buttons that break things: ${page}. Ctrl-C ends the demo.`,
-  servingWithoutPage: (user: string, order: string): string =>
-    `Both services go on serving: ${user}/docs and ${order}/docs.\nThe page with the buttons and the dashboards look into PostgreSQL only. Ctrl-C ends the demo.`,
   legend:
     'right of │ after each step: outbox_delivery of user-service (state, attempts, verdict) → inbox_message of order-service',
   pressEnter: 'Enter goes on',

@@ -11,8 +11,6 @@ export const ZH: Texts = {
   page: (url) => `在浏览器里看：${url}`,
   serving: (user, order, page) =>
     `两个服务继续运行：${user}/docs 和 ${order}/docs；每条消息的两半：${user}/outbox/。\n有故障按钮的页面：${page}。按 Ctrl-C 结束。`,
-  servingWithoutPage: (user, order) =>
-    `两个服务继续运行：${user}/docs 和 ${order}/docs。\n有故障按钮的页面和管理面板只看 PostgreSQL。按 Ctrl-C 结束。`,
   legend:
     '每一步右边 │ 之后：user-service 的 outbox_delivery（状态、次数、结果）→ order-service 的收件箱 inbox_message',
   pressEnter: '按回车继续',
