@@ -56,6 +56,7 @@ claimed as (
       next_at = case next_state when 'parked' then null when 'held' then least(${heldUntil(t, 'park_code', 'd.message_id')}, case when d.consumer <> '${EVERYBODY}' then d.deadline_at end) else leased_until end,
       give_up_at = case
         when next_state = 'held' then null
+        when next_state = 'parked' then d.give_up_at
         when next_state = d.state then coalesce(d.give_up_at, new_give_up_at)
         else new_give_up_at
       end,
