@@ -131,10 +131,53 @@ describe('npm run bench -- all --small --json', () => {
   });
 });
 
+describe('npm run bench -- all --database mariadb --small --json', () => {
+  let run: Run;
+  let results: ScenarioResult[];
+
+  beforeAll(async () => {
+    run = await bench('all', '--database', 'mariadb', '--small', '--json');
+    const lines = run.stdout.split('\n').filter((line) => line !== '');
+    results = lines.map((line) => JSON.parse(line) as ScenarioResult);
+  }, TIMEOUT_MS + 10_000);
+
+  it('runs what can run there, under names of its own, and every order arrives', () => {
+    expect(run.stderr).not.toContain('failed');
+    expect(run.code).toBe(0);
+    expect(results.map(({ scenario }) => scenario)).toEqual(['record-mariadb', 'relay-mariadb', 'roundtrip-mariadb']);
+  });
+
+  it('says where, and compares every figure with one that was written by hand', () => {
+    for (const { machine, figures } of results) {
+      expect(machine).toMatchObject({ mariadb: expect.stringContaining('innodb_flush_log_at_trx_commit 1') });
+      expect(machine.postgres).toBeUndefined();
+      expect(figures.length).toBeGreaterThan(0);
+      for (const { median, baseline, ratio, cost } of figures) {
+        expect(ratio!.median).toBeCloseTo(median / baseline!.median);
+        expect(cost!.statements).toBeGreaterThan(0);
+        if (process.platform === 'linux') expect(cost!.processorMs).toHaveProperty('MariaDB');
+      }
+    }
+  });
+
+  it('counts what the message adds to a transaction', () => {
+    for (const { cost, baseline } of results[0]!.figures)
+      expect(cost!.statements! - baseline!.cost!.statements!).toBeCloseTo(4, 0);
+  });
+});
+
 describe('npm run bench', () => {
   it('explains itself', async () => {
     const { stdout } = await bench('--help');
-    for (const word of ['roundtrip', '--database-url', '--amqp-url', '--rounds', '--small', 'report']) {
+    for (const word of [
+      'roundtrip',
+      '--database <kind>',
+      '--database-url',
+      '--amqp-url',
+      '--rounds',
+      '--small',
+      'report',
+    ]) {
       expect(stdout).toContain(word);
     }
   });
@@ -145,6 +188,18 @@ describe('npm run bench', () => {
       stderr: expect.stringContaining('Allowed choices are record'),
     });
     expect(await bench('record', '--rounds', 'many')).toMatchObject({ code: 1 });
+    expect(await bench('record', '--database', 'oracle')).toMatchObject({ code: 1 });
+  });
+
+  it('names what does not run on MariaDB, and starts nothing', async () => {
+    expect(await bench('consume', '--database', 'mariadb')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('consume runs on PostgreSQL only'),
+    });
+    expect(await bench('record', '--database', 'mariadb', '--database-url', 'postgres://nobody')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('another kind'),
+    });
   });
 
   it(

@@ -3,9 +3,10 @@ import { Cleanup, type PostgresServer, startPostgres, testBroker, until } from '
 import { outboxSchemaSql } from '@tallystick/outbox';
 import { closedLoop, newOrder } from './business/load';
 import type { Consumer, Producer } from './business/sides';
-import { ORDERS_SCHEMA, USERS_SCHEMA } from './business/sql';
-import { withClient } from './harness/stage';
-import { type CountedStatement, StatementCounter } from './harness/statement-counter';
+import { ordersSchema, usersSchema } from './business/sql';
+import { withClient } from './engines/postgres';
+import { StatementCounter } from './engines/postgres-statements';
+import type { TimedStatement } from './engines/statements';
 import { LibraryConsumer } from './library/consumer';
 import { LibraryProducer } from './library/producer';
 import { emptyQueue, LIBRARY_ORDERS } from './scenarios/drain';
@@ -42,8 +43,8 @@ describe('what one message costs', () => {
     server = cleanup.stopLater(await startPostgres({ settings }));
     statements = cleanup.stopLater(await StatementCounter.connect(server.url()));
     const amqpUrl = await testBroker('cost');
-    users = { databaseUrl: await tables(USERS_SCHEMA), amqpUrl };
-    orders = { databaseUrl: await tables(ORDERS_SCHEMA), amqpUrl };
+    users = { databaseUrl: await tables(usersSchema('postgres')), amqpUrl };
+    orders = { databaseUrl: await tables(ordersSchema('postgres')), amqpUrl };
     await emptyQueue(amqpUrl, LIBRARY_ORDERS);
   }, 60_000);
 
@@ -64,7 +65,7 @@ describe('what one message costs', () => {
   }
 
   /** Everything the library executed since the last call, by name; and everything else, by text. */
-  async function executed(databaseUrl: string): Promise<Map<string, CountedStatement>> {
+  async function executed(databaseUrl: string): Promise<Map<string, TimedStatement>> {
     const found = (await statements.read([databaseUrl]))!;
     await statements.reset([databaseUrl]);
     return new Map(found.map((each) => [each.statement, each]));
@@ -160,8 +161,8 @@ describe('what a message costs whose key is in order, and busy', () => {
     const amqpUrl = await testBroker('cost-in-line');
     const [users, orders] = [await server.createDatabase(), await server.createDatabase()];
     for (const [url, schema] of [
-      [users, USERS_SCHEMA],
-      [orders, ORDERS_SCHEMA],
+      [users, usersSchema('postgres')],
+      [orders, ordersSchema('postgres')],
     ] as const)
       await withClient(url, (client) => client.query(`${outboxSchemaSql()}${schema} -- bench`));
     const consumer = new LibraryConsumer({ databaseUrl: orders, amqpUrl, inLine: true });
@@ -198,7 +199,7 @@ const AT_BOOT = [
 ];
 
 /** What was asked for messages; what is asked at boot was asked once. */
-function namesOf(counted: ReadonlyMap<string, CountedStatement>): string[] {
+function namesOf(counted: ReadonlyMap<string, TimedStatement>): string[] {
   for (const name of AT_BOOT) expect([name, counted.get(name)?.calls ?? 1]).toEqual([name, 1]);
   return [...counted.keys()].filter((name) => /^(outbox|inbox)\.[\w-]+$/.test(name) && !AT_BOOT.includes(name)).sort();
 }

@@ -1,12 +1,13 @@
 import { Cleanup } from '@tallystick/services';
+import { type Engine, ENGINE_NAMES, ENGINES } from './engines/engine';
 import { describeResult } from './harness/format';
 import { Progress } from './harness/progress';
 import type { ScenarioResult } from './harness/result';
 import { keepResult, RESULTS, ROOT } from './harness/results-folder';
-import { Stage } from './harness/stage';
+import { engineFor, Stage } from './harness/stage';
 import { PeersUnavailableError } from './peers/packages';
 import { SCENARIOS } from './scenarios';
-import { runScenario } from './scenarios/scenario';
+import { resultName, runScenario, runsOn } from './scenarios/scenario';
 import { writeReport } from './report/report';
 
 export interface CommandOptions {
@@ -14,6 +15,7 @@ export interface CommandOptions {
   readonly rounds?: number;
   readonly json: boolean;
   readonly small: boolean;
+  readonly database?: Engine;
   readonly databaseUrl?: string;
   readonly amqpUrl?: string;
 }
@@ -30,18 +32,32 @@ export async function run(what: string, options: CommandOptions): Promise<number
     progress.line(
       `wrote ${await writeReport(
         RESULTS,
-        SCENARIOS.map(({ name }) => name),
+        SCENARIOS.flatMap((scenario) =>
+          ENGINES.filter((engine) => runsOn(scenario, engine)).map((engine) => resultName(scenario.name, engine)),
+        ),
         ROOT,
       )}`,
     );
     return 0;
   }
+  const engine = engineFor(options);
+  if (engine === undefined) {
+    progress.line(`--database ${options.database}, but --database-url is of another kind: leave one of them out`);
+    return 1;
+  }
+  const scenarios = SCENARIOS.filter((scenario) =>
+    what === 'all' ? runsOn(scenario, engine) : scenario.name === what,
+  );
+  if (!scenarios.every((scenario) => runsOn(scenario, engine))) {
+    progress.line(`${what} runs on PostgreSQL only, not on ${ENGINE_NAMES[engine]}`);
+    return 1;
+  }
   const cleanup = new Cleanup();
   stopOnSignals(cleanup, progress);
   try {
-    const stage = await Stage.open(options, cleanup, progress);
+    const stage = await Stage.open(engine, options, cleanup, progress);
     let failures = 0;
-    for (const scenario of SCENARIOS.filter(({ name }) => what === 'all' || name === what)) {
+    for (const scenario of scenarios) {
       if (what === 'all' && options.small && scenario.installs) {
         progress.line(`${scenario.name} is left out of a small run, which installs nothing: ask for it by name`);
         continue;

@@ -1,8 +1,7 @@
 import type { ConsumeMessage } from 'amqplib';
-import { Pool, type PoolClient } from 'pg';
 import { ORDERS, type OrderRequested } from '../business/order-requested';
-import { INSERT_ORDER } from '../business/sql';
 import { HandWrittenBroker, ORDER_QUEUE } from './broker';
+import { type OrdersTables, ordersTables } from './tables';
 
 export interface HandWrittenConsumerOptions {
   readonly databaseUrl: string;
@@ -15,12 +14,6 @@ export interface HandWrittenConsumerOptions {
 
 /** Messages in hand of the batched consumer: the largest batch. */
 const BATCH_PREFETCH = 128;
-const INSERT_INBOX = `insert into inbox (message_id) values ($1) on conflict do nothing`;
-const INSERT_INBOX_BATCH = `
-insert into inbox (message_id) select unnest($1::uuid[]) on conflict do nothing returning message_id`;
-const INSERT_ORDER_BATCH = `
-insert into orders (id, user_id, sku, quantity, amount)
-select * from unnest($1::uuid[], $2::uuid[], $3::text[], $4::int[], $5::bigint[])`;
 
 interface Received {
   readonly message: ConsumeMessage;
@@ -30,13 +23,13 @@ interface Received {
 /** The consumer, written by hand: inbox row and order in one transaction, the receipt after the commit, then the ack. */
 export class HandWrittenConsumer {
   onHandled: (id: string) => void = () => {};
-  private readonly pool: Pool;
+  private readonly tables: OrdersTables;
   private broker!: HandWrittenBroker;
   private gathered: Received[] = [];
   private working = false;
 
   constructor(private readonly options: HandWrittenConsumerOptions) {
-    this.pool = new Pool({ connectionString: options.databaseUrl, max: options.concurrency });
+    this.tables = ordersTables(options.databaseUrl, options.concurrency);
   }
 
   async start(): Promise<void> {
@@ -51,21 +44,12 @@ export class HandWrittenConsumer {
 
   async stop(): Promise<void> {
     await this.broker.close();
-    await this.pool.end();
+    await this.tables.end();
   }
 
   private async handle(received: Received): Promise<void> {
-    await this.inTransaction(async (client) => {
-      const { id, order } = read(received);
-      const { rowCount } = await client.query({ name: 'inbox', text: INSERT_INBOX, values: [id] });
-      if (rowCount === 0) return;
-      const { purchaseId, userId, sku, quantity, amount } = order;
-      await client.query({
-        name: 'order',
-        text: INSERT_ORDER,
-        values: [purchaseId, userId, sku, quantity, amount],
-      });
-    });
+    const { id, order } = read(received);
+    await this.tables.create(id, order);
     await this.answer(received);
   }
 
@@ -86,17 +70,7 @@ export class HandWrittenConsumer {
 
   private async handleBatch(batch: Received[]): Promise<void> {
     const orders = new Map(batch.map((received) => read(received)).map(({ id, order }) => [id, order]));
-    await this.inTransaction(async (client) => {
-      const { rows } = await client.query<{ message_id: string }>(INSERT_INBOX_BATCH, [[...orders.keys()]]);
-      const fresh = rows.map(({ message_id }) => orders.get(message_id)!);
-      await client.query(INSERT_ORDER_BATCH, [
-        fresh.map(({ purchaseId }) => purchaseId),
-        fresh.map(({ userId }) => userId),
-        fresh.map(({ sku }) => sku),
-        fresh.map(({ quantity }) => quantity),
-        fresh.map(({ amount }) => amount),
-      ]);
-    });
+    await this.tables.createMany(orders);
   }
 
   private async answer({ message, ack }: Received): Promise<void> {
@@ -110,20 +84,6 @@ export class HandWrittenConsumer {
     });
     ack();
     this.onHandled(messageId);
-  }
-
-  private async inTransaction(work: (client: PoolClient) => Promise<void>): Promise<void> {
-    const client = await this.pool.connect();
-    try {
-      await client.query('begin');
-      await work(client);
-      await client.query('commit');
-    } catch (error) {
-      await client.query('rollback');
-      throw error;
-    } finally {
-      client.release();
-    }
   }
 }
 

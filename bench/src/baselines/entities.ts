@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { OrderRequested } from '../business/order-requested';
+import { connection } from '../engines/typeorm';
 
 /** The tables of the business and of the hand-written outbox, as the entities of an application. */
 @Entity('account')
@@ -60,13 +61,13 @@ export class OutboxRow {
   @Column('int')
   attempts!: number;
 
-  @Column('timestamptz', { name: 'next_at', nullable: true })
+  @Column('timestamp', { name: 'next_at', nullable: true })
   nextAt!: Date | null;
 
-  @Column('timestamptz', { name: 'sent_at', nullable: true })
+  @Column('timestamp', { name: 'sent_at', nullable: true })
   sentAt!: Date | null;
 
-  @Column('timestamptz', { name: 'settled_at', nullable: true })
+  @Column('timestamp', { name: 'settled_at', nullable: true })
   settledAt!: Date | null;
 }
 
@@ -78,10 +79,8 @@ export class InboxRow {
 
 export function entities(databaseUrl: string, poolSize: number) {
   return TypeOrmModule.forRoot({
-    type: 'postgres',
-    url: databaseUrl,
+    ...connection(databaseUrl, poolSize),
     entities: [Account, Purchase, Order, OutboxRow, InboxRow],
-    extra: { max: poolSize },
   });
 }
 

@@ -5,6 +5,7 @@ import { NestFactory } from '@nestjs/core';
 import { DataSource, LessThanOrEqual } from 'typeorm';
 import { ORDERS, type OrderRequested, USERS } from '../business/order-requested';
 import type { Consumer, Producer, SideOptions } from '../business/sides';
+import { engineOf } from '../engines/engine';
 import { HandWrittenBroker, ORDER_QUEUE, RECEIPT_QUEUE } from './broker';
 import { createOrder, debit, entities, InboxRow, OutboxRow } from './entities';
 
@@ -33,8 +34,13 @@ export class EntityOutboxProducer implements Producer {
   private database!: DataSource;
   private broker!: HandWrittenBroker;
   private sweeping: NodeJS.Timeout | undefined;
+  /** By the clock of the database. */
+  private readonly now: () => string;
 
-  constructor(private readonly options: SideOptions & { readonly poolSize: number }) {}
+  constructor(private readonly options: SideOptions & { readonly poolSize: number }) {
+    const clock = engineOf(options.databaseUrl) === 'postgres' ? 'clock_timestamp()' : 'utc_timestamp(6)';
+    this.now = () => clock;
+  }
 
   async start(): Promise<void> {
     const { databaseUrl, amqpUrl, poolSize } = this.options;
@@ -78,14 +84,14 @@ export class EntityOutboxProducer implements Producer {
     });
     await this.rows().update(
       { id, state: 'pending' },
-      { state: 'sent', sentAt: () => 'clock_timestamp()', nextAt: inMs(RECEIPT_WITHIN_MS) },
+      { state: 'sent', sentAt: this.now, nextAt: inMs(RECEIPT_WITHIN_MS) },
     );
   }
 
   private async complete({ properties }: ConsumeMessage, ack: () => void): Promise<void> {
     await this.rows().update(
       { id: properties.correlationId as string },
-      { state: 'completed', settledAt: () => 'clock_timestamp()', nextAt: null },
+      { state: 'completed', settledAt: this.now, nextAt: null },
     );
     ack();
     this.onCompleted();

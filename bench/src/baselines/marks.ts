@@ -1,4 +1,4 @@
-import type { Pool } from 'pg';
+import type { Mark, UsersTables } from './tables';
 
 /** Writes down how far messages are. */
 export interface Marks {
@@ -6,25 +6,16 @@ export interface Marks {
   completed(id: string): Promise<void>;
 }
 
-const SENT = `
-update outbox
-set state = 'sent', sent_at = clock_timestamp(), next_at = clock_timestamp() + interval '60 s'
-where state = 'pending' and id`;
-const COMPLETED = `
-update outbox
-set state = 'completed', settled_at = clock_timestamp(), next_at = null
-where state <> 'completed' and id`;
-
 /** (a) The obvious way: an update, and a commit, for every mark. */
 export class SingleMarks implements Marks {
-  constructor(private readonly pool: Pool) {}
+  constructor(private readonly tables: UsersTables) {}
 
-  async sent(id: string): Promise<void> {
-    await this.pool.query({ name: 'sent', text: `${SENT} = $1`, values: [id] });
+  sent(id: string): Promise<void> {
+    return this.tables.mark('sent', id);
   }
 
-  async completed(id: string): Promise<void> {
-    await this.pool.query({ name: 'completed', text: `${COMPLETED} = $1`, values: [id] });
+  completed(id: string): Promise<void> {
+    return this.tables.mark('completed', id);
   }
 }
 
@@ -33,10 +24,10 @@ export class SingleMarks implements Marks {
  * the same rows in another order would deadlock.
  */
 export class CoalescedMarks implements Marks {
-  private waiting: { sent: Mark[]; completed: Mark[] } = { sent: [], completed: [] };
+  private waiting: { sent: Waiting[]; completed: Waiting[] } = { sent: [], completed: [] };
   private writing = false;
 
-  constructor(private readonly pool: Pool) {}
+  constructor(private readonly tables: UsersTables) {}
 
   sent(id: string): Promise<void> {
     return this.add('sent', id);
@@ -46,7 +37,7 @@ export class CoalescedMarks implements Marks {
     return this.add('completed', id);
   }
 
-  private add(kind: 'sent' | 'completed', id: string): Promise<void> {
+  private add(kind: Mark, id: string): Promise<void> {
     return new Promise((resolve, reject) => {
       this.waiting[kind].push({ id, resolve, reject });
       if (!this.writing) void this.write();
@@ -58,16 +49,19 @@ export class CoalescedMarks implements Marks {
     while (this.waiting.sent.length + this.waiting.completed.length > 0) {
       const { sent, completed } = this.waiting;
       this.waiting = { sent: [], completed: [] };
-      await this.update(SENT, sent);
-      await this.update(COMPLETED, completed);
+      await this.update('sent', sent);
+      await this.update('completed', completed);
     }
     this.writing = false;
   }
 
-  private async update(sql: string, marks: Mark[]): Promise<void> {
+  private async update(mark: Mark, marks: Waiting[]): Promise<void> {
     if (marks.length === 0) return;
     try {
-      await this.pool.query(`${sql} = any ($1::uuid[])`, [marks.map(({ id }) => id)]);
+      await this.tables.markMany(
+        mark,
+        marks.map(({ id }) => id),
+      );
       marks.forEach(({ resolve }) => resolve());
     } catch (error) {
       marks.forEach(({ reject }) => reject(error));
@@ -75,7 +69,7 @@ export class CoalescedMarks implements Marks {
   }
 }
 
-interface Mark {
+interface Waiting {
   readonly id: string;
   resolve(): void;
   reject(error: unknown): void;

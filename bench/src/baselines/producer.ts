@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { Pool } from 'pg';
 import { USERS } from '../business/order-requested';
 import type { OrderRequested } from '../business/order-requested';
-import { DEBIT, INSERT_PURCHASE } from '../business/sql';
 import { HandWrittenBroker, ORDER_QUEUE, RECEIPT_QUEUE } from './broker';
 import { CoalescedMarks, type Marks, SingleMarks } from './marks';
+import { type UsersTables, usersTables } from './tables';
 
 export interface HandWrittenProducerOptions {
   readonly databaseUrl: string;
@@ -18,17 +17,6 @@ export interface HandWrittenProducerOptions {
   readonly serial?: boolean;
 }
 
-const INSERT_OUTBOX = `
-insert into outbox (id, type, payload, state, attempts, next_at)
-values ($1, 'order.requested', $2, 'pending', 1, clock_timestamp() + interval '30 s')`;
-const CLAIM = `
-update outbox
-set attempts = attempts + 1, next_at = clock_timestamp() + interval '30 s'
-where id = any (array(
-  select id from outbox where next_at <= clock_timestamp() order by next_at limit 500 for update skip locked
-))
-returning id, payload::text as payload`;
-const FIRST = `select id, payload::text as payload from outbox where next_at is not null order by next_at limit 1`;
 const SWEEP_EVERY_MS = 1_000;
 const RECEIPT_PREFETCH = 256;
 
@@ -38,7 +26,7 @@ const RECEIPT_PREFETCH = 256;
  */
 export class HandWrittenProducer {
   onCompleted: () => void = () => {};
-  private readonly pool: Pool;
+  private readonly tables: UsersTables;
   private readonly marks: Marks;
   private broker!: HandWrittenBroker;
   private sweeping: NodeJS.Timeout | undefined;
@@ -46,8 +34,8 @@ export class HandWrittenProducer {
   private busy = false;
 
   constructor(private readonly options: HandWrittenProducerOptions) {
-    this.pool = new Pool({ connectionString: options.databaseUrl, max: options.poolSize });
-    this.marks = options.marks === 'single' ? new SingleMarks(this.pool) : new CoalescedMarks(this.pool);
+    this.tables = usersTables(options.databaseUrl, options.poolSize);
+    this.marks = options.marks === 'single' ? new SingleMarks(this.tables) : new CoalescedMarks(this.tables);
   }
 
   async start(): Promise<void> {
@@ -66,30 +54,14 @@ export class HandWrittenProducer {
   async stop(): Promise<void> {
     clearInterval(this.sweeping);
     await this.broker.close();
-    await this.pool.end();
+    await this.tables.end();
   }
 
   /** Resolves with the id of the message when the purchase is committed. */
   async purchase(order: OrderRequested): Promise<string> {
     const id = randomUUID();
     const payload = JSON.stringify(order);
-    const client = await this.pool.connect();
-    try {
-      await client.query('begin');
-      await client.query({ name: 'debit', text: DEBIT, values: [order.userId, order.amount] });
-      await client.query({
-        name: 'purchase',
-        text: INSERT_PURCHASE,
-        values: [order.purchaseId, order.userId, order.amount],
-      });
-      await client.query({ name: 'outbox', text: INSERT_OUTBOX, values: [id, payload] });
-      await client.query('commit');
-    } catch (error) {
-      await client.query('rollback');
-      throw error;
-    } finally {
-      client.release();
-    }
+    await this.tables.purchase(order, id, payload);
     void (this.options.serial ? this.sendFirst() : this.send(id, payload));
     return id;
   }
@@ -97,8 +69,7 @@ export class HandWrittenProducer {
   private async sendFirst(): Promise<void> {
     if (this.busy) return;
     this.busy = true;
-    const { rows } = await this.pool.query<{ id: string; payload: string }>({ name: 'first', text: FIRST });
-    const [first] = rows;
+    const first = await this.tables.first();
     if (first) await this.publish(first.id, first.payload);
     else this.busy = false;
   }
@@ -119,7 +90,6 @@ export class HandWrittenProducer {
   }
 
   private async sweep(): Promise<void> {
-    const { rows } = await this.pool.query<{ id: string; payload: string }>(CLAIM);
-    for (const { id, payload } of rows) void this.send(id, payload);
+    for (const { id, payload } of await this.tables.claim()) void this.send(id, payload);
   }
 }

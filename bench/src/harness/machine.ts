@@ -8,13 +8,15 @@ export interface Machine {
   readonly memoryGiB: number;
   readonly os: string;
   readonly node: string;
-  readonly postgres: string;
+  /** Of the one that was measured. */
+  readonly postgres?: string;
+  readonly mariadb?: string;
   readonly rabbitmq: string;
   /** Of the last minute, before the scenario began: what else was going on. */
   readonly loadBefore: number;
 }
 
-export function describeMachine(servers: { postgres: string; rabbitmq: string }): Machine {
+export function describeMachine(servers: Pick<Machine, 'postgres' | 'mariadb' | 'rabbitmq'>): Machine {
   return {
     cores: availableParallelism(),
     cpu: cpus()[0]?.model.trim() ?? 'unknown',

@@ -1,13 +1,17 @@
-import { Cleanup, findRabbit, type PostgresServer, type RabbitServer, startPostgres } from '@tallystick/services';
+import { type Cleanup, findRabbit, type RabbitServer } from '@tallystick/services';
 import { connect } from 'amqplib';
-import { Client } from 'pg';
+import { type Engine, ENGINE_NAMES, engineOf, type EngineServer } from '../engines/engine';
+import { openMariaDb } from '../engines/mariadb';
+import { openPostgres } from '../engines/postgres';
+import type { Statements } from '../engines/statements';
 import { type Machine, describeMachine } from './machine';
 import type { Processes } from './processor-time';
 import type { Progress } from './progress';
-import { StatementCounter } from './statement-counter';
 
 export interface StageOptions {
-  /** A PostgreSQL to use, with the right to create databases. Default: a throw-away one, with fsync. */
+  /** The kind of database. @default what the url says, else PostgreSQL */
+  readonly database?: Engine;
+  /** A server to use, with the right to create databases. Default: a throw-away one, which flushes every commit. */
   readonly databaseUrl?: string;
   /** A broker to use. Default: a throw-away one. */
   readonly amqpUrl?: string;
@@ -19,41 +23,43 @@ export interface StageOptions {
  */
 export class Stage {
   private constructor(
-    private readonly adminUrl: string,
+    private readonly server: EngineServer,
     private readonly rabbit: RabbitServer,
     /** The servers, if they are ours. */
     readonly processes: Processes,
-    readonly statements: StatementCounter,
-    private readonly versions: { postgres: string; rabbitmq: string },
+    private readonly rabbitVersion: string,
   ) {}
 
-  static async open(options: StageOptions, cleanup: Cleanup, progress: Progress): Promise<Stage> {
+  static async open(engine: Engine, options: StageOptions, cleanup: Cleanup, progress: Progress): Promise<Stage> {
     const onProgress = (line: string): void => progress.line(line);
-    const postgres = options.databaseUrl === undefined ? await ownPostgres(cleanup, onProgress) : undefined;
-    const adminUrl = options.databaseUrl ?? postgres!.url();
+    const open = { postgres: openPostgres, mariadb: openMariaDb }[engine];
+    const server = await open(options.databaseUrl, cleanup, onProgress);
     const rabbit = cleanup.stopLater(await findRabbit({ url: options.amqpUrl, onProgress }));
-    const statements = cleanup.stopLater(await StatementCounter.connect(adminUrl));
-    if (!statements.available) progress.line('pg_stat_statements is not loaded there: statements are not counted');
-    const versions = { postgres: await postgresVersion(adminUrl), rabbitmq: await rabbitVersion(rabbit.url) };
     const processes = {
-      ...(postgres?.pid !== undefined && { PostgreSQL: postgres.pid }),
+      ...(server.pid !== undefined && { [ENGINE_NAMES[server.engine]]: server.pid }),
       ...(rabbit.pid !== undefined && { RabbitMQ: rabbit.pid }),
     };
-    return new Stage(adminUrl, rabbit, processes, statements, versions);
+    return new Stage(server, rabbit, processes, await versionOf(rabbit.url));
+  }
+
+  get engine(): Engine {
+    return this.server.engine;
+  }
+
+  get statements(): Statements {
+    return this.server.statements;
   }
 
   machine(): Machine {
-    return describeMachine(this.versions);
+    return describeMachine({ [this.engine]: this.server.version, rabbitmq: this.rabbitVersion });
   }
 
   /** An empty database, dropped by `cleanup`. @returns its url */
   async database(name: string, cleanup: Cleanup): Promise<string> {
     const unique = `bench_${name}_${process.pid}_${Date.now().toString(36)}`;
-    await this.asAdmin(`create database ${unique}`);
-    cleanup.defer(() => this.asAdmin(`drop database if exists ${unique} with (force)`));
-    const url = new URL(this.adminUrl);
-    url.pathname = `/${unique}`;
-    return url.href;
+    const url = await this.server.create(unique);
+    cleanup.defer(() => this.server.drop(unique));
+    return url;
   }
 
   /** A virtual host of its own, where that is ours to create. @returns its url */
@@ -63,14 +69,16 @@ export class Stage {
     return url;
   }
 
-  /** What autovacuum does within a minute: a plan that is kept must not be one for empty tables. */
-  async analyze(databaseUrl: string): Promise<void> {
-    await withClient(databaseUrl, (client) => client.query('analyze -- bench'));
+  analyze(databaseUrl: string): Promise<void> {
+    return this.server.analyze(databaseUrl);
   }
+}
 
-  private async asAdmin(sql: string): Promise<void> {
-    await withClient(this.adminUrl, (client) => client.query(`${sql} -- bench`));
-  }
+/** @returns undefined if the url is of another kind than was asked for */
+export function engineFor({ database, databaseUrl }: StageOptions): Engine | undefined {
+  const found = databaseUrl === undefined ? undefined : engineOf(databaseUrl);
+  if (database !== undefined && found !== undefined && database !== found) return undefined;
+  return database ?? found ?? 'postgres';
 }
 
 /** Everything the scenarios declare on a broker. Nobody else uses these names. */
@@ -93,39 +101,7 @@ const BROKER_OBJECTS = {
   exchanges: ['bench.requests', 'bench.announcements', 'bench.receipts', 'bench-raw', 'bench-dual'],
 } as const;
 
-async function ownPostgres(cleanup: Cleanup, onProgress: (line: string) => void): Promise<PostgresServer> {
-  const postgres = await startPostgres({
-    onProgress,
-    settings: {
-      shared_preload_libraries: 'pg_stat_statements',
-      'pg_stat_statements.track_planning': 'on',
-      max_wal_size: '4GB',
-      shared_buffers: '512MB',
-    },
-  });
-  return cleanup.stopLater(postgres);
-}
-
-export async function withClient<T>(url: string, work: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url });
-  await client.connect();
-  try {
-    return await work(client);
-  } finally {
-    await client.end();
-  }
-}
-
-async function postgresVersion(url: string): Promise<string> {
-  return withClient(url, async (client) => {
-    const { rows } = await client.query<{ version: string; fsync: string }>(
-      `select split_part(current_setting('server_version'), ' ', 1) as version, current_setting('fsync') as fsync -- bench`,
-    );
-    return `${rows[0]!.version}, fsync ${rows[0]!.fsync}`;
-  });
-}
-
-async function rabbitVersion(url: string): Promise<string> {
+async function versionOf(url: string): Promise<string> {
   const connection = await connect(url);
   const { version } = connection.connection.serverProperties;
   await connection.close();

@@ -9,8 +9,18 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import { OutboxDashboardModule } from '@tallystick/dashboard';
-import { OutboxClient, OutboxModule, type OutboxModuleOptions, OutboxMonitor, rabbitMq } from '@tallystick/outbox';
+import {
+  mariadb,
+  OutboxClient,
+  OutboxModule,
+  type OutboxModuleOptions,
+  OutboxMonitor,
+  rabbitMq,
+} from '@tallystick/outbox';
+import type { DataSourceOptions } from 'typeorm';
 import type { SideOptions } from '../business/sides';
+import { engineOf } from '../engines/engine';
+import { connection } from '../engines/typeorm';
 
 type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
 
@@ -34,15 +44,11 @@ export function applicationModule(options: ApplicationOptions): DynamicModule {
   return {
     module: BenchModule,
     imports: [
-      TypeOrmModule.forRoot({
-        type: 'postgres',
-        url: options.databaseUrl,
-        connectTimeoutMS: 10_000,
-        extra: { max: options.poolSize, Client: OutboxClient },
-      }),
+      TypeOrmModule.forRoot(connectionOf(options)),
       OutboxModule.forRoot({
         service: options.service,
         transport: rabbitMq({ url: options.amqpUrl, prefix: 'bench' }),
+        ...(engineOf(options.databaseUrl) === 'mariadb' && { store: mariadb() }),
         ...options.outbox,
       }),
       ...(options.dashboard ? [OutboxDashboardModule.forRoot()] : []),
@@ -53,6 +59,12 @@ export function applicationModule(options: ApplicationOptions): DynamicModule {
       { provide: onEvent, inject: [OutboxMonitor], useFactory: (monitor) => onEvent(monitor, options.onEvent) },
     ],
   };
+}
+
+function connectionOf({ databaseUrl, poolSize }: ApplicationOptions): DataSourceOptions {
+  const plain = connection(databaseUrl, poolSize);
+  if (plain.type !== 'postgres') return plain;
+  return { ...plain, connectTimeoutMS: 10_000, extra: { max: poolSize, Client: OutboxClient } };
 }
 
 export async function startApplication(options: ApplicationOptions): Promise<INestApplicationContext> {

@@ -7,7 +7,7 @@ import {
   MessageRejected,
 } from '@tallystick/outbox';
 import { OrderInLine, OrderRequested } from '../business/order-requested';
-import { INSERT_ORDER, INSERT_ORDERS } from '../business/sql';
+import { businessOf, write } from '../business/sql';
 
 /** Handlers at work at once, here and in the hand-written consumer. */
 export const CONCURRENCY = 16;
@@ -23,8 +23,8 @@ export const ARRAYS: BatchHandlerOptions = { batch: 64 };
 @Injectable()
 export class OrdersInLine {
   @MessageHandler(OrderInLine, ALONE)
-  async create({ purchaseId, userId, sku, quantity, amount }: OrderInLine, { manager }: MessageContext): Promise<void> {
-    await manager.query(INSERT_ORDER, [purchaseId, userId, sku, quantity, amount]);
+  async create(order: OrderInLine, { manager }: MessageContext): Promise<void> {
+    await write(manager, businessOf(manager).insertOrder(order));
   }
 }
 
@@ -44,8 +44,7 @@ function oneByOne(options: MessageHandlerOptions, rejectSome: RejectSome): Type 
   class Orders {
     @MessageHandler(OrderRequested, options)
     async create(order: OrderRequested, { manager }: MessageContext): Promise<void> {
-      const { purchaseId, userId, sku, quantity, amount } = order;
-      await manager.query(INSERT_ORDER, [purchaseId, userId, sku, quantity, amount]);
+      await write(manager, businessOf(manager).insertOrder(order));
       rejectSome([order]);
     }
   }
@@ -57,10 +56,8 @@ function inArrays(options: BatchHandlerOptions, rejectSome: RejectSome): Type {
   class Orders {
     @MessageHandler(OrderRequested, options)
     async create(orders: OrderRequested[], contexts: MessageContext[]): Promise<void> {
-      const columns = (['purchaseId', 'userId', 'sku', 'quantity', 'amount'] as const).map((column) =>
-        orders.map((order) => order[column]),
-      );
-      await contexts[0]!.manager.query(INSERT_ORDERS, columns);
+      const { manager } = contexts[0]!;
+      await write(manager, businessOf(manager).insertOrders(orders));
       rejectSome(orders);
     }
   }

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { Compensate, TransactionalMessage, Transactions } from '@tallystick/outbox';
 import type { EntityManager } from 'typeorm';
 import { OrderInLine, OrderRequested } from '../business/order-requested';
-import { DEBIT, INSERT_JOURNAL, INSERT_PURCHASE, SELECT_BALANCE } from '../business/sql';
+import { businessOf, write } from '../business/sql';
 
 /** What the library is used for, as an application writes it. */
 @Injectable()
@@ -31,15 +31,17 @@ export class Purchases {
   @Compensate(OrderRequested)
   @Compensate(OrderInLine)
   async refund({ userId, amount }: OrderRequested): Promise<void> {
-    await this.transactions.manager().query(DEBIT, [userId, -amount]);
+    const manager = this.transactions.manager();
+    await write(manager, businessOf(manager).debit(userId, -amount));
   }
 }
 
 /** The business transaction, without its BEGIN and COMMIT. */
 export async function pay(manager: EntityManager, order: OrderRequested, statements: 2 | 4): Promise<void> {
-  const { purchaseId, userId, amount } = order;
-  if (statements === 4) await manager.query(SELECT_BALANCE, [userId]);
-  await manager.query(DEBIT, [userId, amount]);
-  await manager.query(INSERT_PURCHASE, [purchaseId, userId, amount]);
-  if (statements === 4) await manager.query(INSERT_JOURNAL, [userId, -amount]);
+  const { userId, amount } = order;
+  const business = businessOf(manager);
+  if (statements === 4) await write(manager, business.balance(userId));
+  await write(manager, business.debit(userId, amount));
+  await write(manager, business.insertPurchase(order));
+  if (statements === 4) await write(manager, business.journal(userId, -amount));
 }

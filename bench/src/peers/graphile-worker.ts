@@ -2,7 +2,7 @@ import { Pool } from 'pg';
 import type { OrderRequested } from '../business/order-requested';
 import type { Consumer } from '../business/sides';
 import { loadPeer } from './packages';
-import { INSERT_ORDER_ONCE, orderValues, type PeerSideOptions, POOL_SIZE, sell, type Seller } from './peer';
+import { insertOrderOnce, type PeerSideOptions, POOL_SIZE, sell, type Seller } from './peer';
 
 interface GraphileWorker {
   readonly Logger: new (factory: () => () => void) => object;
@@ -70,7 +70,7 @@ export class GraphileOrders implements Consumer {
   }
 
   private async create(order: OrderRequested): Promise<void> {
-    await this.pool.query({ name: 'order', text: INSERT_ORDER_ONCE, values: orderValues(order) });
+    await this.pool.query({ name: 'order', ...insertOrderOnce(order) });
     this.onHandled(order.purchaseId);
   }
 }

@@ -1,6 +1,6 @@
 import type { Pool, PoolClient } from 'pg';
 import type { OrderRequested } from '../business/order-requested';
-import { DEBIT, INSERT_ORDER, INSERT_PURCHASE } from '../business/sql';
+import { BUSINESS, type Statement } from '../business/sql';
 
 export interface PeerSideOptions {
   /** Where the packages are. */
@@ -22,23 +22,22 @@ export interface Seller {
 export const POOL_SIZE = 16;
 
 /** Twice the same job is one order: these deliver at least once, and what they deliver is not atomic with the order. */
-export const INSERT_ORDER_ONCE = `${INSERT_ORDER} on conflict do nothing`;
-
-export function orderValues({ purchaseId, userId, sku, quantity, amount }: OrderRequested): unknown[] {
-  return [purchaseId, userId, sku, quantity, amount];
+export function insertOrderOnce(order: OrderRequested): Statement {
+  const { text, values } = BUSINESS.postgres.insertOrder(order);
+  return { text: `${text} on conflict do nothing`, values };
 }
 
 /** The business transaction of every peer, by prepared statements; `ask` is the peer's part of it. */
 export async function sell(
   pool: Pool,
-  { purchaseId, userId, amount }: OrderRequested,
+  order: OrderRequested,
   ask: (client: PoolClient) => Promise<unknown>,
 ): Promise<string> {
   const client = await pool.connect();
   try {
     await client.query('begin');
-    await client.query({ name: 'debit', text: DEBIT, values: [userId, amount] });
-    await client.query({ name: 'purchase', text: INSERT_PURCHASE, values: [purchaseId, userId, amount] });
+    await client.query({ name: 'debit', ...BUSINESS.postgres.debit(order.userId, order.amount) });
+    await client.query({ name: 'purchase', ...BUSINESS.postgres.insertPurchase(order) });
     await ask(client);
     await client.query('commit');
   } catch (error) {
@@ -47,5 +46,5 @@ export async function sell(
   } finally {
     client.release();
   }
-  return purchaseId;
+  return order.purchaseId;
 }

@@ -2,7 +2,7 @@ import { Pool } from 'pg';
 import type { OrderRequested } from '../business/order-requested';
 import type { Consumer } from '../business/sides';
 import { loadPeer } from './packages';
-import { INSERT_ORDER_ONCE, orderValues, type PeerSideOptions, POOL_SIZE, sell, type Seller } from './peer';
+import { insertOrderOnce, type PeerSideOptions, POOL_SIZE, sell, type Seller } from './peer';
 
 interface Boss {
   on(event: 'error', listener: (error: Error) => void): void;
@@ -89,7 +89,7 @@ export class PgBossOrders implements Consumer {
   }
 
   private async create(order: OrderRequested): Promise<void> {
-    await this.pool.query({ name: 'order', text: INSERT_ORDER_ONCE, values: orderValues(order) });
+    await this.pool.query({ name: 'order', ...insertOrderOnce(order) });
     this.onHandled(order.purchaseId);
   }
 }

@@ -4,9 +4,9 @@ import { Pool, type PoolClient } from 'pg';
 import { QUORUM } from '../baselines/broker';
 import type { OrderRequested } from '../business/order-requested';
 import type { Consumer } from '../business/sides';
-import { withClient } from '../harness/stage';
+import { withClient } from '../engines/postgres';
 import { loadPeer } from './packages';
-import { INSERT_ORDER_ONCE, orderValues, type PeerSideOptions, POOL_SIZE, sell, type Seller } from './peer';
+import { insertOrderOnce, type PeerSideOptions, POOL_SIZE, sell, type Seller } from './peer';
 
 interface Message {
   readonly id: string;
@@ -169,7 +169,7 @@ export class TransactionalOutboxOrders implements Consumer {
       aggregateType: 'order',
       messageType: 'order.requested',
       handle: async ({ payload }: Message, client: PoolClient) => {
-        await client.query(INSERT_ORDER_ONCE, orderValues(payload));
+        await client.query(insertOrderOnce(payload));
         // A moment too early: the commit is the package's own.
         this.onHandled(payload.purchaseId);
       },

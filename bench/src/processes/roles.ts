@@ -1,4 +1,4 @@
-import { Pool } from 'pg';
+import { connectDatabase, type DatabaseClient } from '@tallystick/services';
 import { DualWriteConsumer, DualWriteProducer } from '../baselines/dual-write';
 import { EntityInboxConsumer, EntityOutboxProducer } from '../baselines/entity-outbox';
 import { HandWrittenConsumer, type HandWrittenConsumerOptions } from '../baselines/consumer';
@@ -69,38 +69,46 @@ abstract class ProducerRole<Side extends Producer> extends Role {
   }
 }
 
+/** Where the rows of messages say when they were completed. */
+interface CompletedRows {
+  readonly table: string;
+  readonly id: string;
+}
+
 /** A producer whose rows say when they were completed. */
 class OutboxProducerRole<Side extends Producer> extends ProducerRole<Side> {
-  private readonly pool: Pool;
+  private client: DatabaseClient | undefined;
 
   constructor(
     side: Side,
-    { databaseUrl }: SideOptions,
-    /** Selects the {@link Completion}s of the messages `$1`. */
-    private readonly sql: string,
+    private readonly options: SideOptions,
+    private readonly rows: CompletedRows,
   ) {
     super(side);
-    this.pool = new Pool({ connectionString: databaseUrl, max: 1 });
   }
 
   override async stop(): Promise<void> {
     await super.stop();
-    await this.pool.end();
+    await this.client?.end();
   }
 
   protected async completions(ids: readonly string[]): Promise<readonly Completion[]> {
-    return (await this.pool.query<Completion>(`${this.sql} -- bench`, [ids])).rows;
+    this.client ??= await connectDatabase(this.options.databaseUrl, 'bench');
+    const { table, id } = this.rows;
+    const sql = {
+      postgres: `
+select ${id} as id, extract(epoch from settled_at)::float8 * 1000 as at from ${table} where ${id} = any (?::uuid[]) -- bench`,
+      mariadb: `
+select ${id} as id, timestampdiff(microsecond, '1970-01-01', settled_at) / 1000 as at from ${table} where ${id} in (?)`,
+    }[this.client.kind];
+    const found = await this.client.ask<{ id: string; at: number | string }>(sql, [ids]);
+    return found.map(({ id, at }) => ({ id, at: Number(at) }));
   }
 }
 
 class LibraryProducerRole extends OutboxProducerRole<LibraryProducer> {
   constructor(options: LibraryProducerOptions) {
-    super(
-      new LibraryProducer(options),
-      options,
-      `select message_id as id, extract(epoch from settled_at)::float8 * 1000 as at
-      from outbox_delivery where message_id = any ($1::uuid[])`,
-    );
+    super(new LibraryProducer(options), options, { table: 'outbox_delivery', id: 'message_id' });
   }
 
   async published(): Promise<number> {
@@ -120,8 +128,7 @@ class LibraryProducerRole extends OutboxProducerRole<LibraryProducer> {
   }
 }
 
-const HAND_WRITTEN_COMPLETIONS = `
-select id, extract(epoch from settled_at)::float8 * 1000 as at from outbox where id = any ($1::uuid[])`;
+const HAND_WRITTEN_ROWS: CompletedRows = { table: 'outbox', id: 'id' };
 
 class DualWriteProducerRole extends ProducerRole<DualWriteProducer> {
   protected async completions(ids: readonly string[]): Promise<readonly Completion[]> {
@@ -216,11 +223,11 @@ const ROLES = {
   'peer-orders': ({ peer, ...options }: PeerOptions) => new OrdersRole(new PEERS[peer].orders(options)),
   'library-shop': (options: LibraryShopOptions) => new LibraryShop(options),
   'raw-producer': (options: HandWrittenProducerOptions) =>
-    new OutboxProducerRole(new HandWrittenProducer(options), options, HAND_WRITTEN_COMPLETIONS),
+    new OutboxProducerRole(new HandWrittenProducer(options), options, HAND_WRITTEN_ROWS),
   'raw-relay': (options: SideOptions) => new HandWrittenRelay(options),
   'raw-consumer': (options: HandWrittenConsumerOptions) => new ConsumerRole(new HandWrittenConsumer(options)),
   'entity-producer': (options: PooledOptions) =>
-    new OutboxProducerRole(new EntityOutboxProducer(options), options, HAND_WRITTEN_COMPLETIONS),
+    new OutboxProducerRole(new EntityOutboxProducer(options), options, HAND_WRITTEN_ROWS),
   'entity-consumer': (options: ConcurrentOptions) => new ConsumerRole(new EntityInboxConsumer(options)),
   'dual-write-producer': (options: PooledOptions) => new DualWriteProducerRole(new DualWriteProducer(options)),
   'dual-write-consumer': (options: ConcurrentOptions) => new ConsumerRole(new DualWriteConsumer(options)),

@@ -117,6 +117,14 @@ describe('the report', () => {
     expect(figure({ ...missed!, ours: summarise([20_000]), note: undefined }).note).toBeUndefined();
   });
 
+  it('names the database that was measured', () => {
+    const { postgres: _, ...machine } = result.machine;
+    const onMariaDb = { ...result, scenario: 'relay-mariadb', machine: { ...machine, mariadb: '10.11.19' } };
+    const both = reportText([[result], [onMariaDb]]);
+    expect(both).toContain('## relay-mariadb');
+    expect(both).toContain('MariaDB 10.11.19, RabbitMQ 3.10.8');
+  });
+
   it('says on what it was measured, with what and why a target is missed', () => {
     expect(text).toContain(
       '2 cores (a processor), 8 GiB, Debian, Node v20.20.2, PostgreSQL 18.4, fsync on, RabbitMQ 3.10.8',

@@ -11,8 +11,9 @@ const HEADER = `# Benchmark results
 
 Written by \`npm run bench -- report\` from the JSON files beside it; do not edit. Figures of one machine mean nothing
 alone: read the ratios. Every baseline was measured in the same run, in turns with the library, and the ratio compares
-neighbouring rounds. SQL statements are counted by PostgreSQL itself, without BEGIN and COMMIT; processor time by the
-kernel, for every process with its children, in the middle round.
+neighbouring rounds. SQL statements are counted by the database itself, without BEGIN and COMMIT (MariaDB counts for the
+whole server: what idle relays ask is among them); processor time by the kernel, for every process with its children, in
+the middle round. What ends in \`-mariadb\` is the same scenario on MariaDB. The goals are PostgreSQL's.
 
 Run it yourself: \`npm run bench -- all\`, or one scenario: \`npm run bench -- --help\` lists them. Why a goal is
 missed: [docs/speed.md](../../docs/speed.md).
@@ -74,8 +75,9 @@ function folded(summary: string, content: string): string[] {
 }
 
 function machineOf({ machine }: ScenarioResult): string {
-  const { cores, cpu, memoryGiB, os, node, postgres, rabbitmq, loadBefore } = machine;
-  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}, Node ${node}, PostgreSQL ${postgres}, RabbitMQ ${rabbitmq}; load before: ${loadBefore.toFixed(1)}`;
+  const { cores, cpu, memoryGiB, os, node, postgres, mariadb, rabbitmq, loadBefore } = machine;
+  const database = postgres === undefined ? `MariaDB ${mariadb}` : `PostgreSQL ${postgres}`;
+  return `${cores} cores (${cpu}), ${memoryGiB} GiB, ${os}, Node ${node}, ${database}, RabbitMQ ${rabbitmq}; load before: ${loadBefore.toFixed(1)}`;
 }
 
 function sentence(text: string): string {

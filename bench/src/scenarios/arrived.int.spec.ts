@@ -1,27 +1,29 @@
-import { testDatabase } from '@tallystick/services';
+import { connectDatabase, type DatabaseClient, testDatabase } from '@tallystick/services';
 import { newOrder } from '../business/load';
-import { INSERT_ORDER, INSERT_PURCHASE, ORDERS_SCHEMA, USERS_SCHEMA } from '../business/sql';
-import { withClient } from '../harness/stage';
+import { ordersSchema, usersSchema } from '../business/sql';
 import { everyPurchaseArrived } from './arrived';
+import { createTables } from './databases';
 
 describe('what was measured', () => {
   let users: string;
   let orders: string;
+  const clients: DatabaseClient[] = [];
 
   beforeAll(async () => {
     [users, orders] = [await testDatabase('arrived'), await testDatabase('arrived')];
-    await execute(users, USERS_SCHEMA);
-    await execute(orders, ORDERS_SCHEMA);
+    await createTables(users, usersSchema('postgres'));
+    await createTables(orders, ordersSchema('postgres'));
+    for (const url of [users, orders]) clients.push(await connectDatabase(url));
   });
-
-  function execute(url: string, sql: string, values?: unknown[]): Promise<unknown> {
-    return withClient(url, (client) => client.query(sql, values));
-  }
+  afterAll(() => Promise.all(clients.map((client) => client.end())));
 
   async function add({ purchase, order }: { purchase: boolean; order: boolean }): Promise<void> {
     const { purchaseId, userId, sku, quantity, amount } = newOrder(1);
-    if (purchase) await execute(users, INSERT_PURCHASE, [purchaseId, userId, amount]);
-    if (order) await execute(orders, INSERT_ORDER, [purchaseId, userId, sku, quantity, amount]);
+    const [atUsers, atOrders] = clients as [DatabaseClient, DatabaseClient];
+    if (purchase)
+      await atUsers.ask('insert into purchase (id, user_id, amount) values (?, ?, ?)', [purchaseId, userId, amount]);
+    if (order)
+      await atOrders.ask('insert into orders values (?, ?, ?, ?, ?)', [purchaseId, userId, sku, quantity, amount]);
   }
 
   it('counts only if every purchase has its order, and every order its purchase', async () => {

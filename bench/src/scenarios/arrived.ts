@@ -1,4 +1,4 @@
-import { withClient } from '../harness/stage';
+import { asking } from '../engines/engine';
 
 /**
  * What was measured counts only if the work was done: one order for every purchase, and none besides.
@@ -14,8 +14,8 @@ export async function everyPurchaseArrived(usersUrl: string, ordersUrl: string):
 }
 
 async function idsOf(url: string, table: 'purchase' | 'orders'): Promise<ReadonlySet<string>> {
-  return withClient(url, async (client) => {
-    const { rows } = await client.query<{ id: string }>(`select id from ${table} -- bench`);
+  return asking(url, async (ask) => {
+    const rows = await ask<{ id: string }>(`select id from ${table} -- bench`);
     return new Set(rows.map(({ id }) => id));
   });
 }

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Cleanup } from '@tallystick/services';
 import { type Chart, figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
-import { withClient } from '../harness/stage';
+import { withClient } from '../engines/postgres';
 import { latencies, summarise } from '../harness/statistics';
 import { Remote } from '../processes/remote';
 import { database, LIBRARY_TABLES, truncate } from './databases';

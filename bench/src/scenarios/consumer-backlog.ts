@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Options } from 'amqplib';
 import { newOrder } from '../business/load';
 import { USERS } from '../business/order-requested';
-import { withClient } from '../harness/stage';
+import { withClient } from '../engines/postgres';
 import {
   emptyQueue,
   LIBRARY_ORDERS,

@@ -1,6 +1,6 @@
 import { type Processes, processorTime } from '../harness/processor-time';
 import type { Cost, StatementCost } from '../harness/result';
-import { type CountedStatement, total } from '../harness/statement-counter';
+import { isTimed, type TimedStatement, total } from '../engines/statements';
 import { summarise } from '../harness/statistics';
 import type { Context } from './scenario';
 
@@ -43,12 +43,12 @@ export async function costing<T>(
     cost: {
       statements: counted && total(counted) / messages,
       processorMs: before && after && Object.fromEntries(Object.keys(after).map((name) => [name, perMessage(name)])),
-      slowest: counted && slowest(counted, messages),
+      slowest: counted?.some(isTimed) ? slowest(counted.filter(isTimed), messages) : undefined,
     },
   };
 }
 
-function slowest(statements: readonly CountedStatement[], messages: number): StatementCost[] {
+function slowest(statements: readonly TimedStatement[], messages: number): StatementCost[] {
   return statements
     .map(({ statement, calls, planMs, executionMs }) => ({
       statement,

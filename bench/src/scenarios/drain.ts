@@ -3,7 +3,9 @@ import { connect, type Options } from 'amqplib';
 import { EXCHANGE, ORDER_QUEUE, QUORUM } from '../baselines/broker';
 import { newOrder } from '../business/load';
 import { ORDERS, USERS } from '../business/order-requested';
-import { withClient } from '../harness/stage';
+import { asking, type Engine, engineOf } from '../engines/engine';
+import { truncate } from './databases';
+import type { Fill } from './fill';
 
 /** Nothing moves for so long: something is broken. */
 const STALLED_MS = 60_000;
@@ -41,43 +43,39 @@ export async function emptyQueue(amqpUrl: string, { exchange, queue, routingKey 
   await connection.close();
 }
 
-/** Inserts messages of the hand-written kind or the library's, all due now. The bodies are those of real orders. */
-export const FILL_RAW_OUTBOX = `
-insert into outbox (id, type, payload, state, attempts, next_at)
-select gen_random_uuid(), 'order.requested', $2::json, 'pending', 0, clock_timestamp()
-from generate_series(1, $1::int) -- bench`;
-export const FILL_LIBRARY_OUTBOX = `
-with added as (
-  insert into outbox_message (id, aggregatetype, aggregateid, type, payload)
-  select gen_random_uuid(), '${USERS}', $2::json ->> 'userId', 'order.requested', $2::json
-  from generate_series(1, $1::int)
-  returning id
-)
-insert into outbox_delivery (message_id, consumer, state, attempts, next_at, follow_up)
-select id, '${ORDERS}', 'pending', 0, clock_timestamp(), 'none'
-from added -- bench`;
-
 export interface Backlog {
   readonly databaseUrl: string;
-  readonly fill: string;
+  readonly fill: Fill;
   readonly tables: readonly string[];
   /** The table whose `sent_at` says when a message was sent. */
   readonly sentIn: string;
 }
 
+const CLOCK: Readonly<Record<Engine, { now: string; seconds: string }>> = {
+  postgres: {
+    now: 'select clock_timestamp()::text as now -- bench',
+    seconds: 'extract(epoch from max(sent_at) - ?::timestamptz)::float8',
+  },
+  mariadb: {
+    now: 'select utc_timestamp(6) as now -- bench',
+    seconds: 'timestampdiff(microsecond, ?, max(sent_at)) / 1000000',
+  },
+};
+
 /** Inserts `count` due messages, waits until all are sent. @returns messages per second, by the database's clock */
 export async function drainOutbox({ databaseUrl, fill, tables, sentIn }: Backlog, count: number): Promise<number> {
-  return withClient(databaseUrl, async (client) => {
-    await client.query(`truncate ${tables.join(', ')} -- bench`);
-    await client.query(fill, [count, JSON.stringify(newOrder(1))]);
-    const { rows } = await client.query<{ now: string }>(`select clock_timestamp()::text as now -- bench`);
-    const left = `select exists (select from ${sentIn} where state = 'pending') as left -- bench`;
-    await patiently(async () => !(await client.query<{ left: boolean }>(left)).rows[0]!.left);
-    const took = await client.query<{ seconds: number }>(
-      `select extract(epoch from max(sent_at) - $1::timestamptz)::float8 as seconds from ${sentIn} -- bench`,
-      [rows[0]!.now],
+  const clock = CLOCK[engineOf(databaseUrl)];
+  await truncate(databaseUrl, tables);
+  return asking(databaseUrl, async (ask) => {
+    await fill(ask, count, JSON.stringify(newOrder(1)));
+    const [begin] = await ask<{ now: string }>(clock.now);
+    const left = `select 1 as found from ${sentIn} where state = 'pending' limit 1 -- bench`;
+    await patiently(async () => (await ask(left)).length === 0);
+    const [took] = await ask<{ seconds: number | string }>(
+      `select ${clock.seconds} as seconds from ${sentIn} -- bench`,
+      [begin!.now],
     );
-    return count / took.rows[0]!.seconds;
+    return count / Number(took!.seconds);
   });
 }
 

@@ -2,7 +2,7 @@ import { newOrder } from '../business/load';
 import { USERS } from '../business/order-requested';
 import { type Chart, figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
-import { withClient } from '../harness/stage';
+import { withClient } from '../engines/postgres';
 import { latencies, quantile, summarise } from '../harness/statistics';
 import { database, LIBRARY_TABLES, truncate } from './databases';
 import { PRODUCER_POOL, start } from './pairs';

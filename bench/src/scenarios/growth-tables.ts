@@ -1,6 +1,6 @@
 import { ORDERS, USERS } from '../business/order-requested';
 import { newOrder } from '../business/load';
-import { withClient } from '../harness/stage';
+import { withClient } from '../engines/postgres';
 import type { Pair } from './pairs';
 
 /** Ids in order, as UUIDv7 are: number `n` of a kind of its own. */

@@ -1,3 +1,4 @@
+import { isTimed } from '../engines/statements';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Client } from 'pg';
 import { ORDERS } from '../business/order-requested';
@@ -139,7 +140,9 @@ async function measure({ stage, small }: Context, pair: Pair): Promise<Round> {
   const [users] = pair.place.databases as [string];
   await stage.statements.reset([users]);
   await sleep(small ? 200 : 500);
-  const claim = (await stage.statements.read([users]))?.find(({ statement }) => statement === 'outbox.claim');
+  const claim = (await stage.statements.read([users]))
+    ?.filter(isTimed)
+    .find(({ statement }) => statement === 'outbox.claim');
   return {
     roundTripMs: latencies(latenciesMs).p50,
     claimMs: claim && (claim.planMs + claim.executionMs) / claim.calls,

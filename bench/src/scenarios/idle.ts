@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { figure, type Figure } from '../harness/result';
-import { total } from '../harness/statement-counter';
+import { total } from '../engines/statements';
 import { summarise } from '../harness/statistics';
 import type { Remote } from '../processes/remote';
 import { database } from './databases';

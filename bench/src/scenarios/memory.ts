@@ -7,11 +7,13 @@ import { newOrder } from '../business/load';
 import type { SideOptions } from '../business/sides';
 import { type Figure, figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
-import { withClient } from '../harness/stage';
+import { asking } from '../engines/engine';
+import { withClient } from '../engines/postgres';
 import { summarise } from '../harness/statistics';
 import { Remote } from '../processes/remote';
 import { database } from './databases';
-import { FILL_LIBRARY_OUTBOX, patiently } from './drain';
+import { patiently } from './drain';
+import { FILL_LIBRARY } from './fill';
 import { PRODUCER_POOL } from './pairs';
 import { proxied } from './proxied';
 import { type Context, type Findings, type Scenario, size } from './scenario';
@@ -124,9 +126,9 @@ async function fill(databaseUrl: string, amqpUrl: string, rows: number) {
     });
     const idle = await residentMiB(service);
     proxy.freeze();
-    await withClient(databaseUrl, async (client) => {
+    await asking(databaseUrl, async (ask) => {
       for (let left = rows; left > 0; left -= AT_ONCE)
-        await client.query(FILL_LIBRARY_OUTBOX, [Math.min(left, AT_ONCE), JSON.stringify(newOrder(1))]);
+        await FILL_LIBRARY.postgres(ask, Math.min(left, AT_ONCE), JSON.stringify(newOrder(1)));
     });
     const inHand = await steady(databaseUrl);
     return { idle, full: await residentMiB(service), inHand };

@@ -1,7 +1,7 @@
 import { now } from '../business/load';
 import { type Figure, figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
-import { withClient } from '../harness/stage';
+import { withClient } from '../engines/postgres';
 import { latencies, summarise, type Summary } from '../harness/statistics';
 import type { PeerName } from '../peers';
 import { installPeers, peerName } from '../peers/packages';

@@ -3,6 +3,8 @@ import { DataSource } from 'typeorm';
 import { newOrder } from '../business/load';
 import type { OrderRequested } from '../business/order-requested';
 import { USERS_TABLES } from '../business/sql';
+import { ENGINES } from '../engines/engine';
+import { connection } from '../engines/typeorm';
 import { figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
@@ -10,7 +12,7 @@ import { LibraryProducer } from '../library/producer';
 import { pay } from '../library/purchases';
 import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES, truncate } from './databases';
-import { type Context, type Findings, type Scenario, size } from './scenario';
+import { type Context, type Findings, goal, type Scenario, size } from './scenario';
 
 type Statements = 2 | 4;
 type Buy = (order: OrderRequested, statements: Statements) => Promise<unknown>;
@@ -35,6 +37,7 @@ const RECORDS_ONLY: Partial<OutboxModuleOptions> = { relay: false };
 /** What the message costs the business transaction. */
 export const record: Scenario = {
   name: 'record',
+  engines: ENGINES,
   rounds: 5,
   measures: 'business transactions/s with the message, against the same transaction through plain TypeORM without it',
 
@@ -50,7 +53,7 @@ export const record: Scenario = {
     });
     await producer.start();
     cleanup.stopLater(producer);
-    const plain = await new DataSource({ type: 'postgres', url: withoutUrl, extra: { max: POOL } }).initialize();
+    const plain = await new DataSource(connection(withoutUrl, POOL)).initialize();
     cleanup.defer(() => plain.destroy());
 
     const sides: readonly { name: string; url: string; tables: string[]; buy: Buy }[] = [
@@ -97,7 +100,7 @@ export const record: Scenario = {
             ...summary('without'),
             cost: cost('without'),
           },
-          target: each.atLeast === undefined ? undefined : { of: 'ratio', atLeast: each.atLeast },
+          ...goal(context, each.atLeast),
         }),
       );
     }

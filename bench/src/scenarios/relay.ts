@@ -2,23 +2,16 @@ import { randomUUID } from 'node:crypto';
 import { OUTBOX_TABLES } from '../baselines/schema';
 import { newOrder } from '../business/load';
 import { USERS } from '../business/order-requested';
+import { ENGINES } from '../engines/engine';
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
 import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES } from './databases';
-import {
-  type Backlog,
-  drainOutbox,
-  emptyQueue,
-  FILL_LIBRARY_OUTBOX,
-  FILL_RAW_OUTBOX,
-  LIBRARY_ORDERS,
-  publishBacklog,
-  RAW_ORDERS,
-} from './drain';
+import { type Backlog, drainOutbox, emptyQueue, LIBRARY_ORDERS, publishBacklog, RAW_ORDERS } from './drain';
+import { FILL_LIBRARY, FILL_RAW } from './fill';
 import { LIBRARY, start } from './pairs';
-import { type Context, type Findings, type Scenario, size } from './scenario';
+import { type Context, type Findings, goal, type Scenario, size } from './scenario';
 
 const LOOP = 'hand-written loop: claim 500, pipelined confirms, one mark';
 const BARE = 'pipelined confirms without a database';
@@ -26,6 +19,7 @@ const BARE = 'pipelined confirms without a database';
 /** How fast a backlog leaves the outbox. */
 export const relay: Scenario = {
   name: 'relay',
+  engines: ENGINES,
   rounds: 5,
   measures: 'draining due deliveries, messages/s, against a hand-written loop and against publishing alone',
 
@@ -42,11 +36,11 @@ export const relay: Scenario = {
 
     const library: Backlog = {
       databaseUrl: ours,
-      fill: FILL_LIBRARY_OUTBOX,
+      fill: FILL_LIBRARY[stage.engine],
       tables: LIBRARY_TABLES,
       sentIn: 'outbox_delivery',
     };
-    const loop: Backlog = { databaseUrl: raw, fill: FILL_RAW_OUTBOX, tables: OUTBOX_TABLES, sentIn: 'outbox' };
+    const loop: Backlog = { databaseUrl: raw, fill: FILL_RAW[stage.engine], tables: OUTBOX_TABLES, sentIn: 'outbox' };
     const drain = async (backlog: Backlog, { pid }: { pid: number }, count: number) => {
       for (const queue of [LIBRARY_ORDERS, RAW_ORDERS]) await emptyQueue(amqpUrl, queue);
       const place = { databases: [backlog.databaseUrl], processes: { relay: pid } };
@@ -82,7 +76,7 @@ export const relay: Scenario = {
           ...summarise(measured.get(name)!.map(({ result }) => result)),
           cost: medianCost(measured.get(name)!),
         },
-        target: { of: 'ratio', atLeast },
+        ...goal(context, atLeast),
       });
     return { parameters: { messages: count }, figures: [against(LOOP, 1.1), against(BARE, 0.6)] };
   },

@@ -1,3 +1,4 @@
+import { ENGINE_NAMES, ENGINES } from '../engines/engine';
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { latencies, summarise } from '../harness/statistics';
@@ -17,7 +18,7 @@ import {
   rawPair,
   typeormPair,
 } from './pairs';
-import { type Context, type Findings, type Scenario, size } from './scenario';
+import { type Context, type Findings, goal, type Scenario, size } from './scenario';
 
 const CONCURRENCY = 32;
 /** For the chart: throughput against purchases under way. */
@@ -38,6 +39,7 @@ interface Round {
 /** The whole way, both services as processes: debit → order → receipt → completed. */
 export const roundtrip: Scenario = {
   name: 'roundtrip',
+  engines: ENGINES,
   rounds: 5,
   measures:
     'round trips/s, debit → order → receipt → completed, 32 purchases under way, against hand-written ones and an unsafe one',
@@ -69,14 +71,14 @@ export const roundtrip: Scenario = {
     );
     const perSecond = (name: string) => summarise(measured.get(name)!.map(({ result }) => result.perSecond));
     const cost = (name: string) => medianCost(measured.get(name)!);
-    const against = (ours: string, letter: string, name: string, atLeast?: number) =>
+    const against = (ours: string, letter: string, name: string, atLeast: number) =>
       figure({
         name: `${ours}, against (${letter})`,
         unit: 'round trips/s',
         ours: perSecond(ours),
         cost: cost(ours),
         baseline: { name, ...perSecond(name), cost: cost(name) },
-        ...(atLeast !== undefined && { target: { of: 'ratio', atLeast } }),
+        ...goal(context, atLeast),
       });
 
     const points = new Map(
@@ -104,8 +106,8 @@ export const roundtrip: Scenario = {
       ]),
       charts: [
         {
-          name: 'throughput',
-          title: 'Round trips per second',
+          name: stage.engine === 'postgres' ? 'throughput' : `throughput-${stage.engine}`,
+          title: `Round trips per second, ${ENGINE_NAMES[stage.engine]}`,
           x: { name: 'purchases under way', log: true },
           y: { name: 'round trips/s' },
           series: [...points].map(([name, found]) => ({ name, points: found.sort(([a], [b]) => a - b) })),

@@ -5,7 +5,8 @@ import { Remote } from '../processes/remote';
 import { clear, drained, libraryBacklog, publishOrders } from './consumer-backlog';
 import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES } from './databases';
-import { type Backlog, drainOutbox, emptyQueue, FILL_LIBRARY_OUTBOX, LIBRARY_ORDERS } from './drain';
+import { type Backlog, drainOutbox, emptyQueue, LIBRARY_ORDERS } from './drain';
+import { FILL_LIBRARY } from './fill';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const COUNTS = { large: [1, 2, 4], small: [1, 2] };
@@ -36,7 +37,7 @@ async function relays(context: Context, count: number): Promise<Figure[]> {
   const databaseUrl = await database(context, 'library-users');
   const backlog: Backlog = {
     databaseUrl,
-    fill: FILL_LIBRARY_OUTBOX,
+    fill: FILL_LIBRARY.postgres,
     tables: LIBRARY_TABLES,
     sentIn: 'outbox_delivery',
   };

@@ -1,6 +1,7 @@
 import { Cleanup } from '@tallystick/services';
 import type { Progress } from '../harness/progress';
-import type { Chart, Figure, ScenarioResult } from '../harness/result';
+import type { Chart, Figure, FigureInput, ScenarioResult } from '../harness/result';
+import type { Engine } from '../engines/engine';
 import type { Stage } from '../harness/stage';
 
 export interface RunOptions {
@@ -31,6 +32,8 @@ export interface Scenario {
   readonly measures: string;
   /** How many rounds it takes unless somebody asks for another number: more where its goals are ratios to be trusted. @default 3 */
   readonly rounds?: number;
+  /** What it runs on. @default PostgreSQL alone */
+  readonly engines?: readonly Engine[];
   /** It installs other packages first. */
   readonly installs?: true;
   run(context: Context): Promise<Findings>;
@@ -57,7 +60,7 @@ export async function runScenario(
     const tookSeconds = Math.round((performance.now() - began) / 1000);
     const common = { rounds: options.rounds, small: options.small };
     return {
-      scenario: name,
+      scenario: resultName(name, stage.engine),
       measures,
       startedAt: startedAt.toISOString(),
       tookSeconds,
@@ -69,6 +72,20 @@ export async function runScenario(
   } finally {
     await own.run();
   }
+}
+
+export function runsOn({ engines = ['postgres'] }: Scenario, engine: Engine): boolean {
+  return engines.includes(engine);
+}
+
+/** What is kept of a scenario, and shown: each kind of database has results of its own. */
+export function resultName(scenario: string, engine: Engine): string {
+  return engine === 'postgres' ? scenario : `${scenario}-${engine}`;
+}
+
+/** What a ratio is to reach. The goals were set on PostgreSQL; elsewhere the figures stand for themselves. */
+export function goal({ stage }: Context, atLeast: number | undefined): Pick<FigureInput, 'target'> {
+  return atLeast === undefined || stage.engine !== 'postgres' ? {} : { target: { of: 'ratio', atLeast } };
 }
 
 /** The number asked for, or the scenario's own: a large one, or one that is done in a second. */

@@ -1,6 +1,6 @@
 import { figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
-import { type CountedStatement, total } from '../harness/statement-counter';
+import { type CountedStatement, total } from '../engines/statements';
 import { latencies, summarise } from '../harness/statistics';
 import { everyPurchaseArrived } from './arrived';
 import { costing, medianCost } from './cost';

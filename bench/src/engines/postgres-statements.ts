@@ -1,23 +1,14 @@
 import { Client } from 'pg';
+import type { Statements, TimedStatement } from './statements';
 
 /** Statements of the benchmark itself carry this comment, and are not counted. */
 const UNCOUNTED = '-- bench';
-
-export interface CountedStatement {
-  readonly statement: string;
-  readonly calls: number;
-  /** Rows it returned or wrote. */
-  readonly rows: number;
-  /** Time spent in it, all calls together: planning (if the server tells), and execution. */
-  readonly planMs: number;
-  readonly executionMs: number;
-}
 
 /**
  * Counts what PostgreSQL itself executed, by `pg_stat_statements`: every statement of every process, BEGIN and COMMIT
  * included, nothing estimated. Without the extension (a server of somebody else) nothing is counted.
  */
-export class StatementCounter {
+export class StatementCounter implements Statements<TimedStatement> {
   private constructor(private readonly client: Client | undefined) {}
 
   static async connect(adminUrl: string): Promise<StatementCounter> {
@@ -37,7 +28,6 @@ export class StatementCounter {
     return this.client !== undefined;
   }
 
-  /** Forgets what these databases executed so far. */
   async reset(databaseUrls: readonly string[]): Promise<void> {
     await this.client?.query(
       `select pg_stat_statements_reset(0, oid, 0) from pg_database where datname = any($1) ${UNCOUNTED}`,
@@ -45,9 +35,8 @@ export class StatementCounter {
     );
   }
 
-  /** What these databases executed since the last reset, most frequent first; undefined if nobody counts. */
-  async read(databaseUrls: readonly string[]): Promise<CountedStatement[] | undefined> {
-    const result = await this.client?.query<Omit<CountedStatement, 'statement'> & { query: string }>(
+  async read(databaseUrls: readonly string[]): Promise<TimedStatement[] | undefined> {
+    const result = await this.client?.query<Omit<TimedStatement, 'statement'> & { query: string }>(
       `select s.query, sum(s.calls)::float8 as calls, sum(s.rows)::float8 as rows,
         sum(s.total_plan_time)::float8 as "planMs", sum(s.total_exec_time)::float8 as "executionMs"
       from pg_stat_statements s
@@ -63,13 +52,6 @@ export class StatementCounter {
   async stop(): Promise<void> {
     await this.client?.end();
   }
-}
-
-const TRANSACTION_CONTROL = /^(?:begin|start transaction|commit|rollback)\b/i;
-
-/** Without BEGIN, COMMIT and ROLLBACK: PostgreSQL counts those that are prepared by name once, however often they are executed. */
-export function total(statements: readonly CountedStatement[]): number {
-  return statements.reduce((sum, { statement, calls }) => sum + (TRANSACTION_CONTROL.test(statement) ? 0 : calls), 0);
 }
 
 /** The library names its statements in a comment at their end. */
