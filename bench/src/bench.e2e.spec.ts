@@ -161,8 +161,11 @@ describe('npm run bench -- all --database mariadb --small --json', () => {
   });
 
   it('counts what the message adds to a transaction', () => {
-    for (const { cost, baseline } of results[0]!.figures)
-      expect(cost!.statements! - baseline!.cost!.statements!).toBeCloseTo(4, 0);
+    for (const { cost, baseline } of results[0]!.figures) {
+      const added = cost!.statements! - baseline!.cost!.statements!;
+      expect(added).toBeGreaterThan(1.5);
+      expect(added).toBeLessThan(4); // as many as the first one on each connection
+    }
   });
 });
 

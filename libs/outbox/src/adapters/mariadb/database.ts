@@ -30,9 +30,11 @@ const BEGIN = question('outbox.begin', 'start transaction');
 const COMMIT = question('outbox.commit', 'commit');
 const ROLLBACK = question('outbox.rollback', 'rollback');
 const NOTHING = question('outbox.alive', 'do 0');
+const VERSION = question('outbox.version', 'select version() as version');
 
 /** Bits of the status that the server sends with what is no result set. */
 const IN_TRANSACTION = 0x0001;
+const AUTOCOMMIT = 0x0002;
 const NO_BACKSLASH_ESCAPES = 0x0200;
 
 /**
@@ -44,6 +46,8 @@ const NO_BACKSLASH_ESCAPES = 0x0200;
  */
 export class Database {
   private readonly ready = new WeakSet<PoolConnection>();
+  private readonly guarding = new WeakSet<Connection>();
+  private mariaDb: Promise<boolean> | undefined;
 
   constructor(readonly pool: Pool) {}
 
@@ -77,7 +81,7 @@ export class Database {
       );
     }
     const { logger } = tx.dataSource;
-    const connection = (await runner.connect()) as Connection;
+    const connection = await connectionUnder(tx);
     return async (asked) => {
       logger.logQuery(asked.text, undefined, runner);
       try {
@@ -98,20 +102,33 @@ export class Database {
    */
   async insideAlive(tx: EntityManager): Promise<Ask> {
     const ask = await this.inside(tx);
-    const status = (await statusOf(await (tx.queryRunner!.connect() as Promise<Connection>))) ?? 0;
-    if (!(status & IN_TRANSACTION)) {
-      throw new TransactionEndedError(
-        'The server has ended this transaction: a deadlock (1213), a row that changed (1020), or a statement that commits by itself. ' +
-          'Whatever was written before is gone or committed, and nothing more is recorded. Let such an error leave the transaction, ' +
-          'and run the whole of it again.',
-      );
-    }
+    const connection = await connectionUnder(tx);
+    const status = (await statusOf(connection)) ?? 0;
+    if (!(status & IN_TRANSACTION)) throw ended();
     if (status & NO_BACKSLASH_ESCAPES) {
       throw new TransactionRequiredError(
         'This session has NO_BACKSLASH_ESCAPES in its sql_mode, for which mysql2 does not write values safely. Take it out.',
       );
     }
+    if (status & AUTOCOMMIT && (await this.isMariaDb())) this.guarding.add(connection);
     return ask;
+  }
+
+  /**
+   * As `inside`, where a statement can see for itself whether a transaction is open, and need not be preceded by a question: in MariaDB,
+   * in a session that was asked before and commits by itself whatever is in no transaction.
+   */
+  async insideGuarding(tx: EntityManager): Promise<Ask | undefined> {
+    const ask = await this.inside(tx);
+    return this.guarding.has(await connectionUnder(tx)) ? ask : undefined;
+  }
+
+  private isMariaDb(): Promise<boolean> {
+    const ask = async (): Promise<boolean> => (await this.run(VERSION)).rows[0]!.version!.includes('MariaDB');
+    return (this.mariaDb ??= ask().catch((error: unknown) => {
+      this.mariaDb = undefined;
+      throw error;
+    }));
   }
 
   private async repeating<T>(attempt: () => Promise<T>): Promise<T> {
@@ -140,6 +157,18 @@ export class Database {
       throw error;
     }
   }
+}
+
+function connectionUnder(tx: EntityManager): Promise<Connection> {
+  return tx.queryRunner!.connect() as Promise<Connection>;
+}
+
+export function ended(): TransactionEndedError {
+  return new TransactionEndedError(
+    'The server has ended this transaction: a deadlock (1213), a row that changed (1020), or a statement that commits by itself. ' +
+      'Whatever was written before is gone or committed, and nothing more is recorded. Let such an error leave the transaction, ' +
+      'and run the whole of it again. (Or the session has turned its autocommit off since it recorded before.)',
+  );
 }
 
 /** A connection that failed is as good as before once it has rolled back, unless nobody answered on it, or the server is not what it was. */
@@ -177,14 +206,20 @@ async function statusOf(connection: Connection): Promise<number | undefined> {
 
 type Found = Row[] | (ResultSetHeader & { serverStatus?: number });
 
-function query(connection: Connection, { text, values }: Question, timeout?: number): Promise<Found> {
-  const sql = loadMysql2().format(text, [...values] as Parameters<Mysql2['format']>[1], true, 'Z');
+function query(connection: Connection, asked: Question, timeout?: number): Promise<Found> {
+  const { text, values } = asked;
+  const sent = asked.prepared ? { sql: text, values: values.map((value) => value ?? null) } : { sql: written(asked) };
+  const ask = asked.prepared ? 'execute' : 'query';
   return new Promise((resolve, reject) => {
-    connection.query({ sql, ...AS_TEXT, ...(timeout && { timeout }) }, (error, found) => {
+    connection[ask]({ ...sent, ...AS_TEXT, ...(timeout && { timeout }) }, (error, found) => {
       if (error) reject(new QueryFailedError(text, [], withoutValues(error)));
       else resolve(found as Found);
     });
   });
+}
+
+function written({ text, values }: Question): string {
+  return loadMysql2().format(text, [...values] as Parameters<Mysql2['format']>[1], true, 'Z');
 }
 
 /** mysql2 tells the text that it has sent, values and all; TypeORM takes over what it finds. */

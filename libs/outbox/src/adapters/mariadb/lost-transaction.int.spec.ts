@@ -125,11 +125,11 @@ describe('A transaction that the server has ended', () => {
     await expect(added).rejects.toThrow(TransactionRequiredError);
   });
 
-  it('is not written to in a session in which values cannot be written safely', async () => {
+  it('is not written to in a session in which the values of several messages cannot be written safely', async () => {
     const work = fixture.transactions.run(async (tx) => {
       await tx.query("set session sql_mode = concat(@@sql_mode, ',NO_BACKSLASH_ESCAPES')");
       try {
-        await fixture.outbox.add(tx, [newMessage()]);
+        await fixture.outbox.add(tx, [newMessage(), newMessage()]);
       } finally {
         await tx.query('set session sql_mode = default');
       }

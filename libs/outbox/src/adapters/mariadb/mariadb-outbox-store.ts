@@ -63,7 +63,7 @@ export class MariaDbOutboxStore implements OutboxStore<EntityManager> {
     if (messages.length === 0) return [];
     const t = await this.tables();
     try {
-      return await record(t, () => this.database.insideAlive(tx), messages);
+      return await record(t, this.database, tx, messages);
     } catch (error) {
       throw alreadyRecorded(error, messages) ?? error;
     }

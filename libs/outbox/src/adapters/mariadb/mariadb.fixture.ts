@@ -12,6 +12,8 @@ export interface MariaDbFixtureOptions extends MariaDbTableOptions {
   type?: 'mariadb' | 'mysql';
   /** Of the application's transactions. @default 'READ COMMITTED' */
   isolation?: 'READ COMMITTED' | 'REPEATABLE READ';
+  /** Connections of the application. @default those of the driver */
+  poolSize?: number;
   /** Of a server of our own. */
   settings?: Record<string, string>;
 }
@@ -41,6 +43,7 @@ export class MariaDbFixture {
       type: options.type ?? 'mariadb',
       url,
       migrations: mariaDbMigrations(options),
+      ...(options.poolSize !== undefined && { poolSize: options.poolSize }),
     }).initialize();
     await dataSource.runMigrations();
     return new MariaDbFixture(started, url, dataSource, tables(options), options);

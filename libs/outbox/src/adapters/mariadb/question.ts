@@ -7,6 +7,8 @@ export interface Question {
   readonly name: string;
   readonly text: string;
   readonly values: readonly Value[];
+  /** The server keeps it parsed, and gets its values beside it: for texts of which there are few. */
+  readonly prepared?: boolean;
 }
 
 /** Every column arrives as text, or null. */
@@ -23,6 +25,10 @@ export type Ask = (question: Question) => Promise<Answer>;
 
 export function question(name: string, text: string, ...values: Value[]): Question {
   return { name, text: `${text.trim()} -- ${name}`, values };
+}
+
+export function prepared(asked: Question): Question {
+  return { ...asked, prepared: true };
 }
 
 /** For text that is put together: notes a value, and says where it stands. Values stand in the order of their notes. */

@@ -1,35 +1,50 @@
 import { createHash } from 'node:crypto';
+import type { EntityManager } from 'typeorm';
 import { CODES } from '../../message/rules';
 import { orderKeyOf, startOf } from '../../message/start';
 import type { AddedMessage, NewMessage } from '../../ports/store';
 import { columnOf, isoOf, msOf } from './instants';
-import type { Ask } from './question';
+import { type Database, ended } from './database';
+import { type Ask, prepared } from './question';
 import type { StoredDelivery } from './rows';
 import { insertDeliveries } from './sql/delivery';
-import { clock, deleteMessages, insertMessages } from './sql/message';
+import { clock, deleteMessages, insertMessageIfOpen, insertMessages } from './sql/message';
 import { draw, drawn } from './sql/turn';
 import type { MariaDbTables } from './tables';
 
+/** The rows of the messages are there. */
+interface Begun {
+  readonly ask: Ask;
+  /** When they were recorded. */
+  readonly now: string;
+  /** The next number of each key. */
+  readonly turns: Map<string, number>;
+  /** Its statements are few, and worth to be prepared. */
+  readonly alone?: boolean;
+}
+
 /**
- * Messages are recorded, in the caller's transaction: first the turns of those that are to be in order, then the time, then the rows.
+ * Messages are recorded, in the caller's transaction: the messages, then their deliveries.
  * All of them or none, also if the error is caught and the transaction goes on.
- * @param alive how to ask in the transaction, after the server has said that it is still there
+ * @throws TransactionEndedError
  */
 export async function record(
   t: MariaDbTables,
-  alive: () => Promise<Ask>,
+  database: Database,
+  tx: EntityManager,
   messages: readonly NewMessage[],
 ): Promise<AddedMessage[]> {
-  const ask = await alive();
-  const turns = await takeTurns(t, ask, messages);
-  const { now } = (await ask(clock())).rows[0]!;
-  await ask(insertMessages(t, messages, now!));
-  const deliveries = messages.flatMap((message) => starting(message, msOf(now!), turns));
+  const { ask, now, turns, alone } =
+    (await beginAlone(t, database, tx, messages)) ?? (await begin(t, database, tx, messages));
+  const insert = insertDeliveries(
+    t,
+    messages.flatMap((message) => starting(message, msOf(now), turns)),
+  );
   try {
-    await ask(insertDeliveries(t, deliveries));
+    await ask(alone ? prepared(insert) : insert);
   } catch (error) {
     // It may have undone itself only. A transaction that is over has taken the messages with it.
-    await alive().then(
+    await database.insideAlive(tx).then(
       (again) => again(deleteMessages(t, messages)),
       () => {},
     );
@@ -37,9 +52,37 @@ export async function record(
   }
   return messages.map(({ id, deadlineMs }) => ({
     id,
-    recordedAt: isoOf(now!),
-    deadlineAt: deadlineMs === undefined ? undefined : isoOf(columnOf(msOf(now!) + deadlineMs)),
+    recordedAt: isoOf(now),
+    deadlineAt: deadlineMs === undefined ? undefined : isoOf(columnOf(msOf(now) + deadlineMs)),
   }));
+}
+
+/** One that is in no order: by one statement, which inserts nothing if no transaction is open. Undefined where that cannot be. */
+async function beginAlone(
+  t: MariaDbTables,
+  database: Database,
+  tx: EntityManager,
+  [message, another]: readonly NewMessage[],
+): Promise<Begun | undefined> {
+  const ask = message && !another && !message.ordered ? await database.insideGuarding(tx) : undefined;
+  if (!ask) return undefined;
+  const [inserted] = (await ask(prepared(insertMessageIfOpen(t, message!)))).rows;
+  if (!inserted) throw ended();
+  return { ask, now: inserted.now!, turns: new Map(), alone: true };
+}
+
+/** After the server has said that the transaction is there: first the turns of those that are to be in order, then the time, then the rows. */
+async function begin(
+  t: MariaDbTables,
+  database: Database,
+  tx: EntityManager,
+  messages: readonly NewMessage[],
+): Promise<Begun> {
+  const ask = await database.insideAlive(tx);
+  const turns = await takeTurns(t, ask, messages);
+  const now = (await ask(clock())).rows[0]!.now!;
+  await ask(insertMessages(t, messages, now));
+  return { ask, now, turns };
 }
 
 /** Its deliveries, as they start. */

@@ -46,6 +46,27 @@ values
   );
 }
 
+/**
+ * One, if a transaction is open; if not, none. A session without autocommit is left out: there the statement would open one.
+ * @see Database.insideGuarding
+ */
+export function insertMessageIfOpen(
+  t: MariaDbTables,
+  { id, type, source, key, payload, headers }: NewMessage,
+): Question {
+  return question(
+    'outbox.add-message',
+    `
+insert into ${t.message} (id, type, aggregatetype, aggregateid, payload, headers, created_at)
+select ?, ?, ?, ?, ?, ?, utc_timestamp(6)
+from dual
+where @@in_transaction = 1
+  and @@autocommit = 1
+returning cast(created_at as char) as now`,
+    ...[id.toLowerCase(), type, source, key, payload, jsonText(headers)],
+  );
+}
+
 /** Those that the same transaction has inserted. */
 export function deleteMessages(t: MariaDbTables, messages: readonly Pick<NewMessage, 'id'>[]): Question {
   return question(
