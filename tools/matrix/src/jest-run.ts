@@ -49,7 +49,7 @@ export async function runJest(suite: Suite, server: BroughtServer, say: (line: s
   try {
     const child = spawn(server.node ?? process.execPath, [JEST, ...suite.jest, '--json', '--outputFile', report], {
       cwd: ROOT,
-      env: { ...process.env, ...server.env, AMQP_URL: '' }, // a given broker would be taken instead
+      env: { ...process.env, ...server.env, AMQP_URL: '', MARIADB_URL: '', MYSQL_URL: '' }, // given ones would be taken instead
       stdio: ['ignore', 'ignore', 'pipe'],
     });
     let last = '';

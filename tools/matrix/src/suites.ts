@@ -34,6 +34,11 @@ const DATABASE: Suite = {
   about: 'stores, schema and transactions on PostgreSQL',
   jest: select('integration', 'adapters/postgres/', '/transactions/', 'outbox.module', 'services/src/postgres'),
 };
+const MARIADB: Suite = {
+  name: 'store',
+  about: 'stores, schema and transactions on MariaDB',
+  jest: select('integration', 'adapters/mariadb/', 'transactions/mysql/', 'two-databases', 'services/src/mariadb'),
+};
 const POOLED: Suite = { name: 'pooled', about: 'the same through PgBouncer', jest: select('pooled') };
 const POOLER: Suite = {
   name: 'pooler',
@@ -48,5 +53,6 @@ export const SUITES: Readonly<Record<string, readonly Suite[]>> = {
   rabbitmq: [BROKER, TRANSPORT, SHELL, SERVICES],
   pgbouncer: [POOLER, POOLED],
   postgresql: [DATABASE, SERVICES],
+  mariadb: [MARIADB],
   node: [UNIT, TRANSPORT, SERVICES],
 };

@@ -7,8 +7,8 @@ import { cached } from './server-cache';
 export type DebianSuite = 'trixie' | 'sid';
 
 /** What is taken out of a suite, and the programs of it that are run from outside. */
-const PACKAGES = ['rabbitmq-server', 'pgbouncer'];
-const PROGRAMS = ['rabbitmq-server', 'rabbitmqctl', 'epmd', 'erl_call', 'pgbouncer'];
+const PACKAGES = ['rabbitmq-server', 'pgbouncer', 'mariadb-server-core', 'mariadb-client-core'];
+const PROGRAMS = ['rabbitmq-server', 'rabbitmqctl', 'epmd', 'erl_call', 'pgbouncer', 'mariadbd', 'mariadb-install-db'];
 const KEYRING = '/usr/share/keyrings/debian-archive-keyring.gpg';
 const MOUNTED = ['unshare', '--mount', '--propagation', 'private'] as const;
 
@@ -19,7 +19,7 @@ const MOUNTED = ['unshare', '--mount', '--propagation', 'private'] as const;
 const ENTER = `#!/bin/sh
 set -eu
 here=$(dirname "$(realpath "$0")")
-unset RABBITMQ_HOME # how it was found, from outside; inside it is somewhere else
+unset RABBITMQ_HOME MARIADB_HOME # how it was found, from outside; inside it is somewhere else
 export PATH=/usr/lib/rabbitmq/bin:/usr/sbin:/usr/bin LC_ALL=C.UTF-8 TMPDIR="\${TMPDIR:-/tmp}"
 exec ${MOUNTED.join(' ')} sh -euc '
   root=$1
@@ -46,7 +46,7 @@ export function debianObstacle(): string | undefined {
  * @throws Error with what the failing command wrote
  */
 export async function debianSuite(suite: DebianSuite, onProgress: (line: string) => void = () => {}): Promise<string> {
-  const folder = await cached(`debian-${suite}`, async (unfinished) => {
+  const folder = await cached(['debian', suite, ...PACKAGES].join('-'), async (unfinished) => {
     const root = join(unfinished, 'root');
     onProgress(`Debian ${suite}: unpacking it, which takes minutes the first time`);
     await bootstrap(suite, root, unfinished);

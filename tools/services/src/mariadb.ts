@@ -1,13 +1,12 @@
 import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canInstall, installPackage } from './debian-install';
 import { Guard } from './guard';
 import { MariaDbDatabases } from './mariadb-databases';
+import { type MariaDbPrograms, mariaDbPrograms } from './mariadb-programs';
 import { freePort } from './ports';
 import { serverAccount } from './postgres-binaries';
 import { execFile, ServerProcess } from './processes';
-import { installedAs, ProgramUnavailableError } from './program';
 
 /** What tests and programs may do with a MariaDB or MySQL server, whoever started it. */
 export interface MariaDbDatabaseServer {
@@ -62,8 +61,8 @@ grant all on *.* to '${USER}'@'127.0.0.1' with grant option;
 `;
 
 /**
- * A MariaDB, by the first way that works: the server of MARIADB_URL or MYSQL_URL, as it is · a private one of the installed program ·
- * the same after installing it (if allowed).
+ * A MariaDB, by the first way that works: the server of MARIADB_URL or MYSQL_URL, as it is · a private one of the program in
+ * MARIADB_HOME · of the installed one · the same after installing it (if allowed).
  * @throws ProgramUnavailableError
  */
 export async function findMariaDb(options: MariaDbOptions = {}): Promise<MariaDbDatabaseServer> {
@@ -76,8 +75,8 @@ export async function findMariaDb(options: MariaDbOptions = {}): Promise<MariaDb
 
 /** A private MariaDB on loopback. It ends with this process, however that ends. @throws ProgramUnavailableError */
 export async function startMariaDb(options: MariaDbOptions = {}): Promise<MariaDbServer> {
-  const { onProgress = () => {} } = options;
-  const programs = await findPrograms(options);
+  const { install = false, onProgress = () => {} } = options;
+  const programs = await mariaDbPrograms(install, onProgress);
   const directory = await mkdtemp(join(tmpdir(), 'tallystick-mariadb-'));
   const settings = { ...SETTINGS, ...options.settings };
   const server = new PrivateMariaDb(directory, await freePort(), programs, settings, onProgress);
@@ -104,32 +103,6 @@ function given(url: string, variable: string): MariaDbDatabaseServer {
   };
 }
 
-interface Programs {
-  readonly server: string;
-  /** Creates a directory of data. */
-  readonly install: string;
-}
-
-async function findPrograms({ install = false, onProgress = () => {} }: MariaDbOptions): Promise<Programs> {
-  const found = installed();
-  if (found) return found;
-  if (install && canInstall()) {
-    onProgress('MariaDB: not installed, running "apt-get install mariadb-server-core"');
-    await installPackage('mariadb-server-core');
-    const fetched = installed();
-    if (fetched) return fetched;
-  }
-  throw new ProgramUnavailableError(
-    'No MariaDB. Do one of these: install mariadb-server-core or mariadb-server (it need not run) · set MARIADB_URL or MYSQL_URL ' +
-      'to a server where databases may be created, e.g. mysql://root@127.0.0.1:3306.',
-  );
-}
-
-function installed(): Programs | undefined {
-  const [server, install] = [installedAs('mariadbd'), installedAs('mariadb-install-db')];
-  return server !== undefined && install !== undefined ? { server, install } : undefined;
-}
-
 class PrivateMariaDb implements MariaDbServer {
   readonly started = true;
   readonly origin: string;
@@ -141,7 +114,7 @@ class PrivateMariaDb implements MariaDbServer {
   constructor(
     private readonly directory: string,
     readonly port: number,
-    private readonly programs: Programs,
+    private readonly programs: MariaDbPrograms,
     private readonly settings: Readonly<Record<string, string>>,
     private readonly progress: (line: string) => void,
   ) {
@@ -176,9 +149,10 @@ class PrivateMariaDb implements MariaDbServer {
     if (uid !== undefined && gid !== undefined) await chown(this.directory, uid, gid);
     await writeFile(join(this.directory, 'account.sql'), ACCOUNT, { mode: 0o644 });
     // The tables of the system, which nobody else uses: without a password for root, who is then locked out of TCP anyway.
-    const flags = ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db'];
-    await execFile(this.programs.install, [...flags, `--datadir=${this.data}`, `--tmpdir=${this.directory}`], {
-      ...serverAccount,
+    const { install, account, flags } = this.programs;
+    const settings = ['--no-defaults', '--auth-root-authentication-method=normal', '--skip-test-db', ...flags];
+    await execFile(install, [...settings, `--datadir=${this.data}`, `--tmpdir=${this.directory}`], {
+      ...account,
       cwd: '/',
     });
   }
@@ -195,9 +169,9 @@ class PrivateMariaDb implements MariaDbServer {
     }).map(([name, value]) => `--${name}=${value}`);
     const server = await ServerProcess.spawn(
       this.programs.server,
-      ['--no-defaults', ...settings],
+      ['--no-defaults', ...settings, ...this.programs.flags],
       join(this.directory, 'mariadb.log'),
-      { ...serverAccount, cwd: '/' },
+      { ...this.programs.account, cwd: '/' },
     );
     this.server = server;
     this.guard.watch('KILL', server.pid);

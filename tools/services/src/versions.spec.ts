@@ -2,11 +2,12 @@ import { mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { mariaDbInstalled } from './mariadb-programs';
 import { rabbitInstalled } from './rabbit-installation';
 import { cached, clearServerCache, serverCache } from './server-cache';
 import { bringServer, VersionUnavailableError } from './versions';
 
-const variables = ['XDG_CACHE_HOME', 'RABBITMQ_HOME'] as const;
+const variables = ['XDG_CACHE_HOME', 'RABBITMQ_HOME', 'MARIADB_HOME'] as const;
 const before = variables.map((name) => process.env[name]);
 afterEach(() => {
   for (const [index, name] of variables.entries()) {
@@ -25,6 +26,8 @@ describe('A version that cannot be had', () => {
   it('is not replaced by the installed one', () => {
     process.env.RABBITMQ_HOME = '/no/such/folder';
     expect(() => rabbitInstalled()).toThrow('/no/such/folder');
+    process.env.MARIADB_HOME = '/no/such/folder';
+    expect(() => mariaDbInstalled()).toThrow('/no/such/folder');
   });
 });
 

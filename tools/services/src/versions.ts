@@ -3,6 +3,7 @@ import { debianObstacle, debianSuite, type DebianSuite } from './debian-suite';
 import { npmPackage } from './npm-package';
 import { PGBOUNCER } from './pgbouncer';
 import { restoreLinks } from './postgres-binaries';
+import { mariaDbInstalled } from './mariadb-programs';
 import { findProgram } from './program';
 import { execFile } from './processes';
 import { rabbitInstalled } from './rabbit-installation';
@@ -61,6 +62,13 @@ const PRODUCTS: Readonly<
       18: postgresOf('18.4.0-beta.17'),
     },
   },
+  mariadb: {
+    name: 'MariaDB',
+    versions: {
+      [INSTALLED]: async () => ({ env: {}, version: await mariaDbVersion(mariaDbInstalled()?.server) }),
+      '11.8': mariaDbOf('trixie'),
+    },
+  },
   node: {
     name: 'Node',
     versions: {
@@ -103,8 +111,8 @@ async function fromDebian(suite: DebianSuite, onProgress: Progress): Promise<str
   const obstacle = debianObstacle();
   if (!obstacle) return debianSuite(suite, onProgress);
   throw new Error(
-    `it comes from Debian ${suite}, and ${obstacle}. Run this in a container of Debian as root, or point RABBITMQ_HOME ` +
-      'or PGBOUNCER to one of that version and name it "installed".',
+    `it comes from Debian ${suite}, and ${obstacle}. Run this in a container of Debian as root, or point RABBITMQ_HOME, ` +
+      'MARIADB_HOME or PGBOUNCER to one of that version and name it "installed".',
   );
 }
 
@@ -119,6 +127,13 @@ function pgBouncerOf(suite: DebianSuite): Bring {
   return async (onProgress) => {
     const file = join(await fromDebian(suite, onProgress), 'pgbouncer');
     return { env: { PGBOUNCER: file }, version: await versionOf(file) };
+  };
+}
+
+function mariaDbOf(suite: DebianSuite): Bring {
+  return async (onProgress) => {
+    const folder = await fromDebian(suite, onProgress);
+    return { env: { MARIADB_HOME: folder }, version: await mariaDbVersion(join(folder, 'mariadbd')) };
   };
 }
 
@@ -144,6 +159,11 @@ function nodeOf(version: string): Bring {
 async function rabbitVersion(script: string | undefined): Promise<string> {
   if (!script) throw new Error('no rabbitmq-server in the usual places (set RABBITMQ_HOME).');
   return versionOf(join(dirname(script), 'rabbitmqctl'), process.env, 'version');
+}
+
+async function mariaDbVersion(file: string | undefined): Promise<string> {
+  if (file === undefined) throw new Error('no mariadbd in the usual places (set MARIADB_HOME).');
+  return versionOf(file);
 }
 
 /** The first that looks like a version in what the program answers. */
