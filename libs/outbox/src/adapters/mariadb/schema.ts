@@ -105,7 +105,7 @@ export function createStatements(t: MariaDbTables, server: Server = 'mariadb'): 
   received_at datetime(6) not null,
   primary key (consumer, message_id, source),
   key inbox_message_prunable (consumer, received_at),
-  constraint inbox_message_verdict check (case verdict when 'accepted' then reason is null when 'rejected' then reason is not null else false end)
+  constraint inbox_message_verdict check ((verdict = 'accepted' and reason is null) or (verdict = 'rejected' and reason is not null))
 ) ${table}`,
     // What the service has handled: a queue outlives the handler that it was declared for.
     `create table if not exists ${t.handler} (
