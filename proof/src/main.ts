@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { type Asked, prove, type Part } from './prove';
+import type { DatabaseKind } from './rig';
 import { replay } from './simulate';
 import { describeParts, type ProofSummary } from './summary';
 
@@ -20,6 +21,7 @@ interface Flags {
   readonly faults?: number;
   readonly size?: 'small' | 'full';
   readonly accept?: boolean;
+  readonly database?: DatabaseKind;
   readonly story?: boolean;
   readonly envelopes?: number | true;
 }
@@ -32,9 +34,9 @@ const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
 async function report(part: Part | 'all', flags: Flags): Promise<void> {
   const { seed = 1, seeds = 5_000, messages = 20_000, faults = 100, size = 'full', accept = false } = flags;
-  const { inLine = IN_LINE } = flags;
+  const { inLine = IN_LINE, database = 'postgres' } = flags;
   const envelopes = typeof flags.envelopes === 'number' ? flags.envelopes : ENVELOPES;
-  const asked: Asked = { seed, seeds, messages, inLine, faults, size, envelopes, accept };
+  const asked: Asked = { seed, seeds, messages, inLine, faults, size, envelopes, accept, database };
   const summary = await prove(part, asked, say);
   for (const line of [...describeParts(summary), ...troubles(summary)]) say(line);
   if (flags.json) process.stdout.write(`${JSON.stringify(summary)}\n`);
@@ -115,6 +117,10 @@ const messages = new Option('--messages <n>', 'purchases of the soak').argParser
 const faults = new Option('--faults <n>', 'faults of the soak').argParser(whole).default(100);
 const size = new Option('--size <size>', 'of the model').choices(['small', 'full']).default('full');
 
+const database = new Option('--database <kind>', 'where both services keep their tables')
+  .choices(['postgres', 'mariadb'])
+  .default('postgres');
+
 const program = new Command('npm run prove --')
   .description('The evidence behind the promise. Ends with 0 only if everything held.')
   .showHelpAfterError();
@@ -153,6 +159,7 @@ program
 program
   .command('crash')
   .description('kill, pause and cut off real processes at every step of a message')
+  .addOption(database)
   .addOption(seed)
   .addOption(json)
   .action((flags: Flags) => report('crash', flags));
@@ -160,6 +167,7 @@ program
 program
   .command('soak')
   .description('many purchases and many faults at the same time; then both databases are asked')
+  .addOption(database)
   .addOption(messages)
   .addOption(faults)
   .addOption(seed)
@@ -180,6 +188,7 @@ program
 program
   .command('soak-controls')
   .description('small soaks of systems that lack a rule, which must be caught')
+  .addOption(database)
   .addOption(seed)
   .addOption(json)
   .action((flags: Flags) => report('soak-controls', flags));

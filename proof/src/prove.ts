@@ -5,6 +5,7 @@ import { inspect } from 'node:util';
 import { proveAdversary, proveEnvelopes, runAdversaryControls } from './adversary';
 import { runControls } from './controls';
 import { runClusterCrashes, runCrashMatrix } from './crash';
+import type { DatabaseKind } from './rig';
 import { type ModelSize, renderProtocolPage, renderTracesPage, runModel } from './model';
 import { simulate, simulateQueues } from './simulate';
 import { runSoak, runSoakControls } from './soak';
@@ -32,6 +33,8 @@ export interface Asked {
   readonly inLine: number;
   /** Hostile ones. */
   readonly envelopes: number;
+  /** Of crash matrix and soak. */
+  readonly database: DatabaseKind;
   /** Commits what the adversary achieved. */
   readonly accept: boolean;
 }
@@ -68,16 +71,20 @@ const PARTS: Readonly<Record<Part, (asked: Asked, say: Say) => Promise<Parts>>> 
   order: async ({ seed, inLine }, onProgress) => ({
     order: await simulateQueues({ messages: inLine, firstSeed: seed, onProgress }),
   }),
-  crash: async ({ seed }, onProgress) => ({ crash: await runCrashMatrix({ seed, scope: 'all', onProgress }) }),
-  soak: async ({ seed, messages, faults }, onProgress) => ({
-    soak: await runSoak({ seed, messages, faults, onProgress }),
+  crash: async ({ seed, database }, onProgress) => ({
+    crash: await runCrashMatrix({ seed, scope: 'all', database, onProgress }),
+  }),
+  soak: async ({ seed, messages, faults, database }, onProgress) => ({
+    soak: await runSoak({ seed, messages, faults, database, onProgress }),
   }),
   cluster: async ({ seed, messages, faults }, onProgress) => ({
     clusterCrash: await runClusterCrashes({ onProgress }),
     // What happens to a broker takes longer than most faults of the soak.
     cluster: await runSoak({ seed, messages, faults: Math.ceil(faults / 4), cluster: true, onProgress }),
   }),
-  'soak-controls': async ({ seed }, onProgress) => ({ soakControls: await runSoakControls({ seed, onProgress }) }),
+  'soak-controls': async ({ seed, database }, onProgress) => ({
+    soakControls: await runSoakControls({ seed, database, onProgress }),
+  }),
   adversary: async ({ accept }, onProgress) => ({ adversary: await proveAdversary({ accept, onProgress }) }),
   'adversary-controls': async (_, onProgress) => ({ adversaryControls: await runAdversaryControls({ onProgress }) }),
 };

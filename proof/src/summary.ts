@@ -8,6 +8,7 @@ import {
 import type { ControlsSummary } from './controls';
 import type { CrashSummary } from './crash';
 import type { ModelSummary } from './model';
+import type { DatabaseKind } from './rig';
 import type { QueuesSummary, SimulationSummary } from './simulate';
 import type { SoakControlsSummary, SoakSummary } from './soak';
 
@@ -137,15 +138,15 @@ export function describeParts({
         `${caught} of ${order.controls.length} builds that keep no order were caught (${seconds(order.seconds)})`,
     );
   }
-  if (crash) lines.push(describeCrash('crash', crash));
-  if (soak) lines.push(...describeSoak('soak', soak));
+  if (crash) lines.push(describeCrash(`crash${where(crash)}`, crash));
+  if (soak) lines.push(...describeSoak(`soak${where(soak)}`, soak));
   if (clusterCrash) lines.push(describeCrash('crash, three brokers', clusterCrash));
   if (cluster) lines.push(...describeSoak('cluster, three brokers', cluster));
   if (soakControls) {
     const caught = soakControls.controls.filter((each) => each.caught);
     const evidence = caught.map((each) => `${each.rule}: ${each.evidence}`).join('; ');
     lines.push(
-      `**soak controls**: ${caught.length} of ${soakControls.controls.length} running systems that lack a rule were ` +
+      `**soak controls${where(soakControls)}**: ${caught.length} of ${soakControls.controls.length} running systems that lack a rule were ` +
         `caught (${evidence})`,
     );
   }
@@ -202,6 +203,10 @@ export function withMeasured(page: string, summary: ProofSummary): string | unde
   const head = `\`npm run prove -- all --seed ${summary.seed}\`, ${summary.date}, ${summary.processors} processors: ${result}.`;
   const items = describeParts(summary).map((line) => (line.startsWith('  ') ? `${line}.` : `- ${line}.`));
   return `${page.slice(0, start)}${START}\n${head}\n\n${items.join('\n')}\n${page.slice(end)}`;
+}
+
+function where({ database }: { readonly database: DatabaseKind }): string {
+  return database === 'mariadb' ? ', MariaDB' : '';
 }
 
 function n(value: number): string {

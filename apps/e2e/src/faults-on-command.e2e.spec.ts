@@ -151,7 +151,7 @@ describe('whatever becomes of a message', () => {
 
   async function open(options: Partial<RigOptions> = {}): Promise<void> {
     amqpUrl = await testBroker('drill');
-    rig = cleanup.stopLater(await startRig({ postgres: connectTestPostgres(), amqpUrl, ...options }));
+    rig = cleanup.stopLater(await startRig({ server: connectTestPostgres(), amqpUrl, ...options }));
     accountId = await rig.openAccount(1_000_000);
     const broker = await connect(amqpUrl);
     cleanup.defer(() => broker.close());
@@ -184,7 +184,8 @@ describe('whatever becomes of a message', () => {
 
   /** The states a delivery went through from its first verdict on. */
   async function transitions(messageId: string): Promise<string[]> {
-    const sql = "select after from transition where message_id = $1 and after not in ('pending', 'sent') order by id";
+    const sql =
+      "select new_state as after from transition where message_id = ? and new_state not in ('pending', 'sent') order by id";
     return (await rig.query<{ after: string }>('producer', sql, [messageId])).map(({ after }) => after);
   }
 

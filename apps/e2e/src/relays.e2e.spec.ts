@@ -13,7 +13,7 @@ describe('two relays on one database', () => {
   it(`send ${MESSAGES} messages that were recorded while nobody could: all of them, each completed once`, async () => {
     rig = cleanup.stopLater(
       await startRig({
-        postgres: connectTestPostgres(),
+        server: connectTestPostgres(),
         amqpUrl: await testBroker('relays'),
         relaysOnly: 2,
         start: false,

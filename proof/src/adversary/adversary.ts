@@ -97,7 +97,7 @@ async function attackAll(
     };
     const environment = lacking && without(lacking);
     const settings = settingsFor(defence);
-    const rig = cleanup.stopLater(await startRig({ postgres, amqpUrl, options: settings, environment }));
+    const rig = cleanup.stopLater(await startRig({ server: postgres, amqpUrl, options: settings, environment }));
     const operator = await connect(vhost);
     cleanup.defer(() => operator.close().catch(() => {}));
     const admin = await operator.createChannel();

@@ -2,33 +2,20 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as lasts } from 'node:timers/promises';
-import type { PostgresServer, TcpProxy } from '@tallystick/services';
-import { Client } from 'pg';
+import { connectDatabase, type TcpProxy } from '@tallystick/services';
+import { databaseOf, type RigServer } from '../rig';
 import type { PlannedRun } from './plan';
 import type { Action } from './points';
 import type { Stops } from './stops';
 
 const PAUSE_MS = 2_000;
 
-/** All there is in a schema, a line each, and which migrations are noted as done. */
-const SCHEMA = `
-  select 'column ' || concat_ws(' ', table_name, column_name, data_type, is_nullable, column_default) as line
-    from information_schema.columns where table_schema = 'public'
-  union all
-  select 'index ' || indexdef from pg_indexes where schemaname = 'public'
-  union all
-  select 'constraint ' || concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid))
-    from pg_constraint where connamespace = 'public'::regnamespace
-  union all
-  select 'done ' || name from migrations
-  order by line`;
-
 /** A deployment that is interrupted while it migrates, and then made again: the schema must be as if nothing had been. */
 export class Migrations {
   private undisturbed: readonly string[] | undefined;
 
   constructor(
-    private readonly postgres: PostgresServer,
+    private readonly server: RigServer,
     private readonly network: TcpProxy,
     private readonly stops: Stops,
   ) {}
@@ -82,22 +69,20 @@ export class Migrations {
 
   /** @returns the schema that `work` left */
   private async inNewDatabase(work: (url: string) => Promise<void>): Promise<string[]> {
-    const url = await this.postgres.createDatabase();
+    const url = await this.server.createDatabase();
     try {
       await work(url);
       return await schemaOf(url);
     } finally {
-      await this.postgres.dropDatabase(url);
+      await this.server.dropDatabase(url);
     }
   }
 }
 
 async function schemaOf(url: string): Promise<string[]> {
-  const client = new Client({ connectionString: url });
-  client.on('error', () => {}); // the database is ended on purpose; the query says so
-  await client.connect();
+  const client = await connectDatabase(url, 'crash');
   try {
-    return (await client.query<{ line: string }>(SCHEMA)).rows.map(({ line }) => line);
+    return (await client.ask<{ line: string }>(databaseOf(url).schemaLines)).map(({ line }) => line);
   } finally {
     await client.end();
   }

@@ -1,4 +1,4 @@
-import { planMigrations, planOrder, planRuns } from './plan';
+import { planMatrix, planMigrations, planOrder, planRuns } from './plan';
 import { ACTIONS, MIGRATION_POINTS, ORDER_POINTS, POINTS } from './points';
 
 describe('the plan of the crash matrix', () => {
@@ -22,5 +22,14 @@ describe('the plan of the crash matrix', () => {
   it('interrupts migrations too: with everything but the broker, or in short with a kill', () => {
     expect(planMigrations('all')).toHaveLength(MIGRATION_POINTS.length * (ACTIONS.length - 1));
     expect(planMigrations('some')).toEqual(MIGRATION_POINTS.map((point) => ({ point, action: 'killed' })));
+  });
+
+  it('where time is shortest, is a kill at every sixth point, and at all of them in six turns', () => {
+    const turns = [1, 2, 3, 4, 5, 6].map((seed) => planMatrix('few', seed));
+    expect(turns.flat().every(({ action }) => action === 'killed')).toBe(true);
+    expect(turns.flatMap((turn) => turn.map(({ point }) => point)).sort()).toEqual(
+      [...POINTS, ...ORDER_POINTS, ...MIGRATION_POINTS].sort(),
+    );
+    expect(Math.max(...turns.map((turn) => turn.length))).toBe(10);
   });
 });

@@ -14,11 +14,30 @@ export interface PlannedRun {
   readonly action: Action;
 }
 
-/** Every point with every action; or, where time is short, every point with a kill and one more action in turn. */
-export type Scope = 'all' | 'some';
+/**
+ * Every point with every action; or, where time is short, every point with a kill and one more action in turn; or a kill at
+ * every sixth point.
+ */
+export type Scope = 'all' | 'some' | 'few';
+
+type Longer = Exclude<Scope, 'few'>;
+
+const FEW = 6;
+
+/** @param seed turns what is chosen */
+export function planMatrix(scope: Scope, seed: number): PlannedRun[] {
+  if (scope === 'few') return planFew(seed);
+  return [...planRuns(scope, seed), ...planOrder(scope), ...planMigrations(scope)];
+}
+
+/** Six runs of it, with seeds one after another, are a kill at every point. */
+function planFew(seed: number): PlannedRun[] {
+  const points: readonly Point[] = [...POINTS, ...ORDER_POINTS, ...MIGRATION_POINTS];
+  return points.filter((_, index) => (index + seed) % FEW === 0).map((point) => ({ point, action: ACTIONS[0] }));
+}
 
 /** The seed turns the choice, so that three runs of the short plan are one of the long one. */
-export function planRuns(scope: Scope, seed: number): PlannedRun[] {
+export function planRuns(scope: Longer, seed: number): PlannedRun[] {
   const [kill, ...others] = ACTIONS;
   return POINTS.flatMap((point, index) => {
     const further = scope === 'all' ? others : others.filter((_, turn) => (index + seed) % others.length === turn);
@@ -27,13 +46,13 @@ export function planRuns(scope: Scope, seed: number): PlannedRun[] {
 }
 
 /** With every action, or in short with a kill. */
-export function planOrder(scope: Scope): PlannedRun[] {
+export function planOrder(scope: Longer): PlannedRun[] {
   const actions = scope === 'all' ? ACTIONS : [ACTIONS[0]];
   return ORDER_POINTS.flatMap((point) => actions.map((action) => ({ point, action })));
 }
 
 /** A migration has no broker to be cut off from. */
-export function planMigrations(scope: Scope): PlannedRun[] {
+export function planMigrations(scope: Longer): PlannedRun[] {
   const actions = scope === 'all' ? ACTIONS.filter((action) => action !== 'cut off from the broker') : [ACTIONS[0]];
   return MIGRATION_POINTS.flatMap((point) => actions.map((action) => ({ point, action })));
 }

@@ -2,7 +2,8 @@ import { ConsoleLogger, type DynamicModule, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestExpressApplication } from '@nestjs/platform-express';
 import { TypeOrmModule } from '@nestjs/typeorm';
-import { OutboxClient, direct, type DirectOptions, OutboxModule, rabbitMq } from '@tallystick/outbox';
+import { direct, type DirectOptions, OutboxModule, rabbitMq } from '@tallystick/outbox';
+import { databaseOf } from './databases';
 import { rigSettings } from './settings';
 
 /** What a process is told by its environment, beside the settings. */
@@ -20,6 +21,11 @@ interface Surroundings {
 
 export const surroundings = process.env as unknown as Surroundings;
 
+/** Of whichever kind its url says. */
+const database = databaseOf(surroundings.RIG_DATABASE_URL);
+/** A statement of a service, with `?` for values. */
+export const prepared = database.prepared;
+
 /** Database and outbox: the part that both services have in common. */
 export function outboxOf(service: string, directly: (address: string) => DirectOptions): DynamicModule[] {
   const { RIG_DATABASE_URL, RIG_AMQP_URL, RIG_DIRECT_ADDRESS, RIG_RELAY } = surroundings;
@@ -27,14 +33,14 @@ export function outboxOf(service: string, directly: (address: string) => DirectO
     ? rabbitMq({ ...rigSettings.rabbitMq, ...loginOf(RIG_AMQP_URL.split(',')[0]!), url: RIG_AMQP_URL.split(',') })
     : direct({ ...rigSettings.direct, ...directly(RIG_DIRECT_ADDRESS) });
   return [
-    TypeOrmModule.forRoot({
-      type: 'postgres',
-      url: RIG_DATABASE_URL,
-      applicationName: service,
-      connectTimeoutMS: 5_000,
-      extra: { max: 20, Client: OutboxClient },
+    TypeOrmModule.forRoot(database.connection(service, RIG_DATABASE_URL)),
+    OutboxModule.forRoot({
+      relay: RIG_RELAY !== 'false',
+      store: database.store(),
+      ...rigSettings.outbox,
+      service,
+      transport,
     }),
-    OutboxModule.forRoot({ relay: RIG_RELAY !== 'false', ...rigSettings.outbox, service, transport }),
   ];
 }
 

@@ -1,24 +1,28 @@
 import { randomUUID } from 'node:crypto';
-import { Cleanup, testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
+import { Cleanup, connectDatabase, type DatabaseClient } from '@tallystick/services';
 import { auditRig } from './audit';
+import { daysAgo, writeRow } from './by-hand';
+import { serverForTest } from './databases/server.fixture';
 import type { Side } from './rig-process';
 import { createTables } from './tables';
 
+const ORDER = 'message_id, purchase_id, account_id, amount';
+
 /** An oracle that cannot say no proves nothing: here each of its claims is broken once, by hand. */
-describe('the audit of the rig', () => {
+describe.each(['postgres', 'mariadb'] as const)('the audit of the rig, on %s', (kind) => {
   const cleanup = new Cleanup();
   const sold = { purchase: randomUUID(), message: randomUUID() };
   const undone = { purchase: randomUUID(), message: randomUUID() };
   let databaseUrls: Record<Side, string>;
-  let clients: Record<Side, Client>;
+  let clients: Record<Side, DatabaseClient>;
 
   beforeAll(async () => {
-    databaseUrls = { producer: await testDatabase('audit'), consumer: await testDatabase('audit') };
+    const server = await serverForTest(kind, cleanup);
+    databaseUrls = { producer: await server.createDatabase(), consumer: await server.createDatabase() };
     await createTables(databaseUrls);
     clients = { producer: await connected(databaseUrls.producer), consumer: await connected(databaseUrls.consumer) };
-    await clients.producer.query(WORLD.producer(sold, undone));
-    await clients.consumer.query(WORLD.consumer(sold, undone));
+    await WORLD.producer(clients.producer, sold, undone);
+    await WORLD.consumer(clients.consumer, sold, undone);
   });
   afterAll(() => cleanup.run());
 
@@ -27,11 +31,12 @@ describe('the audit of the rig', () => {
   });
 
   it('expects nothing to follow where the producer does nothing about the verdict', async () => {
-    const noted = `
-      update outbox_message set type = 'purchase.noted';
-      delete from movement where kind <> 'debit';
-      update account set balance = balance - 100;
-      update purchase set status = 'pending'`;
+    const noted = [
+      "update outbox_message set type = 'purchase.noted'",
+      "delete from movement where kind <> 'debit'",
+      'update account set balance = balance - 100',
+      "update purchase set status = 'pending'",
+    ];
     await told('producer', noted, async () => expect(await auditRig({ databaseUrls })).toEqual([]));
   });
 
@@ -59,7 +64,7 @@ describe('the audit of the rig', () => {
     ],
     ['a message that was lost', 'producer', 'delete from outbox_message', /has 0 messages/],
     ['a message without a purchase', 'producer', 'delete from purchase', /has no purchase/],
-    ['a second order', 'consumer', 'insert into orders select * from orders', /accepted, 2 orders/],
+    ['a second order', 'consumer', `insert into orders (${ORDER}) select ${ORDER} from orders`, /accepted, 2 orders/],
     ['an order that is missing', 'consumer', 'delete from orders', /accepted, 0 orders/],
     ['another amount', 'consumer', 'update orders set amount = amount + 1', /cost 100, its order 101/],
     ['a verdict that is missing', 'consumer', 'delete from inbox_message', /the consumer undefined/],
@@ -72,13 +77,13 @@ describe('the audit of the rig', () => {
     [
       'a state against the arrows',
       'producer',
-      `insert into transition (message_id, before, after) select message_id, 'completed', 'pending' from outbox_delivery`,
+      `insert into transition (message_id, old_state, new_state) select message_id, 'completed', 'pending' from outbox_delivery`,
       /went from completed to pending/,
     ],
     [
       'a delivery that is open',
       'producer',
-      "update outbox_delivery set state = 'sent', verdict = null, settled_at = null, next_at = now()",
+      "update outbox_delivery set state = 'sent', verdict = null, settled_at = null, next_at = current_timestamp",
       /is still open/,
     ],
   ])('notices %s', async (_what, side, lie, sentence) => {
@@ -94,7 +99,7 @@ describe('the audit of the rig', () => {
     'notices orders of one account that came in another order than its purchases, if they were %s',
     async (_, type, times) => {
       const early = `insert into orders (message_id, purchase_id, account_id, amount, place)
-      values ('${undone.message}', '${undone.purchase}', '${ACCOUNT}', 100, 0)`;
+      values ('${undone.message}', '${undone.purchase}', '${ACCOUNT}', 100, 1)`;
       await told('producer', `update outbox_message set type = '${type}'`, () =>
         told('consumer', early, async () => {
           const sentence = `the order for purchase ${undone.purchase} came before that for purchase ${sold.purchase}, which was recorded first`;
@@ -112,19 +117,18 @@ describe('the audit of the rig', () => {
   });
 
   /** The audit has connections of its own, so the lie is committed, and the tables are put back afterwards. */
-  async function told(side: Side, lie: string, look: () => Promise<void>): Promise<void> {
-    await clients[side].query(lie);
+  async function told(side: Side, lie: string | readonly string[], look: () => Promise<void>): Promise<void> {
+    for (const statement of [lie].flat()) await clients[side].ask(statement);
     try {
       await look();
     } finally {
-      await clients[side].query(`truncate ${TABLES[side]}`);
-      await clients[side].query(WORLD[side](sold, undone));
+      for (const table of TABLES[side]) await clients[side].ask(`delete from ${table}`);
+      await WORLD[side](clients[side], sold, undone);
     }
   }
 
-  async function connected(url: string): Promise<Client> {
-    const client = new Client({ connectionString: url });
-    await client.connect();
+  async function connected(url: string): Promise<DatabaseClient> {
+    const client = await connectDatabase(url);
     cleanup.defer(() => client.end());
     return client;
   }
@@ -136,33 +140,43 @@ interface Ids {
 }
 
 const ACCOUNT = randomUUID();
+const NO = '{"code":"NO"}';
 
-const TABLES: Record<Side, string> = {
-  producer: 'account, purchase, movement, transition, outbox_message, outbox_delivery',
-  consumer: 'orders, inbox_message',
+/** Those that others refer to come last. */
+const TABLES: Record<Side, readonly string[]> = {
+  producer: ['account', 'purchase', 'movement', 'transition', 'outbox_delivery', 'outbox_message'],
+  consumer: ['orders', 'inbox_message'],
 };
 
 /** One purchase that was completed and one that was refunded, as both databases should tell it. */
-const WORLD: Record<Side, (sold: Ids, undone: Ids) => string> = {
-  producer: (sold, undone) => `
-    insert into account values ('${ACCOUNT}', 1000, 900);
-    insert into purchase values
-      ('${sold.purchase}', '${ACCOUNT}', 100, 'completed', '${sold.message}'),
-      ('${undone.purchase}', '${ACCOUNT}', 100, 'refunded', '${undone.message}');
-    insert into movement values
-      ('${sold.purchase}', '${ACCOUNT}', 'debit', 100),
-      ('${sold.purchase}', '${ACCOUNT}', 'completion', 100),
-      ('${undone.purchase}', '${ACCOUNT}', 'debit', 100),
-      ('${undone.purchase}', '${ACCOUNT}', 'refund', 100);
-    insert into outbox_message (id, aggregatetype, type, payload) values
-      ('${sold.message}', 'rig-producer', 'purchase.made', '{"purchaseId":"${sold.purchase}"}'),
-      ('${undone.message}', 'rig-producer', 'purchase.made', '{"purchaseId":"${undone.purchase}"}');
-    insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, verdict, settled_at) values
-      ('${sold.message}', 'rig-consumer', 'completed', 1, 'both', 'accepted', now()),
-      ('${undone.message}', 'rig-consumer', 'compensated', 1, 'both', 'rejected', now());`,
-  consumer: (sold, undone) => `
-    insert into orders values ('${sold.message}', '${sold.purchase}', '${ACCOUNT}', 100);
-    insert into inbox_message (consumer, message_id, verdict, reason, source) values
-      ('rig-consumer', '${sold.message}', 'accepted', null, 'rig-producer'),
-      ('rig-consumer', '${undone.message}', 'rejected', '{"code":"NO"}', 'rig-producer');`,
+const WORLD: Record<Side, (client: DatabaseClient, sold: Ids, undone: Ids) => Promise<void>> = {
+  producer: async (client, sold, undone) => {
+    await writeRow(client, 'account', { id: ACCOUNT, deposited: 1000, balance: 900 });
+    for (const [{ purchase, message }, state, verdict, status, kind] of [
+      [sold, 'completed', 'accepted', 'completed', 'completion'],
+      [undone, 'compensated', 'rejected', 'refunded', 'refund'],
+    ] as const) {
+      const of = { account_id: ACCOUNT, amount: 100 };
+      await writeRow(client, 'purchase', { id: purchase, ...of, status, message_id: message });
+      for (const each of ['debit', kind])
+        await writeRow(client, 'movement', { purchase_id: purchase, ...of, kind: each });
+      const payload = JSON.stringify({ purchaseId: purchase });
+      const type = 'purchase.made';
+      await writeRow(client, 'outbox_message', { id: message, aggregatetype: 'rig-producer', type, payload });
+      const end = { state, attempts: 1, follow_up: 'both', verdict, settled_at: daysAgo(0) };
+      await writeRow(client, 'outbox_delivery', {
+        message_id: message,
+        consumer: 'rig-consumer',
+        ...end,
+      });
+    }
+  },
+  consumer: async (client, sold, undone) => {
+    const { purchase, message } = sold;
+    const order = { message_id: message, purchase_id: purchase, account_id: ACCOUNT, amount: 100, place: 2 };
+    await writeRow(client, 'orders', order);
+    const row = { consumer: 'rig-consumer', source: 'rig-producer' };
+    await writeRow(client, 'inbox_message', { ...row, message_id: message, verdict: 'accepted' });
+    await writeRow(client, 'inbox_message', { ...row, message_id: undone.message, verdict: 'rejected', reason: NO });
+  },
 };

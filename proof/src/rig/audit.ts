@@ -1,5 +1,6 @@
-import { Client } from 'pg';
+import { type Ask, connectDatabase, type DatabaseClient } from '@tallystick/services';
 import type { DatabaseUrls } from './rig';
+import { counted, textAt } from './sql';
 
 export interface AuditRigOptions {
   /** Must everything have come to its end? @default true */
@@ -83,6 +84,10 @@ function inversions(purchases: readonly PurchaseRow[], orders: ReadonlyMap<strin
   });
 }
 
+type Kind = DatabaseClient['kind'];
+/** What is large arrives as text. */
+type Big<Name extends string> = Readonly<Record<Name, string>>;
+
 interface PurchaseRow {
   readonly id: string;
   readonly messageId: string;
@@ -99,51 +104,63 @@ interface PurchaseRow {
   readonly verdict: string | null;
 }
 
-async function producerSide(client: Client): Promise<{ purchases: PurchaseRow[]; problems: string[] }> {
-  const { rows: purchases } = await client.query<PurchaseRow>(
-    `with moved as (
-       select purchase_id,
-              count(*) filter (where kind = 'debit')::int as debits,
-              count(*) filter (where kind = 'refund')::int as refunds,
-              count(*) filter (where kind = 'completion')::int as completions
-         from movement
-        group by purchase_id
-     ),
-     announced as (
-       select payload ->> 'purchaseId' as purchase_id, count(*)::int as messages,
-              bool_or(type in ('purchase.noted', 'purchase.noted-in-line')) as no_follow_up,
-              bool_or(type in ('purchase.in-line', 'purchase.noted-in-line')) as in_line
-         from outbox_message
-        group by 1
-     )
-     select p.id, p.message_id as "messageId", p.amount::float8, p.status, d.state, d.verdict,
-            coalesce(a.messages, 0) as messages, coalesce(a.no_follow_up, false) as "noFollowUp",
-            coalesce(a.in_line, false) as "inLine", p.account_id as "accountId", coalesce(m.debits, 0) as debits,
-            coalesce(m.refunds, 0) as refunds, coalesce(m.completions, 0) as completions
+/** Followed up by nobody, and in order. */
+const NOTED = ['purchase.noted', 'purchase.noted-in-line'];
+const IN_LINE = ['purchase.in-line', 'purchase.noted-in-line'];
+
+async function producerSide(ask: Ask, kind: Kind): Promise<{ purchases: PurchaseRow[]; problems: string[] }> {
+  const purchases = await ask<
+    Pick<PurchaseRow, 'id' | 'messageId' | 'accountId' | 'status' | 'state' | 'verdict'> & Big<'amount'>
+  >(
+    `select p.id, p.message_id as "messageId", p.account_id as "accountId", p.amount, p.status, d.state, d.verdict
        from purchase p
-       left join moved m on m.purchase_id = p.id
-       left join announced a on a.purchase_id = p.id::text
        left join outbox_delivery d on d.message_id = p.message_id
       order by p.place`,
   );
-  const { rows: accounts } = await client.query<{ id: string; deposited: number; found: number }>(
-    `select a.id, a.deposited::float8,
-            (a.balance + coalesce(sum(case m.kind when 'debit' then m.amount when 'refund' then -m.amount end), 0))::float8 as found
+  const moved = counted(
+    await ask<{ id: string; kind: string; times: string }>(
+      'select purchase_id as id, kind, count(*) as times from movement group by purchase_id, kind',
+    ),
+    (row) => `${row.kind} ${row.id}`,
+  );
+  const announced = await ask<{ id: string; type: string; times: string }>(
+    `select ${textAt(kind, 'payload', 'purchaseId')} as id, type, count(*) as times from outbox_message group by 1, 2`,
+  );
+  const messages = counted(announced, ({ id }) => id);
+  const idsOf = (types: readonly string[]): Set<string> =>
+    new Set(announced.filter(({ type }) => types.includes(type)).map(({ id }) => id));
+  const [noted, inLine] = [idsOf(NOTED), idsOf(IN_LINE)];
+  const accounts = await ask<{ id: string } & Big<'deposited' | 'found'>>(
+    `select a.id, a.deposited, a.balance + coalesce(m.spent, 0) as found
        from account a
-       left join movement m on m.account_id = a.id
-      group by a.id`,
+       left join (
+         select account_id, sum(case kind when 'debit' then amount when 'refund' then -amount else 0 end) as spent
+           from movement
+          group by account_id
+       ) m on m.account_id = a.id`,
   );
-  const { rows: stray } = await client.query<{ id: string }>(
-    'select id from outbox_message where not exists (select from purchase where message_id = outbox_message.id)',
+  const stray = await ask<{ id: string }>(
+    'select id from outbox_message m where not exists (select 1 from purchase p where p.message_id = m.id)',
   );
-  const { rows: steps } = await client.query<{ before: string; after: string; messageId: string }>(
-    `select before, after, min(message_id::text) as "messageId" from transition group by before, after`,
+  const steps = await ask<{ before: string; after: string; messageId: string }>(
+    `select old_state as "before", new_state as "after", min(cast(message_id as char(36))) as "messageId"
+       from transition
+      group by old_state, new_state`,
   );
   return {
-    purchases,
+    purchases: purchases.map((row) => ({
+      ...row,
+      amount: Number(row.amount),
+      messages: messages.get(row.id) ?? 0,
+      noFollowUp: noted.has(row.id),
+      inLine: inLine.has(row.id),
+      debits: moved.get(`debit ${row.id}`) ?? 0,
+      refunds: moved.get(`refund ${row.id}`) ?? 0,
+      completions: moved.get(`completion ${row.id}`) ?? 0,
+    })),
     problems: [
       ...accounts
-        .filter(({ deposited, found }) => deposited !== found)
+        .filter(({ deposited, found }) => Number(deposited) !== Number(found))
         .map(({ id, deposited, found }) => `account ${id}: ${deposited} deposited, ${found} accounted for`),
       ...stray.map(({ id }) => `message ${id} has no purchase`),
       ...steps
@@ -153,16 +170,21 @@ async function producerSide(client: Client): Promise<{ purchases: PurchaseRow[];
   };
 }
 
-async function consumerSide(client: Client) {
-  const { rows: orders } = await client.query<{ purchaseId: string; times: number; amount: number; place: number }>(
-    `select purchase_id as "purchaseId", count(*)::int as times, max(amount)::float8 as amount,
-            min(place)::float8 as place
-       from orders group by purchase_id`,
+async function consumerSide(ask: Ask) {
+  const orders = await ask<{ purchaseId: string } & Big<'times' | 'amount' | 'place'>>(
+    `select purchase_id as "purchaseId", count(*) as times, max(amount) as amount, min(place) as place
+       from orders
+      group by purchase_id`,
   );
-  const { rows: verdicts } = await client.query<{ messageId: string; verdict: string }>(
+  const verdicts = await ask<{ messageId: string; verdict: string }>(
     'select message_id as "messageId", verdict from inbox_message',
   );
-  return { orders, verdicts };
+  return {
+    orders: orders.map(({ purchaseId, times, amount, place }) => ({
+      ...{ purchaseId, times: Number(times), amount: Number(amount), place: Number(place) },
+    })),
+    verdicts,
+  };
 }
 
 function statusOf(state: string | undefined): string {
@@ -171,13 +193,10 @@ function statusOf(state: string | undefined): string {
 }
 
 /** One snapshot per database. */
-async function read<T>(url: string, look: (client: Client) => Promise<T>): Promise<T> {
-  const client = new Client({ connectionString: url, application_name: 'audit' });
-  client.on('error', () => {}); // the database is ended on purpose; the query says so
-  await client.connect();
+async function read<T>(url: string, look: (ask: Ask, kind: Kind) => Promise<T>): Promise<T> {
+  const client = await connectDatabase(url, 'audit');
   try {
-    await client.query('begin isolation level repeatable read read only');
-    return await look(client);
+    return await client.atOneMoment((ask) => look(ask, client.kind));
   } finally {
     await client.end();
   }

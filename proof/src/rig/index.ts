@@ -1,6 +1,6 @@
 /**
  * The rig: the smallest two services in which everything about the promise can be seen, as real processes on a real
- * PostgreSQL and a real transport. Drills, crash matrix and soak stand on it.
+ * database (PostgreSQL or MariaDB) and a real transport. Drills, crash matrix and soak stand on it.
  *
  * - `rig-producer` has accounts and purchases: it debits an account and records `purchase.made` in one transaction, and
  *   has a `@OnAccepted` and a `@Compensate`.
@@ -11,7 +11,7 @@
  * to prevent stays visible: a second order is a second row, a second refund is a second movement.
  *
  * ```ts
- * const rig = await startRig({ postgres, amqpUrl, producers: 2 });
+ * const rig = await startRig({ server: postgres, amqpUrl, producers: 2 });
  * try {
  *   const accountId = await rig.openAccount(10_000);
  *   const { messageId } = await rig.record({ accountId, amount: 100, script: { failTimes: 5 } });
@@ -29,6 +29,7 @@
  */
 export { auditRig } from './audit';
 export { ELSEWHERE, type Script } from './contract';
+export { databaseOf, DATABASES, type DatabaseKind, type PrivateRigServer, type RigServer } from './databases';
 export { type Recorded, Rig, type RigOptions, startRig } from './rig';
 export { RigProcess, type Side } from './rig-process';
 export type { RigSettings } from './settings';

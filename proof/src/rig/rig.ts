@@ -1,6 +1,6 @@
-import { Cleanup, freePort, type PostgresDatabaseServer, until } from '@tallystick/services';
-import { Client } from 'pg';
+import { Cleanup, connectDatabase, type DatabaseClient, freePort, until } from '@tallystick/services';
 import type { Script } from './contract';
+import type { RigServer } from './databases';
 import type { RecordCommand } from './producer/commands.controller';
 import { RigProcess, type Side } from './rig-process';
 import { type RigSettings, settingsVariable } from './settings';
@@ -8,10 +8,10 @@ import { createTables } from './tables';
 
 export interface RigOptions {
   /** Two databases are created there, and dropped again by `stop()`. */
-  readonly postgres: PostgresDatabaseServer;
+  readonly server: RigServer;
   /** Of an empty virtual host, several of a cluster with commas between them; or `direct` for calls without a broker. */
   readonly amqpUrl: string | { readonly producer: string; readonly consumer: string };
-  /** Other ports for the processes to reach PostgreSQL through, e.g. a proxy's. */
+  /** Other ports for the processes to reach the server through, e.g. a proxy's. */
   readonly databasePort?: { readonly producer?: number; readonly consumer?: number };
   /** @default 1 */
   readonly producers?: number;
@@ -82,7 +82,7 @@ export class Rig {
 
   /** The state of a delivery, from the database. */
   async stateOf(messageId: string): Promise<string | undefined> {
-    const sql = 'select state from outbox_delivery where message_id = $1';
+    const sql = 'select state from outbox_delivery where message_id = ?';
     const [row] = await this.query<{ state: string }>('producer', sql, [messageId]);
     return row?.state;
   }
@@ -98,10 +98,10 @@ export class Rig {
   /** Resolves when no delivery is open, except as many parked ones. */
   async settled({ parked = 0, timeoutMs = 120_000 } = {}): Promise<void> {
     let counts: Record<string, number> = {};
-    const open = `select state, count(*)::int as count from outbox_delivery where settled_at is null group by state`;
+    const open = 'select state, count(*) as count from outbox_delivery where settled_at is null group by state';
     const done = async (): Promise<boolean> => {
-      const rows = await this.query<{ state: string; count: number }>('producer', open);
-      counts = Object.fromEntries(rows.map(({ state, count }) => [state, count]));
+      const rows = await this.query<{ state: string; count: string }>('producer', open);
+      counts = Object.fromEntries(rows.map(({ state, count }) => [state, Number(count)]));
       return (counts.parked ?? 0) === parked && rows.every(({ state }) => state === 'parked');
     };
     await until('every delivery has come to its end', done, { timeoutMs, everyMs: 100 }).catch((error: Error) => {
@@ -109,13 +109,16 @@ export class Rig {
     });
   }
 
-  /** Asks a database, on a connection of its own. */
-  async query<Row>(side: Side, sql: string, parameters: unknown[] = []): Promise<Row[]> {
-    const client = new Client({ connectionString: this.databaseUrls[side], application_name: 'rig' });
-    client.on('error', () => {}); // the database is ended on purpose; the query says so
-    await client.connect();
+  /** Asks a database, on a connection of its own, with `?` for values. What is `bigint` there arrives as text. */
+  async query<Row extends object>(side: Side, sql: string, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.use(side, ({ ask }) => ask<Row>(sql, values));
+  }
+
+  /** On a connection of its own. */
+  async use<T>(side: Side, work: (client: DatabaseClient) => Promise<T>): Promise<T> {
+    const client = await connectDatabase(this.databaseUrls[side], 'rig');
     try {
-      return (await client.query(sql, parameters)).rows as Row[];
+      return await work(client);
     } finally {
       await client.end();
     }
@@ -130,10 +133,10 @@ export class Rig {
 
 /** Creates the databases and starts the processes. If one does not start, nothing is left. */
 export async function startRig(options: RigOptions): Promise<Rig> {
-  const { postgres, amqpUrl, producers = 1, relaysOnly = 0, consumers = 1, options: settings = {} } = options;
+  const { server, amqpUrl, producers = 1, relaysOnly = 0, consumers = 1, options: settings = {} } = options;
   const cleanup = new Cleanup();
-  const databaseUrls = { producer: await postgres.createDatabase(), consumer: await postgres.createDatabase() };
-  for (const url of Object.values(databaseUrls)) cleanup.defer(() => postgres.dropDatabase(url));
+  const databaseUrls = { producer: await server.createDatabase(), consumer: await server.createDatabase() };
+  for (const url of Object.values(databaseUrls)) cleanup.defer(() => server.dropDatabase(url));
   const directAddress = `127.0.0.1:${await freePort()}`;
 
   const processes = async (count: number, side: Side, relay: boolean): Promise<RigProcess[]> => {

@@ -1,80 +1,91 @@
-import { outboxSchemaSql } from '@tallystick/outbox';
-import { Client } from 'pg';
+import { connectDatabase } from '@tallystick/services';
+import { databaseOf } from './databases';
+import { idType } from './sql';
 
-/** Counts what was commanded to fail. Written outside of the transaction that fails. */
-const FAILURES = `
-  create table failure (
-    purchase_id uuid not null,
-    step varchar(16) not null,
-    happened_at timestamptz not null default clock_timestamp()
-  );
-  create index on failure (purchase_id, step)`;
+/** Of `line`: accounts that share one wait for each other, which is no harm. */
+export const LINES = 64;
 
-/** No key and no check that would prevent, instead of the library, what the library promises to prevent. */
-const PRODUCER = `
-  create table account (
-    id uuid primary key,
+/** No key and no check that would prevent, instead of the library, what the library promises to prevent. @param id the type of one */
+const PRODUCER = (id: string): string[] => [
+  `create table account (
+    id ${id} primary key,
     deposited bigint not null,
     balance bigint not null check (balance >= 0)
-  );
-  create table purchase (
-    id uuid primary key,
-    account_id uuid not null,
+  )`,
+  `create table purchase (
+    id ${id} primary key,
+    account_id ${id} not null,
     amount bigint not null,
     status varchar(16) not null default 'pending',
-    message_id uuid,
-    place bigserial
-  );
-  create table movement (
-    purchase_id uuid not null,
-    account_id uuid not null,
+    message_id ${id},
+    place serial
+  )`,
+  'create index purchase_of on purchase (message_id)',
+  `create table movement (
+    purchase_id ${id} not null,
+    account_id ${id} not null,
     kind varchar(16) not null check (kind in ('debit', 'refund', 'completion')),
     amount bigint not null
-  );
-  create index on movement (purchase_id)`;
+  )`,
+  'create index movement_of on movement (purchase_id)',
+  // Every change of a delivery's state, in the order in which they were made.
+  `create table transition (
+    id serial,
+    message_id ${id} not null,
+    old_state varchar(16) not null,
+    new_state varchar(16) not null
+  )`,
+];
 
-const CONSUMER = `
-  create table orders (
-    message_id uuid not null,
-    purchase_id uuid not null,
-    account_id uuid not null,
+const CONSUMER = (id: string): string[] => [
+  `create table orders (
+    message_id ${id} not null,
+    purchase_id ${id} not null,
+    account_id ${id} not null,
     amount bigint not null,
     ordered_by varchar(255) not null default 'rig-producer',
-    place bigserial
-  );
-  create index on orders (purchase_id);
-  create table announced (
-    message_id uuid not null,
-    purchase_id uuid not null
-  )`;
+    place serial
+  )`,
+  'create index orders_of on orders (purchase_id)',
+  `create table announced (
+    message_id ${id} not null,
+    purchase_id ${id} not null
+  )`,
+  // Nothing but something to lock.
+  'create table line (number integer primary key)',
+  `insert into line values ${Array.from({ length: LINES }, (_, number) => `(${number})`).join(', ')}`,
+];
 
-/** Writes down every change of state, so that a step back is seen however soon it is mended. */
-const TRANSITIONS = `
-  create table transition (
-    id bigserial primary key,
-    message_id uuid not null,
-    before varchar(16) not null,
-    after varchar(16) not null
-  );
-  create function note_transition() returns trigger language plpgsql as $$
-  begin
-    insert into transition (message_id, before, after) values (new.message_id, old.state, new.state);
-    return null;
-  end $$;
-  create trigger note_transition after update of state on outbox_delivery
-    for each row when (old.state is distinct from new.state) execute function note_transition()`;
+/** Counts what was commanded to fail. Written outside of the transaction that fails. */
+const FAILURES = (id: string): string[] => [
+  `create table failure (
+    purchase_id ${id} not null,
+    step varchar(16) not null
+  )`,
+  'create index failure_of on failure (purchase_id, step)',
+];
 
 export async function createTables(databaseUrls: { producer: string; consumer: string }): Promise<void> {
-  await execute(databaseUrls.producer, [outboxSchemaSql(), FAILURES, PRODUCER, TRANSITIONS]);
-  await execute(databaseUrls.consumer, [outboxSchemaSql(), FAILURES, CONSUMER]);
+  const [producer, consumer] = [databaseOf(databaseUrls.producer), databaseOf(databaseUrls.consumer)];
+  const ids = { producer: idType(producer.kind), consumer: idType(consumer.kind) };
+  await execute(databaseUrls.producer, [
+    ...producer.outboxTables,
+    ...FAILURES(ids.producer),
+    ...PRODUCER(ids.producer),
+    ...producer.noteTransitions,
+  ]);
+  await execute(databaseUrls.consumer, [
+    ...consumer.outboxTables,
+    ...FAILURES(ids.consumer),
+    ...CONSUMER(ids.consumer),
+  ]);
 }
 
-async function execute(url: string, scripts: string[]): Promise<void> {
-  const client = new Client({ connectionString: url });
-  client.on('error', () => {}); // the database is ended on purpose; the query says so
-  await client.connect();
+/** One statement after another, on one connection. */
+export async function execute(url: string, statements: readonly string[]): Promise<void> {
+  const client = await connectDatabase(url, 'rig');
   try {
-    for (const script of scripts) await client.query(script);
+    for (const statement of statements) await client.ask(statement);
   } finally {
     await client.end();
   }

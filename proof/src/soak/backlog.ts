@@ -4,7 +4,7 @@ const COUNT_EVERY_MS = 250;
 /** What this machine carries away in two or three seconds, so that an answer comes before it is asked for again. */
 const MOST = 500;
 /** Whatever will be looked at again by itself: parked rows will not. */
-const UNDERWAY = 'select count(*)::int as count from outbox_delivery where next_at is not null';
+const UNDERWAY = 'select count(*) as count from outbox_delivery where next_at is not null';
 
 /**
  * Counts what is on its way, so that buyers can wait for a slow consumer as people at a counter do. If they did not, all of
@@ -35,7 +35,7 @@ export class Backlog {
   }
 
   private async look(): Promise<void> {
-    const rows = await this.rig.query<{ count: number }>('producer', UNDERWAY).catch(() => []); // it is away: see later
-    this.count = rows[0]?.count ?? this.count;
+    const rows = await this.rig.query<{ count: string }>('producer', UNDERWAY).catch(() => []); // it is away: see later
+    if (rows[0]) this.count = Number(rows[0].count);
   }
 }

@@ -1,5 +1,6 @@
 import { until } from '@tallystick/services';
 import type { Rig, RigProcess } from '../rig';
+import type { Copies } from './copies';
 
 /**
  * Keeps the processes of a rig alive, as an orchestrator does: one that does not come up is started again. A process that
@@ -9,7 +10,10 @@ export class Crew {
   readonly problems: string[] = [];
   private readonly up = new Set<RigProcess>();
 
-  constructor(private readonly rig: Rig) {}
+  constructor(
+    private readonly rig: Rig,
+    private readonly copies: Copies,
+  ) {}
 
   /** The first time, when there is no reason to fail. */
   async assemble(): Promise<void> {
@@ -32,6 +36,7 @@ export class Crew {
   async kill(process: RigProcess): Promise<void> {
     this.check();
     this.up.delete(process);
+    await this.copies.lastWords(process);
     await process.kill('SIGKILL');
   }
 

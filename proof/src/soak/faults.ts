@@ -1,7 +1,7 @@
 import { setTimeout as lasts } from 'node:timers/promises';
 import type { SeededRandom } from '@tallystick/outbox/testing';
 import type { RabbitCluster } from '@tallystick/services';
-import type { RigProcess } from '../rig';
+import { DATABASES, type RigProcess } from '../rig';
 import { LEASE_MS, type NetworkName, NETWORKS, onChannel, routeUnheard, type Stage } from './stage';
 
 /** Faults of one lane come one after another, those of different lanes at the same time. */
@@ -41,19 +41,17 @@ export const FAULTS = {
   'backends terminated': {
     lane: 'databases',
     weight: 3,
-    async strike({ rig }, random) {
-      await rig.query(
-        random.pick(['producer', 'consumer'] as const),
-        `select pg_terminate_backend(pid) from pg_stat_activity
-          where datname = current_database() and pid <> pg_backend_pid() and random() < $1`,
-        [random.pick([0.3, 1])],
+    async strike({ rig, database }, random) {
+      const probability = random.pick([0.3, 1]);
+      await rig.use(random.pick(['producer', 'consumer'] as const), ({ ask }) =>
+        DATABASES[database].endConnections(ask, probability),
       );
     },
   },
   'database restarted at once': {
     lane: 'databases',
     weight: 2,
-    strike: ({ postgres }) => postgres.restart('immediate'),
+    strike: ({ server }) => server.crash(),
   },
   'broker killed': {
     lane: 'broker',
@@ -146,6 +144,21 @@ export const FAULTS = {
       network.delay(50 + random.below(150));
       await lasts(1_000 + random.below(2_000));
       network.delay(0);
+    },
+  },
+} satisfies Record<string, FaultKind>;
+
+/** MariaDB is one process, and can be paused with all that it holds: nobody is told, and its locks stay. */
+export const MARIADB_FAULTS = {
+  ...FAULTS,
+  'database paused': {
+    lane: 'databases',
+    weight: 2,
+    async strike({ server }, random) {
+      const pid = server.pid!;
+      process.kill(pid, 'SIGSTOP');
+      await lasts(500 + random.below(LEASE_MS));
+      process.kill(pid, 'SIGCONT');
     },
   },
 } satisfies Record<string, FaultKind>;

@@ -1,42 +1,59 @@
 import { randomUUID } from 'node:crypto';
-import { testDatabase } from '@tallystick/services';
-import { Client } from 'pg';
-import { createTables } from '../rig/tables';
-import { ask, watchArrivals } from './oracles';
+import { Cleanup, connectDatabase, type DatabaseClient, testDatabase } from '@tallystick/services';
+import type { RigServer } from '../rig';
+import { daysAgo, writeRow } from '../rig/by-hand';
+import { serverForTest } from '../rig/databases/server.fixture';
+import { createTables, execute } from '../rig/tables';
+import { countSuppressed, watchArrivals } from './copies';
+import { ask } from './oracles';
+
+const ORDER = 'message_id, purchase_id, account_id, amount';
 
 /** Oracles that never say anything would make a fine soak. So: each lie, told once, must be noticed. */
-describe('the oracles of the soak', () => {
+describe.each(['postgres', 'mariadb'] as const)('the oracles of the soak, on %s', (kind) => {
+  const cleanup = new Cleanup();
+  let server: RigServer;
   let urls: { producer: string; consumer: string };
-  let producer: Client;
-  let consumer: Client;
+  let producer: DatabaseClient;
+  let consumer: DatabaseClient;
   const purchaseId = randomUUID();
   const messageId = randomUUID();
+  const accountId = randomUUID();
+
+  beforeAll(async () => {
+    server = await serverForTest(kind, cleanup);
+  });
+  afterAll(() => cleanup.run());
 
   /** One purchase that was accepted, as both databases should have it. */
   beforeEach(async () => {
-    urls = { producer: await testDatabase('oracles'), consumer: await testDatabase('oracles') };
+    urls = { producer: await server.createDatabase(), consumer: await server.createDatabase() };
     await createTables(urls);
-    await watchArrivals(urls.consumer);
-    [producer, consumer] = [new Client(urls.producer), new Client(urls.consumer)];
-    await Promise.all([producer.connect(), consumer.connect()]);
-    await producer.query(`
-      insert into account values ('${randomUUID()}', 100, 90);
-      insert into purchase select '${purchaseId}', id, 10, 'completed', '${messageId}' from account;
-      insert into movement select '${purchaseId}', id, 'debit', 10 from account;
-      insert into movement select '${purchaseId}', id, 'completion', 10 from account;
-      insert into outbox_message (id, type, aggregatetype, payload)
-        values ('${messageId}', 'purchase.made', 'rig-producer', '{"script": {}}');
-      insert into outbox_delivery (message_id, consumer, follow_up, state, attempts, next_at)
-        values ('${messageId}', 'rig-consumer', 'both', 'pending', 1, now());
-      update outbox_delivery set state = 'sent';
-      update outbox_delivery set state = 'completed', verdict = 'accepted', next_at = null, settled_at = now()`);
-    await consumer.query(`
-      insert into inbox_message (consumer, message_id, verdict, source, received_at)
-        values ('rig-consumer', '${messageId}', 'accepted', 'rig-producer', now());
-      insert into orders values ('${messageId}', '${purchaseId}', '${randomUUID()}', 10)`);
+    producer = await connectDatabase(urls.producer);
+    consumer = await connectDatabase(urls.consumer);
+    const of = { account_id: accountId, amount: 10 };
+    await writeRow(producer, 'account', { id: accountId, deposited: 100, balance: 90 });
+    await writeRow(producer, 'purchase', { id: purchaseId, ...of, status: 'completed', message_id: messageId });
+    for (const move of ['debit', 'completion'])
+      await writeRow(producer, 'movement', { purchase_id: purchaseId, ...of, kind: move });
+    const message = { type: 'purchase.made', aggregatetype: 'rig-producer', payload: '{"script": {}}' };
+    await writeRow(producer, 'outbox_message', { id: messageId, ...message });
+    const delivery = { message_id: messageId, consumer: 'rig-consumer', follow_up: 'both', attempts: 1 };
+    await writeRow(producer, 'outbox_delivery', { ...delivery, state: 'pending', next_at: daysAgo(0) });
+    for (const change of [
+      "state = 'sent'",
+      "state = 'completed', verdict = 'accepted', next_at = null, settled_at = current_timestamp",
+    ])
+      await producer.ask(`update outbox_delivery set ${change}`);
+    const row = { consumer: 'rig-consumer', message_id: messageId, verdict: 'accepted', source: 'rig-producer' };
+    await writeRow(consumer, 'inbox_message', row);
+    await writeRow(consumer, 'orders', { message_id: messageId, purchase_id: purchaseId, ...of });
   });
 
-  afterEach(() => Promise.all([producer.end(), consumer.end()]));
+  afterEach(async () => {
+    await Promise.all([producer.end(), consumer.end()]);
+    for (const url of Object.values(urls)) await server.dropDatabase(url);
+  });
 
   const CLEAN = {
     lost: 0,
@@ -53,19 +70,23 @@ describe('the oracles of the soak', () => {
       messages: 1,
       endings: { completed: 1 },
       transitions: 2,
-      duplicatesSuppressed: 0,
     });
   });
 
-  it('count the copies that the unique key stopped', async () => {
-    await consumer.query('insert into inbox_message select * from inbox_message on conflict do nothing');
-    expect(await ask(urls, [purchaseId])).toMatchObject({ ...CLEAN, duplicatesSuppressed: 1 });
-  });
-
   it.each([
-    ['a message that is not there', 'producer', 'delete from outbox_delivery; delete from outbox_message', { lost: 1 }],
+    [
+      'a message that is not there',
+      'producer',
+      ['delete from outbox_delivery', 'delete from outbox_message'],
+      { lost: 1 },
+    ],
     ['a second debit', 'producer', `insert into movement select * from movement where kind = 'debit'`, { lost: 1 }],
-    ['a second order', 'consumer', 'insert into orders select * from orders', { duplicateEffects: 1 }],
+    [
+      'a second order',
+      'consumer',
+      `insert into orders (${ORDER}) select ${ORDER} from orders`,
+      { duplicateEffects: 1 },
+    ],
     [
       'a second completion',
       'producer',
@@ -83,7 +104,7 @@ describe('the oracles of the soak', () => {
     [
       'an order that nobody wanted',
       'consumer',
-      `insert into orders values (gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 1)`,
+      `insert into orders (${ORDER}) values ('${randomUUID()}', '${randomUUID()}', '${randomUUID()}', 1)`,
       { mismatchedVerdicts: 1 },
     ],
     [
@@ -96,11 +117,21 @@ describe('the oracles of the soak', () => {
     [
       'a way back from the end',
       'producer',
-      `update outbox_delivery set state = 'pending', verdict = null, next_at = now(), settled_at = null`,
+      `update outbox_delivery set state = 'pending', verdict = null, next_at = current_timestamp, settled_at = null`,
       { illegalTransitions: 1, open: 1 },
     ],
   ] as const)('notice %s', async (_, side, lie, finding) => {
-    await (side === 'producer' ? producer : consumer).query(lie);
+    for (const statement of [lie].flat()) await (side === 'producer' ? producer : consumer).ask(statement);
     expect(await ask(urls, [purchaseId])).toMatchObject(finding);
   });
+});
+
+it('copies that the unique key stopped are counted', async () => {
+  const urls = { producer: await testDatabase('copies'), consumer: await testDatabase('copies') };
+  await createTables(urls);
+  await watchArrivals(urls.consumer);
+  const row = `insert into inbox_message (consumer, message_id, verdict, source, received_at)
+    values ('rig-consumer', '${randomUUID()}', 'accepted', 'rig-producer', now()) on conflict do nothing`;
+  await execute(urls.consumer, [row, row]);
+  expect(await countSuppressed(urls.consumer)).toBe(1);
 });

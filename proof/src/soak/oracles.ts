@@ -1,11 +1,11 @@
-import { Client } from 'pg';
+import { type Ask, connectDatabase } from '@tallystick/services';
 import type { DatabaseUrls } from '../rig/rig';
+import { counted, textAt } from '../rig/sql';
 
-/** What both databases say when everything is quiet. All of it must be 0 but the first four. */
+/** What both databases say when everything is quiet. All of it must be 0 but the first three. */
 export interface Findings {
   readonly messages: number;
   readonly endings: Readonly<Record<string, number>>;
-  readonly duplicatesSuppressed: number;
   readonly transitions: number;
   /** Purchases whose recording was acknowledged, without exactly one message and one debit. */
   readonly lost: number;
@@ -21,33 +21,8 @@ export interface Findings {
   readonly illegalTransitions: number;
 }
 
-/**
- * A trigger fires before `on conflict do nothing` finds a twin, so this writes down every copy that came as far as the
- * unique key and was not rolled back. What is there more than inbox rows was recognised as a duplicate.
- */
-const ARRIVALS = `
-  create table arrival (message_id uuid not null);
-  create function note_arrival() returns trigger language plpgsql as $$
-  begin
-    insert into arrival values (new.message_id);
-    return new;
-  end $$;
-  create trigger note_arrival before insert on inbox_message for each row execute function note_arrival()`;
-
-/** Before the first message: counts from then on what reached the consumer's unique key. */
-export async function watchArrivals(consumerUrl: string): Promise<void> {
-  const client = new Client({ connectionString: consumerUrl });
-  client.on('error', () => {}); // the database is ended on purpose; the query says so
-  await client.connect();
-  try {
-    await client.query(ARRIVALS);
-  } finally {
-    await client.end();
-  }
-}
-
 /** The arrows of the chart of states (docs/protocol.md), typed by hand. */
-const ARROWS = `values
+const ARROWS = `
   ('pending', 'sent'), ('pending', 'cancelling'), ('pending', 'parked'),
   ('pending', 'completed'), ('pending', 'compensated'), ('pending', 'answered'),
   ('sent', 'pending'), ('sent', 'cancelling'), ('sent', 'parked'),
@@ -57,80 +32,107 @@ const ARROWS = `values
   ('parked', 'pending'), ('parked', 'cancelling'), ('parked', 'answered'),
   ('parked', 'completed'), ('parked', 'compensated'), ('parked', 'discarded')`;
 
-const ENDINGS = 'select state, count(*)::int as count from outbox_delivery group by state order by state';
-const MESSAGES = 'select count(*)::int as count from outbox_message';
-const LOST = `
-  select count(*)::int as count
-    from unnest($1::uuid[]) as acknowledged (id)
-   where (select count(*) from purchase p join outbox_message m on m.id = p.message_id where p.id = acknowledged.id) <> 1
-      or (select count(*) from movement where purchase_id = acknowledged.id and kind = 'debit') <> 1`;
-const OPEN = `
-  select count(*)::int as count
-    from outbox_delivery d
-    join outbox_message m on m.id = d.message_id
-   where d.settled_at is null
-     and (d.state <> 'parked' or m.payload -> 'script' ->> 'poison' is null)`;
+const ENDINGS = 'select state, count(*) as times from outbox_delivery group by state order by state';
+const MESSAGES = 'select count(*) as count from outbox_message';
+/** Purchases that are there once, with one message and one debit. */
+const WHOLE = `
+  select p.id
+    from purchase p
+   where (select count(*) from outbox_message m where m.id = p.message_id) = 1
+     and (select count(*) from movement m where m.purchase_id = p.id and m.kind = 'debit') = 1
+   group by p.id
+  having count(*) = 1`;
 const TWO_FOLLOW_UPS = `
-  select count(*)::int as count
-    from (select from movement where kind <> 'debit' group by purchase_id having count(*) > 1) as twice`;
+  select count(*) as count
+    from (select purchase_id from movement where kind <> 'debit' group by purchase_id having count(*) > 1) twice`;
 const TWO_ORDERS = `
-  select count(*)::int as count from (select from orders group by message_id having count(*) > 1) as twice`;
+  select count(*) as count from (select message_id from orders group by message_id having count(*) > 1) twice`;
 const MONEY = `
-  select ((select sum(deposited) from account)
-        - (select coalesce(sum(amount), 0) from movement where kind = 'debit')
-        + (select coalesce(sum(amount), 0) from movement where kind = 'refund')
-        - (select sum(balance) from account))::float8 as count`;
-const TRANSITIONS = 'select count(*)::int as count from transition';
-const ILLEGAL = `select count(*)::int as count from transition where (before, after) not in (${ARROWS})`;
-const SUPPRESSED = `
-  select ((select count(*) from arrival) - (select count(*) from inbox_message))::int as count`;
+  select (select sum(deposited) from account)
+       - (select coalesce(sum(amount), 0) from movement where kind = 'debit')
+       + (select coalesce(sum(amount), 0) from movement where kind = 'refund')
+       - (select sum(balance) from account) as count`;
+const TRANSITIONS = 'select count(*) as count from transition';
+const ILLEGAL = `select count(*) as count from transition where (old_state, new_state) not in (${ARROWS})`;
 
-/** Both sides of every delivery: the producer's as rows, the consumer's as rows with the same key. Nothing follows what was only noted. */
-const PRODUCER_SIDE = `
-  select d.message_id, d.state, d.verdict, m.type <> 'purchase.noted' as followed_up,
-         (select string_agg(kind, ' ' order by kind) from movement where purchase_id = p.id) as moved
+/** Both sides of every delivery, each with the key of the other. Nothing follows what was only noted. */
+const DELIVERIES = `
+  select d.message_id as "messageId", p.id as "purchaseId", d.state, d.verdict, m.type
     from outbox_delivery d
     join outbox_message m on m.id = d.message_id
     left join purchase p on p.message_id = d.message_id`;
-const CONSUMER_SIDE = `
-  select coalesce(i.message_id, o.message_id) as message_id, i.verdict, o.message_id is not null as ordered
-    from inbox_message i
-    full join (select distinct message_id from orders) o on o.message_id = i.message_id`;
+const MOVEMENTS = 'select purchase_id as id, kind, count(*) as times from movement group by purchase_id, kind';
+const VERDICTS = 'select message_id as "messageId", verdict from inbox_message';
+const ORDERED = 'select distinct message_id as "messageId" from orders';
 
-interface ProducerSide {
-  readonly message_id: string;
+interface Delivery {
+  readonly messageId: string;
+  readonly purchaseId: string | null;
   readonly state: string;
   readonly verdict: string | null;
-  readonly followed_up: boolean;
-  readonly moved: string | null;
+  readonly type: string;
+}
+
+/** Asks both databases, in SQL and without a line of the library. @param acknowledged ids of purchases */
+export async function ask(databaseUrls: DatabaseUrls, acknowledged: readonly string[]): Promise<Findings> {
+  const producer = await connectDatabase(databaseUrls.producer, 'oracles');
+  try {
+    const consumer = await connectDatabase(databaseUrls.consumer, 'oracles');
+    try {
+      const whole = new Set((await producer.ask<{ id: string }>(WHOLE)).map(({ id }) => id));
+      const endings = await producer.ask<{ state: string; times: string }>(ENDINGS);
+      const poison = textAt(producer.kind, 'm.payload', 'script', 'poison');
+      return {
+        messages: await number(producer.ask, MESSAGES),
+        endings: Object.fromEntries(endings.map(({ state, times }) => [state, Number(times)])),
+        transitions: await number(producer.ask, TRANSITIONS),
+        lost: acknowledged.filter((id) => !whole.has(id)).length,
+        open: await number(producer.ask, openBut(poison)),
+        duplicateEffects: (await number(producer.ask, TWO_FOLLOW_UPS)) + (await number(consumer.ask, TWO_ORDERS)),
+        mismatchedVerdicts: mismatches(await producerSide(producer.ask), await consumerSide(consumer.ask)),
+        moneyDifference: await number(producer.ask, MONEY),
+        illegalTransitions: await number(producer.ask, ILLEGAL),
+      };
+    } finally {
+      await consumer.end();
+    }
+  } finally {
+    await producer.end();
+  }
+}
+
+function openBut(poison: string): string {
+  return `
+  select count(*) as count
+    from outbox_delivery d
+    join outbox_message m on m.id = d.message_id
+   where d.settled_at is null
+     and (d.state <> 'parked' or ${poison} is null)`;
+}
+
+/** A delivery, and what was moved for its purchase. */
+type ProducerSide = Delivery & { readonly moved: string };
+
+async function producerSide(ask: Ask): Promise<ProducerSide[]> {
+  const rows = await ask<{ id: string; kind: string; times: string }>(MOVEMENTS);
+  const moved = counted(rows, ({ kind, id }) => `${kind} ${id}`);
+  const movedFor = (id: string | null): string =>
+    ['completion', 'debit', 'refund'].flatMap((kind) => Array(moved.get(`${kind} ${id}`) ?? 0).fill(kind)).join(' ');
+  return (await ask<Delivery>(DELIVERIES)).map((row) => ({ ...row, moved: movedFor(row.purchaseId) }));
 }
 
 interface ConsumerSide {
-  readonly message_id: string;
   readonly verdict: string | null;
   readonly ordered: boolean;
 }
 
-/** Asks both databases, in SQL and without a line of the library. */
-export async function ask(databaseUrls: DatabaseUrls, acknowledged: readonly string[]): Promise<Findings> {
-  return withClients(databaseUrls, async (producer, consumer) => {
-    const endings = await producer.query<{ state: string; count: number }>(ENDINGS);
-    return {
-      messages: await number(producer, MESSAGES),
-      endings: Object.fromEntries(endings.rows.map(({ state, count }) => [state, count])),
-      duplicatesSuppressed: await number(consumer, SUPPRESSED),
-      transitions: await number(producer, TRANSITIONS),
-      lost: await number(producer, LOST, [acknowledged]),
-      open: await number(producer, OPEN),
-      duplicateEffects: (await number(producer, TWO_FOLLOW_UPS)) + (await number(consumer, TWO_ORDERS)),
-      mismatchedVerdicts: mismatches(
-        (await producer.query<ProducerSide>(PRODUCER_SIDE)).rows,
-        (await consumer.query<ConsumerSide>(CONSUMER_SIDE)).rows,
-      ),
-      moneyDifference: await number(producer, MONEY),
-      illegalTransitions: await number(producer, ILLEGAL),
-    };
-  });
+async function consumerSide(ask: Ask): Promise<Map<string, ConsumerSide>> {
+  const ordered = new Set((await ask<{ messageId: string }>(ORDERED)).map(({ messageId }) => messageId));
+  const verdicts = await ask<{ messageId: string; verdict: string }>(VERDICTS);
+  return new Map<string, ConsumerSide>([
+    ...[...ordered].map((id) => [id, { verdict: null, ordered: true }] as const),
+    ...verdicts.map(({ messageId, verdict }) => [messageId, { verdict, ordered: ordered.has(messageId) }] as const),
+  ]);
 }
 
 /** What the other side must look like, by the state of a delivery. Parked ones have no verdict yet, on either side. */
@@ -140,38 +142,22 @@ const AGREED: Readonly<Record<string, { verdict: string | null; moved: string; o
   parked: { verdict: null, moved: 'debit', ordered: false },
 };
 
-function mismatches(producer: readonly ProducerSide[], consumer: readonly ConsumerSide[]): number {
-  const theirs = new Map(consumer.map((row) => [row.message_id, row]));
-  const wrong = producer.filter(({ message_id, state, verdict, followed_up, moved }) => {
-    const other = theirs.get(message_id);
-    theirs.delete(message_id);
+function mismatches(producer: readonly ProducerSide[], theirs: Map<string, ConsumerSide>): number {
+  const wrong = producer.filter(({ messageId, state, verdict, type, moved }) => {
+    const other = theirs.get(messageId);
+    theirs.delete(messageId);
     const agreed = AGREED[state];
     return !(
       agreed &&
       verdict === agreed.verdict &&
       (other?.verdict ?? null) === agreed.verdict &&
-      moved === (followed_up ? agreed.moved : 'debit') &&
+      moved === (type === 'purchase.noted' ? 'debit' : agreed.moved) &&
       (other?.ordered ?? false) === agreed.ordered
     );
   });
   return wrong.length + theirs.size; // what is left over there was never recorded here
 }
 
-async function number(client: Client, sql: string, values: unknown[] = []): Promise<number> {
-  return (await client.query<{ count: number }>(sql, values)).rows[0]!.count;
-}
-
-async function withClients<T>(
-  urls: DatabaseUrls,
-  work: (producer: Client, consumer: Client) => Promise<T>,
-): Promise<T> {
-  const producer = new Client({ connectionString: urls.producer });
-  const consumer = new Client({ connectionString: urls.consumer });
-  for (const client of [producer, consumer]) client.on('error', () => {}); // the query says so
-  try {
-    await Promise.all([producer.connect(), consumer.connect()]);
-    return await work(producer, consumer);
-  } finally {
-    await Promise.all([producer.end(), consumer.end()]);
-  }
+async function number(ask: Ask, sql: string): Promise<number> {
+  return Number((await ask<{ count: string }>(sql))[0]!.count);
 }

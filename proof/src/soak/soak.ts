@@ -1,9 +1,11 @@
 import { SeededRandom } from '@tallystick/outbox/testing';
 import { Cleanup, until } from '@tallystick/services';
-import { auditRig, type Side } from '../rig';
+import { auditRig, type DatabaseKind, type Side } from '../rig';
+import { textAt } from '../rig/sql';
+import { execute } from '../rig/tables';
 import { Backlog } from './backlog';
 import { Buyers } from './buyers';
-import { CLUSTER_FAULTS, type FaultKinds, FAULTS } from './faults';
+import { CLUSTER_FAULTS, type FaultKinds, FAULTS, MARIADB_FAULTS } from './faults';
 import { ask, type Findings } from './oracles';
 import { orders } from './orders';
 import { Pace, planFaults, strikeAll } from './schedule';
@@ -14,13 +16,16 @@ import { differences } from './tally';
 export interface Lack {
   readonly without: string;
   readonly side: Side;
-  readonly sql: string;
+  /** A statement each. */
+  readonly sql: readonly string[];
 }
 
 export interface SoakOptions {
   readonly seed: number;
   readonly messages: number;
   readonly faults: number;
+  /** @default 'postgres' */
+  readonly database?: DatabaseKind;
   /** Three brokers instead of one, and what can happen to one of three. @default false */
   readonly cluster?: boolean;
   readonly onProgress?: (line: string) => void;
@@ -33,8 +38,11 @@ export interface SoakOptions {
 /** Plain data: it survives `JSON.stringify`. */
 export interface SoakSummary extends Findings {
   readonly ok: boolean;
+  readonly database: DatabaseKind;
   readonly seed: number;
   readonly acknowledged: number;
+  /** Copies that came to the consumer's inbox and found their row there; on MariaDB only those that could be counted. */
+  readonly duplicatesSuppressed: number;
   /** Calls to a producer that failed; their purchases are not among the acknowledged. */
   readonly failedCalls: number;
   readonly faults: number;
@@ -58,15 +66,16 @@ const MAX_PROBLEMS = 20;
  * processes on a real machine.
  */
 export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
-  const { seed, messages, faults, lack, cluster = false, quietWithinMs = 180_000, onProgress = () => {} } = options;
-  const kinds: FaultKinds = cluster ? CLUSTER_FAULTS : FAULTS;
+  const { seed, messages, faults, lack, database = 'postgres', cluster = false } = options;
+  const { quietWithinMs = 180_000, onProgress = () => {} } = options;
+  const kinds = kindsOf(database, cluster);
   const random = new SeededRandom(seed);
   const deck = orders(messages, random);
   const plan = planFaults(kinds, faults, random);
   const cleanup = new Cleanup();
   try {
-    const stage = await setStage(cleanup, { cluster, onProgress });
-    if (lack) await stage.rig.query(lack.side, lack.sql);
+    const stage = await setStage(cleanup, { database, cluster, onProgress });
+    if (lack) await execute(stage.rig.databaseUrls[lack.side], lack.sql);
     const pace = new Pace(messages, faults);
     const wait = new Wait();
     const backlog = new Backlog(stage.rig);
@@ -94,7 +103,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
     const findings = await ask(stage.rig.databaseUrls, buyers.acknowledged);
     const parked = await stage.rig.query<{ id: string }>(
       'producer',
-      `select id from outbox_message where payload -> 'script' ->> 'poison' is not null`,
+      `select id from outbox_message where ${textAt(database, 'payload', 'script', 'poison')} is not null`,
     );
     stage.crew.check();
     const problems = [
@@ -102,13 +111,16 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
       ...stage.crew.problems,
       ...stage.rig.problems,
       ...(await auditRig(stage.rig, { parked: parked.map(({ id }) => id), acknowledged: buyers.acknowledged })),
-      ...(await differences(stage.rig.databaseUrls)),
+      // Not asked on MariaDB yet.
+      ...(database === 'postgres' ? await differences(stage.rig.databaseUrls) : []),
     ];
     const seconds = (now - begun) / 1_000;
     return {
       ok: problems.length === 0 && isClean(findings),
+      database,
       seed,
       ...findings,
+      duplicatesSuppressed: await stage.copies.count(),
       acknowledged: buyers.acknowledged.length,
       failedCalls: buyers.failures,
       faults,
@@ -131,20 +143,27 @@ async function heal({ crew, amqpUrl }: Stage): Promise<void> {
 }
 
 /** @returns what is still open after a long time, which is a finding and no reason to stop asking */
-async function quiet({ rig }: Stage, withinMs: number): Promise<string[]> {
+async function quiet({ rig, database }: Stage, withinMs: number): Promise<string[]> {
   const open = `
-    select d.message_id || ' is ' || d.state || coalesce(' (' || left(d.last_error, 200) || ')', '') as line
+    select d.message_id as id, d.state, d.last_error as error
       from outbox_delivery d
       join outbox_message m on m.id = d.message_id
-     where d.settled_at is null and not (d.state = 'parked' and m.payload -> 'script' ->> 'poison' is not null)
+     where d.settled_at is null
+       and (d.state <> 'parked' or ${textAt(database, 'm.payload', 'script', 'poison')} is null)
      limit ${MAX_PROBLEMS}`;
   let lines: string[] = [];
   const settled = async (): Promise<boolean> => {
-    lines = (await rig.query<{ line: string }>('producer', open)).map(({ line }) => line);
+    const rows = await rig.query<{ id: string; state: string; error: string | null }>('producer', open);
+    lines = rows.map(({ id, state, error }) => `${id} is ${state}${error === null ? '' : ` (${error.slice(0, 200)})`}`);
     return lines.length === 0;
   };
   await until('everything ends', settled, { timeoutMs: withinMs, everyMs: 500 }).catch(() => undefined);
   return lines;
+}
+
+function kindsOf(database: DatabaseKind, cluster: boolean): FaultKinds {
+  if (cluster) return CLUSTER_FAULTS;
+  return database === 'mariadb' ? MARIADB_FAULTS : FAULTS;
 }
 
 function isClean(findings: Findings): boolean {

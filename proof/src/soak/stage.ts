@@ -1,22 +1,21 @@
 import {
   Cleanup,
-  type PostgresServer,
   type RabbitCluster,
   type RabbitServer,
-  startPostgres,
   startRabbit,
   startRabbitCluster,
   TcpProxy,
   until,
 } from '@tallystick/services';
 import { type Channel, connect } from 'amqplib';
-import { type Rig, type RigSettings, startRig } from '../rig';
+import { type DatabaseKind, DATABASES, type PrivateRigServer, type Rig, type RigSettings, startRig } from '../rig';
+import { Copies } from './copies';
 import { Crew } from './crew';
-import { watchArrivals } from './oracles';
 
 /** Everything a soak plays on. Servers of its own: they are going to suffer. */
 export interface Stage {
-  readonly postgres: PostgresServer;
+  readonly database: DatabaseKind;
+  readonly server: PrivateRigServer;
   /** Of a cluster the first node. */
   readonly rabbit: RabbitServer;
   readonly cluster?: RabbitCluster;
@@ -24,6 +23,7 @@ export interface Stage {
   readonly networks: Readonly<Record<NetworkName, TcpProxy>>;
   readonly rig: Rig;
   readonly crew: Crew;
+  readonly copies: Copies;
   /** Of the virtual host, past the proxies. */
   readonly amqpUrl: string;
 }
@@ -52,7 +52,11 @@ const SETTINGS: RigSettings = {
 /** Starts the servers, the networks and the processes. `cleanup` undoes it all, also if this throws. */
 export async function setStage(
   cleanup: Cleanup,
-  { cluster: clustered, onProgress }: { cluster: boolean; onProgress: (line: string) => void },
+  {
+    database,
+    cluster: clustered,
+    onProgress,
+  }: { database: DatabaseKind; cluster: boolean; onProgress: (line: string) => void },
 ): Promise<Stage> {
   const broker = async (): Promise<Pick<Stage, 'rabbit' | 'cluster'> & { amqpUrls: string[] }> => {
     if (!clustered) {
@@ -62,8 +66,8 @@ export async function setStage(
     const cluster = cleanup.stopLater(await startRabbitCluster({ onProgress }));
     return { rabbit: cluster.nodes[0]!, cluster, amqpUrls: await cluster.createVhost('soak') };
   };
-  const [postgres, { rabbit, cluster, amqpUrls }] = await Promise.all([
-    startPostgres({ onProgress }).then((server) => cleanup.stopLater(server)),
+  const [server, { rabbit, cluster, amqpUrls }] = await Promise.all([
+    DATABASES[database].startServer(onProgress).then((started) => cleanup.stopLater(started)),
     broker(),
   ]);
   const amqpUrl = amqpUrls[0]!;
@@ -74,14 +78,14 @@ export async function setStage(
     return proxy;
   };
   const networks = {
-    'producer database': await proxyTo(postgres.port),
-    'consumer database': await proxyTo(postgres.port),
+    'producer database': await proxyTo(server.port),
+    'consumer database': await proxyTo(server.port),
     'producer broker': await proxyTo(rabbit.port),
     'consumer broker': await proxyTo(rabbit.port),
   };
   const rig = cleanup.stopLater(
     await startRig({
-      postgres,
+      server,
       // Of a cluster every node, past the proxies: what happens between brokers is what is asked about.
       amqpUrl: cluster
         ? amqpUrls.join(',')
@@ -96,12 +100,12 @@ export async function setStage(
       start: false,
     }),
   );
-  await watchArrivals(rig.databaseUrls.consumer);
-  const crew = new Crew(rig);
+  const copies = await Copies.watch(rig);
+  const crew = new Crew(rig, copies);
   onProgress(`starting ${PRODUCERS} producers and ${CONSUMERS} consumers`);
   await crew.assemble();
   await routeUnheard(amqpUrl);
-  return { postgres, rabbit, cluster, networks, rig, crew, amqpUrl };
+  return { database, server, rabbit, cluster, networks, rig, crew, copies, amqpUrl };
 }
 
 /**

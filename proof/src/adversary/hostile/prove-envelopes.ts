@@ -113,7 +113,7 @@ async function attack(
   const cleanup = new Cleanup();
   try {
     const amqpUrl = transport === 'direct' ? transport : await rabbit.createVhost();
-    const rig = cleanup.stopLater(await startRig({ postgres, amqpUrl, options: SETTINGS, environment }));
+    const rig = cleanup.stopLater(await startRig({ server: postgres, amqpUrl, options: SETTINGS, environment }));
     const sender =
       transport === 'direct'
         ? await overDirect(rig.directAddress, new SeededRandom(seed), cleanup)

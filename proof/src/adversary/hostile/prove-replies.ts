@@ -84,7 +84,7 @@ async function callFalsely(
 ): Promise<{ consumer: FalseConsumer; rig: Rig }> {
   const honestly = signing ? undefined : UNSIGNED;
   const { consumer, address } = await FalseConsumer.listen({ random, seed, ...(honestly && { honestly }) }, cleanup);
-  const options = { postgres, amqpUrl: 'direct', environment: { ...environment, RIG_ELSEWHERE: address } };
+  const options = { server: postgres, amqpUrl: 'direct', environment: { ...environment, RIG_ELSEWHERE: address } };
   const outbox = signing ? { signing: SIGNING } : {};
   return { consumer, rig: cleanup.stopLater(await startRig({ ...options, options: { outbox } })) };
 }

@@ -1,8 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Injectable } from '@nestjs/common';
 import { type MessageContext, MessageHandler, MessageRejected } from '@tallystick/outbox';
+import { prepared } from '../application';
 import { OrderInLine, OrderNoted, OrderNotedInLine, OrderWanted, PurchaseAnnounced } from '../contract';
 import { Failures } from '../failures';
+import { LINES } from '../tables';
 
 /** Inserts an order, or does what the script says. */
 @Injectable()
@@ -14,7 +16,7 @@ export class OrdersService {
   async create(order: OrderWanted, { manager, messageId, source }: MessageContext): Promise<void> {
     const { purchaseId, accountId, amount, script } = order;
     await manager.query(
-      'insert into orders (message_id, purchase_id, account_id, amount, ordered_by) values ($1, $2, $3, $4, $5)',
+      prepared('insert into orders (message_id, purchase_id, account_id, amount, ordered_by) values (?, ?, ?, ?, ?)'),
       [messageId, purchaseId, accountId, amount, source],
     );
     if (script.delayMs) await sleep(script.delayMs);
@@ -40,12 +42,17 @@ export class OrdersService {
 
   /** The lock makes the order of the places that of the commits, so that the audit sees an inversion; it prevents none. */
   private async createInTurn(order: OrderWanted, context: MessageContext): Promise<void> {
-    await context.manager.query('select pg_advisory_xact_lock(hashtext($1))', [order.accountId]);
+    await context.manager.query(prepared('select number from line where number = ? for update'), [
+      Number.parseInt(order.accountId.slice(0, 8), 16) % LINES,
+    ]);
     await this.create(order, context);
   }
 
   @MessageHandler(PurchaseAnnounced)
   async note({ purchaseId }: PurchaseAnnounced, { manager, messageId }: MessageContext): Promise<void> {
-    await manager.query('insert into announced (message_id, purchase_id) values ($1, $2)', [messageId, purchaseId]);
+    await manager.query(prepared('insert into announced (message_id, purchase_id) values (?, ?)'), [
+      messageId,
+      purchaseId,
+    ]);
   }
 }

@@ -1,5 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Compensate, type ContractClass, OnAccepted, Outbox, Transactional, Transactions } from '@tallystick/outbox';
+import { marks } from '@tallystick/services';
+import { prepared } from '../application';
 import {
   PurchaseElsewhere,
   PurchaseInLine,
@@ -21,7 +23,7 @@ export class PurchasesService {
   ) {}
 
   async openAccount(id: string, balance: number): Promise<void> {
-    await this.query('insert into account (id, deposited, balance) values ($1, $2, $2)', [id, balance]);
+    await this.query('insert into account (id, deposited, balance) values (?, ?, ?)', [id, balance, balance]);
   }
 
   /**
@@ -32,23 +34,15 @@ export class PurchasesService {
   async record(purchases: readonly PurchaseMade[]): Promise<string[]> {
     const { accountId, script } = purchases[0]!;
     const total = purchases.reduce((sum, { amount }) => sum + amount, 0);
-    await this.query('update account set balance = balance - $2 where id = $1', [accountId, total]);
+    await this.query('update account set balance = balance - ? where id = ?', [total, accountId]);
     const messages = await this.outbox.addAll(contractFor(script), purchases);
-    const rows = purchases.map(({ purchaseId, amount }, index) => ({
-      purchaseId,
-      amount,
-      messageId: messages[index]!.id,
-    }));
-    await this.query(
-      `with made as (
-         insert into purchase (id, account_id, amount, message_id)
-         select "purchaseId", $1, amount, "messageId"
-           from json_to_recordset($2) as made ("purchaseId" uuid, amount bigint, "messageId" uuid)
-         returning id, amount
-       )
-       insert into movement (purchase_id, account_id, kind, amount)
-       select id, $1, 'debit', amount from made`,
-      [accountId, JSON.stringify(rows)],
+    await this.insert(
+      'insert into purchase (id, account_id, amount, message_id) values',
+      purchases.map(({ purchaseId, amount }, index) => [purchaseId, accountId, amount, messages[index]!.id]),
+    );
+    await this.insert(
+      'insert into movement (purchase_id, account_id, kind, amount) values',
+      purchases.map(({ purchaseId, amount }) => [purchaseId, accountId, 'debit', amount]),
     );
     return messages.map(({ id }) => id);
   }
@@ -67,20 +61,24 @@ export class PurchasesService {
   @Compensate(PurchaseElsewhere)
   @Compensate(PurchaseInLine)
   async refund(purchase: PurchaseMade): Promise<void> {
-    await this.query('update account set balance = balance + $2 where id = $1', [purchase.accountId, purchase.amount]);
+    await this.query('update account set balance = balance + ? where id = ?', [purchase.amount, purchase.accountId]);
     await this.move(purchase, 'refund', 'refunded');
     await this.failures.perhaps(purchase.purchaseId, 'compensate', purchase.script.compensateFailTimes);
   }
 
   private async move({ purchaseId, accountId, amount }: PurchaseMade, kind: string, status: string): Promise<void> {
-    await this.query('update purchase set status = $2 where id = $1', [purchaseId, status]);
-    await this.query('insert into movement (purchase_id, account_id, kind, amount) values ($1, $2, $3, $4)', [
-      ...[purchaseId, accountId, kind, amount],
+    await this.query('update purchase set status = ? where id = ?', [status, purchaseId]);
+    await this.insert('insert into movement (purchase_id, account_id, kind, amount) values', [
+      [purchaseId, accountId, kind, amount],
     ]);
   }
 
+  private insert(sql: string, rows: readonly (readonly unknown[])[]): Promise<unknown> {
+    return this.query(`${sql} ${rows.map((row) => `(${marks(row)})`).join(', ')}`, rows.flat());
+  }
+
   private query(sql: string, parameters: unknown[]): Promise<unknown> {
-    return this.transactions.manager().query(sql, parameters);
+    return this.transactions.manager().query(prepared(sql), parameters);
   }
 }
 
