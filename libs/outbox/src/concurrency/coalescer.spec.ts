@@ -57,6 +57,19 @@ describe('Coalescer', () => {
     expect(await Promise.all(all)).toHaveLength(4);
   });
 
+  it('says when what is on its way has landed, and of nothing else', async () => {
+    const { coalescer, finish, clock } = open(0);
+    const all = [coalescer.add('a', 1), coalescer.add('b', 2)];
+    expect(coalescer.landing('b')).toBeUndefined();
+    const landed = coalescer.landing('a')!;
+    await finish();
+    await landed;
+    expect(coalescer.landing('a')).toBeUndefined();
+    await clock.advance(0);
+    await finish();
+    expect(await Promise.all(all)).toEqual(['wrote 1', 'wrote 2']);
+  });
+
   it('holds a key once: the second to ask shares the first one’s result', async () => {
     const { coalescer, flushes, finish, clock } = open();
     const both = Promise.all([coalescer.add('a', 1), coalescer.add('a', 2)]);

@@ -10,6 +10,8 @@ import type { Clock } from '../ports/clock';
  */
 export class Coalescer<Item, Result> {
   private waiting = new Map<string, Waiting<Item, Result>>();
+  /** Keys of the flush that is in flight, or of the last one. */
+  private flying: ReadonlySet<string> = new Set();
   private flushing: Promise<void> | undefined;
   private cancelTimer: (() => void) | undefined;
 
@@ -23,6 +25,11 @@ export class Coalescer<Item, Result> {
   /** The item waiting under this key: not yet on its way to the database. */
   peek(key: string): Item | undefined {
     return this.waiting.get(key)?.item;
+  }
+
+  /** Resolves when the item that is on its way under this key has landed, or has not. Undefined if none is. */
+  landing(key: string): Promise<void> | undefined {
+    return this.flying.has(key) ? this.flushing : undefined;
   }
 
   /** Adds an item. One that waits under the same key is joined: it keeps its own value, and both learn its result. */
@@ -66,7 +73,8 @@ export class Coalescer<Item, Result> {
 
   private async flushNow(): Promise<void> {
     const batch = [...this.waiting].slice(0, this.limits.maxBatch);
-    for (const [key] of batch) this.waiting.delete(key);
+    this.flying = new Set(batch.map(([key]) => key));
+    for (const key of this.flying) this.waiting.delete(key);
     if (batch.length === 0) return;
     try {
       const results = await this.flush(batch.map(([, { item }]) => item));

@@ -14,6 +14,9 @@ export interface FollowUps {
 
 /** The marks of confirmed publishes that are not written yet. */
 export interface PendingMarks {
-  /** The receipt was faster: the mark would only be overwritten. Always safe; a missing mark costs at most a resend. */
-  skip(key: DeliveryKey): void;
+  /**
+   * The receipt was faster: the mark would only be overwritten. Always safe; a missing mark costs at most a resend.
+   * @returns if the mark is on its way to the database: resolves when it no longer holds the row
+   */
+  skip(key: DeliveryKey): Promise<void> | undefined;
 }

@@ -31,7 +31,7 @@ describe('receipts that PostgreSQL refuses', () => {
         followUps: {
           run: () => Promise.reject(new Error('no message here has a follow-up')),
         } as unknown as FollowUpRunner,
-        marks: { skip: () => {} },
+        marks: { skip: () => undefined },
         verdicts: { changed: () => {} },
         turns: new Turns(fixture.outbox, { reserve: () => undefined, wake: () => {} }, DAY, clock, monitor),
         waits: { backoff: () => 1_000, receipt: () => 60_000 },

@@ -13,10 +13,12 @@ describe('receipts', () => {
   let ran: string[];
   let followUp: () => Promise<void>;
   let skipped: string[];
+  let marking: Promise<void> | undefined;
 
   beforeEach(() => {
     at = new InMemory();
     [ran, skipped] = [[], []];
+    marking = undefined;
     followUp = async () => undefined;
     const followUps: ConstructorParameters<typeof Receipts>[0]['followUps'] = {
       run: async (_, { messageId }) => {
@@ -27,7 +29,12 @@ describe('receipts', () => {
       troubleOf: (error) => ({ code: 'FOLLOW_UP_FAILED', error: `FOLLOW_UP_FAILED: ${(error as Error).message}` }),
     };
     const turns = new Turns(at.store, { reserve: () => undefined, wake: () => {} }, 86_400_000, at.clock, at.monitor);
-    const marks = { skip: ({ messageId }: DeliveryKey) => void skipped.push(messageId) };
+    const marks = {
+      skip: ({ messageId }: DeliveryKey) => {
+        skipped.push(messageId);
+        return marking;
+      },
+    };
     receipts = new Receipts(
       { ...at, followUps, marks, verdicts: { changed: () => undefined }, turns },
       { service: 'user-service', retentionMs: DAY },
@@ -56,6 +63,18 @@ describe('receipts', () => {
     expect(await at.row(key)).toMatchObject({ state: 'compensated', reason: { code: 'OUT_OF_STOCK' } });
     expect(skipped).toEqual([key.messageId]);
     expect(ran).toEqual([]);
+  });
+
+  it('wait for a mark that is being written: it holds the row, and a batch would pass over it', async () => {
+    const key = await sent();
+    let written = (): void => {};
+    marking = new Promise((resolve) => (written = resolve));
+    const applied = apply(key, { verdict: 'accepted' });
+    await at.clock.advance(100);
+    expect(await at.row(key)).toMatchObject({ state: 'pending' });
+    written();
+    expect(await applied).toEqual({ kind: 'done' });
+    expect(await at.row(key)).toMatchObject({ state: 'completed' });
   });
 
   it('count once: the next one with the same verdict changes nothing, and is no news', async () => {

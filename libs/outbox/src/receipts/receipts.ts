@@ -87,7 +87,9 @@ export class Receipts {
   /** Never rejects. @param returns how often the receipt has come back before */
   async apply({ receipt }: ReceiptEnvelope, returns: number): Promise<ReceiptReaction> {
     try {
-      this.parts.marks.skip(receipt);
+      // A batch passes over rows that are held, and a row that is looked at alone costs a transaction.
+      const marking = this.parts.marks.skip(receipt);
+      if (marking) await marking;
       if (isVerdict(receipt)) await this.applyVerdict(receipt);
       else await this.applyNoVerdict(receipt);
       this.parts.verdicts.changed(receipt.messageId);

@@ -55,6 +55,23 @@ describe('Settlements', () => {
     expect(calls).toHaveLength(1);
   });
 
+  it('are not written when the receipt was faster; one that is being written says when it is done', async () => {
+    const [early, late] = ['early', 'late'].map((messageId) => ({ messageId, consumer: 'order-service' }));
+    let writing: Promise<void> | undefined;
+    const { calls, clock, settlements, record } = open(() => {
+      queueMicrotask(() => (writing = settlements.skip(late!)));
+      return [];
+    });
+    const recorded = [record('early'), record('late')];
+    expect(settlements.skip(early!)).toBeUndefined();
+    await clock.advance(25);
+    await Promise.all(recorded);
+    expect(calls).toEqual([['late']]);
+    expect(writing).toBeInstanceOf(Promise);
+    await writing;
+    expect(settlements.skip(late!)).toBeUndefined();
+  });
+
   it('drains what is tried again, too', async () => {
     const { calls, clock, settlements, record } = open((rows, call) => (call <= 3 ? rows : []));
     const recorded = record('held');

@@ -57,9 +57,10 @@ export class Settlements implements PendingMarks {
     return this.coalescer.add(key, { messageId, consumer, leaseToken, settlement, tries: 1 });
   }
 
-  skip(key: DeliveryKey): void {
-    const waiting = this.coalescer.peek(keyText(key));
-    if (waiting?.settlement.kind === 'sent') this.coalescer.withdraw(keyText(key), undefined);
+  skip(delivery: DeliveryKey): Promise<void> | undefined {
+    const key = keyText(delivery);
+    if (this.coalescer.peek(key)?.settlement.kind === 'sent') this.coalescer.withdraw(key, undefined);
+    return this.coalescer.landing(key);
   }
 
   async drain(): Promise<void> {
