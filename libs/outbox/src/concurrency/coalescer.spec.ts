@@ -47,12 +47,42 @@ describe('Coalescer', () => {
     expect(await Promise.all(all)).toEqual(['wrote 1', 'wrote 2', 'wrote 3']);
   });
 
+  it('rests as long as a flush took, so that more gather; a full batch does not wait', async () => {
+    const { coalescer, flushes, finish, clock } = open(0);
+    const add = (item: number): void => void coalescer.add(String(item), item);
+    add(1);
+    await clock.advance(20);
+    await finish();
+    add(2);
+    await clock.advance(19);
+    expect(flushes).toEqual([[1]]);
+    await clock.advance(1);
+    expect(flushes).toEqual([[1], [2]]);
+    await clock.advance(5);
+    [3, 4, 5].forEach(add);
+    await finish();
+    expect(flushes).toEqual([[1], [2], [3, 4, 5]]);
+  });
+
+  it('lets those wait for company again that came during a flush', async () => {
+    const { coalescer, flushes, finish, clock } = open();
+    void coalescer.add('a', 1);
+    await clock.advance(10);
+    void coalescer.add('b', 2);
+    await finish();
+    await clock.advance(9);
+    expect(flushes).toEqual([[1]]);
+    await clock.advance(1);
+    expect(flushes).toEqual([[1], [2]]);
+  });
+
   it('never writes more than a batch at once', async () => {
     const { coalescer, flushes, finish, clock } = open();
     const all = [1, 2, 3, 4].map((item) => coalescer.add(String(item), item));
     await clock.advance(0);
     expect(flushes).toEqual([[1, 2, 3]]);
     await finish();
+    await clock.advance(10);
     await finish();
     expect(await Promise.all(all)).toHaveLength(4);
   });

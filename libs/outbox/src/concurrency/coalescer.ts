@@ -1,9 +1,9 @@
 import type { Clock } from '../ports/clock';
 
 /**
- * Turns many single writes into few batched ones. At most one flush is in flight; whatever arrives meanwhile goes with
- * the next, so the batch size emerges from the load: alone, an item waits `lingerMs`; under load nobody waits longer
- * than one flush.
+ * Turns many single writes into few batched ones. At most one flush is in flight, and none for as long after it as it took; whatever
+ * arrives meanwhile goes with the next, so the batch size emerges from the load: alone, an item waits `lingerMs`; under
+ * load nobody waits longer than two flushes and that.
  *
  * Items are keyed, and a batch holds a key once. `add` resolves when the item's batch has landed: a caller that awaits
  * it knows that its row is written.
@@ -14,6 +14,8 @@ export class Coalescer<Item, Result> {
   private flying: ReadonlySet<string> = new Set();
   private flushing: Promise<void> | undefined;
   private cancelTimer: (() => void) | undefined;
+  /** Until then more may gather: a flush costs as much for one item as for a few. */
+  private restsUntil = -Infinity;
 
   constructor(
     private readonly clock: Clock,
@@ -38,8 +40,7 @@ export class Coalescer<Item, Result> {
     if (twin) return twin.promise;
     const waiting = new Waiting<Item, Result>(item);
     this.waiting.set(key, waiting);
-    if (this.waiting.size >= this.limits.maxBatch) this.flushSoon(0);
-    else this.flushSoon(this.limits.lingerMs);
+    this.flushInTime();
     return waiting.promise;
   }
 
@@ -52,22 +53,29 @@ export class Coalescer<Item, Result> {
   /** Resolves when nothing waits and nothing is in flight. */
   async drain(): Promise<void> {
     while (this.waiting.size > 0 || this.flushing) {
-      this.flushSoon(0);
+      this.flushSoon();
       await this.flushing;
     }
   }
 
-  private flushSoon(lingerMs: number): void {
+  private flushInTime(): void {
     if (this.flushing) return;
-    if (lingerMs > 0) {
-      this.cancelTimer ??= this.clock.schedule(lingerMs, () => this.flushSoon(0));
-      return;
-    }
+    const { maxBatch, lingerMs } = this.limits;
+    const waitMs = Math.max(lingerMs, this.restsUntil - this.clock.monotonic());
+    if (waitMs <= 0 || this.waiting.size >= maxBatch) this.flushSoon();
+    else this.cancelTimer ??= this.clock.schedule(waitMs, () => this.flushSoon());
+  }
+
+  private flushSoon(): void {
+    if (this.flushing) return;
     this.cancelTimer?.();
     this.cancelTimer = undefined;
+    const began = this.clock.monotonic();
     this.flushing = this.flushNow().finally(() => {
       this.flushing = undefined;
-      if (this.waiting.size > 0) this.flushSoon(0);
+      const ended = this.clock.monotonic();
+      this.restsUntil = ended + (ended - began);
+      if (this.waiting.size > 0) this.flushInTime();
     });
   }
 

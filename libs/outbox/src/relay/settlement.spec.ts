@@ -30,7 +30,7 @@ describe('Settlements', () => {
     const landed: string[] = [];
     void record('free').then(() => landed.push('free'));
     void record('held').then(() => landed.push('held'));
-    await clock.advance(25);
+    await clock.advance(50);
     expect([calls, landed]).toEqual([
       [['free', 'held'], ['held']],
       ['free', 'held'],
