@@ -207,8 +207,8 @@ export class Database {
 }
 
 /** An `OutboxClient` finds a name itself; `pg` is given one. */
-function asked<By>({ text }: Named, values: readonly unknown[], byName: By) {
-  return { ...byName, text, values: [...values], types: AS_TEXT };
+function asked({ text }: Named, values: readonly unknown[], { name, named }: { name?: string; named?: boolean }) {
+  return { name, named, text, values: [...values], types: AS_TEXT };
 }
 
 function resultOf({ rows, rowCount }: QueryResult<Row>): Result {

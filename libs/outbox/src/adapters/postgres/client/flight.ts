@@ -19,12 +19,14 @@ export class Statement extends WireQuery {
 
   constructor(
     readonly config: StatementConfig,
+    /** Reads its rows, unless the statement has something else for that. */
+    private readonly types: CustomTypesConfig,
     private readonly resolve: (result: QueryResult) => void,
     private readonly reject: (error: Error) => void,
   ) {
     // Not as one object, which `pg` would copy property by property.
     super(config.text, config.values);
-    this._result._types = config.types;
+    this._result._types = config.types ?? types;
     this.callback = (error, result) => {
       if (this.settled) return;
       this.settled = true;
@@ -53,7 +55,7 @@ export class Statement extends WireQuery {
 
   /** The same, for the same caller, as it was before it was sent; without a name. */
   again(): Statement {
-    return new Statement({ ...this.config, named: false }, this.resolve, this.reject);
+    return new Statement({ ...this.config, named: false }, this.types, this.resolve, this.reject);
   }
 }
 

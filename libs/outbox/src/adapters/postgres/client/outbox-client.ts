@@ -86,9 +86,7 @@ class HoldingClient extends classesOfPg().Client implements Holding {
 
   hold(config: StatementConfig): Promise<QueryResult> | undefined {
     if (this.#isPlain || !this.#isIdle || this.getTransactionStatus() !== 'T') return undefined;
-    return new Promise((resolve, reject) =>
-      this.#held.push(new Statement({ types: this, ...config }, resolve, reject)),
-    );
+    return new Promise((resolve, reject) => this.#held.push(new Statement(config, this, resolve, reject)));
   }
 
   /** As `pg` answers; 'T' from BEGIN on, sent or not. */
@@ -125,7 +123,7 @@ class HoldingClient extends classesOfPg().Client implements Holding {
   /** Behind everything that is held, in the same write. */
   #fly(config: StatementConfig): Promise<QueryResult> {
     const answer = new Promise<QueryResult>((resolve, reject) => {
-      this.#send([...this.#takeHeld(), new Statement({ types: this, ...config }, resolve, reject)]);
+      this.#send([...this.#takeHeld(), new Statement(config, this, resolve, reject)]);
     });
     return answer.catch((error: Error) => {
       // As pg does: else it would lead to the socket, and not to who asked.
@@ -167,7 +165,7 @@ class HoldingClient extends classesOfPg().Client implements Holding {
   /** Its caller has the answer already. If it fails all the same, nothing may run outside of what he believes to be in. */
   #unheard(text: string): Statement {
     const destroy = (): void => this.#pg.connection.stream.destroy();
-    return new Statement({ text, named: true }, () => {}, destroy);
+    return new Statement({ text, named: true }, this, () => {}, destroy);
   }
 
   #dropAdded(): void {
@@ -254,11 +252,12 @@ function ordinary([query, values, callback]: unknown[]): StatementConfig | undef
   if (callback !== undefined || !(values === undefined || values === null || Array.isArray(values))) return undefined;
   if (typeof query === 'string') return query === '' ? undefined : { text: query, values: filled(values) };
   if (typeof query !== 'object' || query === null) return undefined;
-  const { text, ...config } = query as StatementConfig;
-  const others = Object.entries(query).some(([key, value]) => value !== undefined && !ORDINARY.includes(key));
-  if (others || typeof text !== 'string' || text === '') return undefined;
+  const config = query as StatementConfig & Readonly<Record<string, unknown>>;
+  const { text, types, named } = config;
+  for (const key in config) if (config[key] !== undefined && !ORDINARY.includes(key)) return undefined;
+  if (typeof text !== 'string' || text === '') return undefined;
   if (!(config.values === undefined || Array.isArray(config.values))) return undefined;
-  return { ...config, text, values: filled(values ?? config.values) };
+  return { text, values: filled(values ?? config.values), types, named };
 }
 
 function textOf([query]: unknown[]): string {
