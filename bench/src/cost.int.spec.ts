@@ -102,8 +102,8 @@ describe('what one message costs', () => {
     expect(counted.get('outbox.add-one')!.calls).toBe(1);
     expect(counted.get('outbox.add-many')!.calls).toBe(1);
     expect(counted.get('outbox.claim')?.rows ?? 0).toBe(0);
-    expect(counted.get('outbox.settle')!.calls).toBeLessThanOrEqual(MESSAGES * 0.05);
-    expect(namesOf(counted)).toEqual(['outbox.add-many', 'outbox.add-one', 'outbox.claim', 'outbox.settle']);
+    expect(counted.get('outbox.mark')!.calls).toBeLessThanOrEqual(MESSAGES * 0.05);
+    expect(namesOf(counted)).toEqual(['outbox.add-many', 'outbox.add-one', 'outbox.claim', 'outbox.mark']);
     expect(broker).toMatchObject({ publishes: MESSAGES, acks: 0, acked: 0 });
     expect(broker.writes).toBeGreaterThan(0);
     expect(broker.writes).toBeLessThanOrEqual(MESSAGES * 0.2);

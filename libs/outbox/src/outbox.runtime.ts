@@ -25,7 +25,7 @@ import { HandOffBuffer } from './relay/hand-off-buffer';
 import { Relay } from './relay/relay';
 import { type HandOffTaker, RelayHandOff } from './relay/relay-hand-off';
 import { RelayRunner } from './relay/runner';
-import { Settlements } from './relay/settlement';
+import { Marks } from './relay/marks';
 import { TokenBucket } from './relay/token-bucket';
 import type { EntityManager } from './transactions';
 
@@ -83,7 +83,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     const { options, store, transactions, transport, handlers, clock, random, monitor } = parts;
     const relayWaits = waits(options.backoff, options.receiptWait, () => random.next());
     const verdicts = new VerdictWatch(clock);
-    const settlements = new Settlements(store, clock, monitor);
+    const marks = new Marks(store, clock, monitor);
     const rate = new TokenBucket(options.maxPublishesPerSecond, clock);
     const handedOff = new HandOffBuffer(options.relay ? Math.min(HAND_OFF_CAPACITY, rate.capacity) : 0);
     const handOff = new RelayHandOff(
@@ -96,7 +96,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       { timeoutMs: options.handlerTimeoutMs, alarmAfter: options.alarmAfter },
     );
     this.relay = new Relay(
-      { store, transport, handedOff, settlements, followUps, turns, rate, waits: relayWaits, clock, random, monitor },
+      { store, transport, handedOff, marks, followUps, turns, rate, waits: relayWaits, clock, random, monitor },
       options,
     );
     this.runner = new RelayRunner(
@@ -119,7 +119,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       { service: options.service, horizonMs: options.horizonMs, lockTimeoutMs: INBOX_LOCK_TIMEOUT_MS },
     );
     this.receipts = new Receipts(
-      { store, transactions, followUps, marks: settlements, verdicts, turns, waits: relayWaits, clock, monitor },
+      { store, transactions, followUps, marks, verdicts, turns, waits: relayWaits, clock, monitor },
       { service: options.service, retentionMs: options.retention.outboxMs },
     );
     const cancel = (id: string, asked: { reason: string; to?: string; by: string }) => this.outbox.cancel(id, asked);

@@ -13,7 +13,7 @@ export const POINTS = [
   'before a publish',
   'published',
   'confirmed',
-  'before a settlement',
+  'before a mark',
   'settled',
   // consumer
   'delivered',

@@ -34,17 +34,17 @@ export const CHAPTERS: readonly Chapter[] = [
   {
     id: 'R1',
     title: 'Fenced writes',
-    says: 'Every settle names the lease token and the states it may leave; every other transition clears the token.',
+    says: 'Every mark names the lease token and the states it may leave; every other transition clears the token.',
     removals: [
       {
         id: 'R1',
-        without: ['settleNamesStates', 'settleNamesToken'],
+        without: ['markNamesStates', 'markNamesToken'],
         breaks: 'I11',
-        says: 'Both fences: a settle overwrites whatever it finds.',
+        says: 'Both fences: a mark overwrites whatever it finds.',
       },
       {
         id: 'R1a',
-        without: ['settleNamesStates', 'transitionsClearLease'],
+        without: ['markNamesStates', 'transitionsClearLease'],
         breaks: 'I5',
         says: 'The states as a fence, and the clearing of the token: it survives receipts, cancels and operators.',
       },
@@ -262,12 +262,12 @@ export const CHAPTERS: readonly Chapter[] = [
     removals: [
       {
         id: 'S1',
-        without: ['settleNamesStates'],
+        without: ['markNamesStates'],
         says: 'The token is a sufficient fence as long as every other transition clears it; the states are the fence that cannot be forgotten.',
       },
       {
         id: 'S2',
-        without: ['settleNamesToken'],
+        without: ['markNamesToken'],
         says: 'The states are a sufficient fence. The token keeps `next_at` truthful: a late mark cannot postpone a retry.',
       },
       {

@@ -4,9 +4,9 @@
  */
 export const RULES = {
   // R1 fenced writes
-  settleNamesStates: 'A settle names the states it may leave.',
-  settleNamesToken: 'A settle names the lease token.',
-  transitionsClearLease: 'Every transition that is not a settle clears the lease token.',
+  markNamesStates: 'A mark names the states it may leave.',
+  markNamesToken: 'A mark names the lease token.',
+  transitionsClearLease: 'Every transition that is not a mark clears the lease token.',
   // R2–R5 the inbox
   inboxKey: 'The inbox has one row per consumer, producer and message.',
   oneConsumerTransaction: 'Inbox row, effect and verdict commit in one transaction.',

@@ -136,7 +136,7 @@ export const awaitsVerdict = ({ delivery, verdict }: State): boolean =>
 /** One more, but "twice" is as bad as it gets. */
 export const oneMore = (count: 0 | 1 | 2): 0 | 1 | 2 => (count === 0 ? 1 : 2);
 
-/** R1: every transition that is not a settle takes the lease away from whoever holds it. */
+/** R1: every transition that is not a mark takes the lease away from whoever holds it. */
 export const clearLease = (rules: Rules): Change => (rules.transitionsClearLease ? { lease: 'none' } : {});
 
 /** The local follow-up of a verdict: `@OnAccepted` or `@Compensate`. */

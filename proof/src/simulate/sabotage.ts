@@ -20,11 +20,11 @@ const YEARS_MS = 10 * 365 * 86_400_000;
 export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
   'R1: marks are written without a fence': (store, client) =>
     altered(store, {
-      settle: async (rows) => {
+      mark: async (rows) => {
         for (const row of rows) {
-          if (row.settlement.kind === 'sent') await rewrite(client, row, REOPENED('sent', row.settlement.waitMs));
+          if (row.mark.kind === 'sent') await rewrite(client, row, REOPENED('sent', row.mark.waitMs));
         }
-        return store.settle(rows);
+        return store.mark(rows);
       },
     }),
 
@@ -124,11 +124,11 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
 
   'R11: sent is done': (store) =>
     altered(store, {
-      settle: (rows) =>
-        store.settle(
+      mark: (rows) =>
+        store.mark(
           rows.map((row) => {
-            const { settlement } = row;
-            return settlement.kind === 'sent' ? { ...row, settlement: { ...settlement, waitMs: YEARS_MS } } : row;
+            const { mark } = row;
+            return mark.kind === 'sent' ? { ...row, mark: { ...mark, waitMs: YEARS_MS } } : row;
           }),
         ),
     }),

@@ -50,7 +50,7 @@ export function addHalves(program: Command, shell: Shell): void {
     .option('--yes', 'do not ask')
     .action(
       commands.within((held, flags, names, channel) =>
-        commands.settle('Ask again about', commands.chosen(held, names), flags, channel, async (each) => {
+        commands.each('Ask again about', commands.chosen(held, names), flags, channel, async (each) => {
           const why = retryProblem(each, flags.evenOld ?? false);
           if (why !== undefined) throw new Error(why);
           await askAgain(channel, (flags.service ?? env.TALLYSTICK_SERVICE)!, each);
@@ -70,7 +70,7 @@ keeps the effect first: by its id, and by what it says.`,
     )
     .action(
       commands.within((held, flags, names, channel) =>
-        commands.settle('Throw away', commands.chosen(held, names), flags, channel, () => Promise.resolve()),
+        commands.each('Throw away', commands.chosen(held, names), flags, channel, () => Promise.resolve()),
       ),
     );
 }

@@ -76,7 +76,7 @@ export class HeldCommands<H extends Held, F extends HeldFlags = HeldFlags> {
   }
 
   /** Asks, does it to each, and acknowledges only what it was done to. */
-  async settle(
+  async each(
     verb: string,
     found: readonly H[],
     { yes, json }: F,

@@ -65,7 +65,7 @@ the source, or its consumers put the copy aside again.`,
       commands.within(async (held, flags, names, channel) => {
         const found = commands.chosen(held, names);
         const replay = (problem: (copy: Quarantined) => Promise<string | undefined>): Promise<number> =>
-          commands.settle('Put back', found, flags, channel, async (copy) => {
+          commands.each('Put back', found, flags, channel, async (copy) => {
             const why = originProblem(copy, flags.exchanges) ?? (await problem(copy));
             if (why !== undefined) throw new Error(why);
             await putBack(channel, copy);
@@ -85,7 +85,7 @@ the source, or its consumers put the copy aside again.`,
     .option('--yes', 'do not ask')
     .action(
       commands.within((held, flags, names, channel) =>
-        commands.settle('Throw away', commands.chosen(held, names), flags, channel, () => Promise.resolve()),
+        commands.each('Throw away', commands.chosen(held, names), flags, channel, () => Promise.resolve()),
       ),
     );
 }

@@ -120,10 +120,10 @@ export type PublishOutcome =
   | { kind: 'replied' };
 
 /**
- * What to write after an attempt. Each settlement names the states it may leave (R1); `waitMs` counts from the database's
+ * What to write after an attempt. Each mark names the states it may leave (R1); `waitMs` counts from the database's
  * now. `retry` and `sent` never wait past the deadline.
  */
-export type Settlement =
+export type Mark =
   | { kind: 'sent'; waitMs: number }
   | { kind: 'delivered' }
   /** pending or sent → pending */
@@ -145,7 +145,7 @@ export interface Waits {
  * The one decision after a publish: what became of it → what to write. Pure: time and chance come in with `waits`.
  * `undefined` means there is nothing to write, because the receipt that came with the call is applied on its own.
  */
-export function decide(delivery: ClaimedDelivery, outcome: PublishOutcome, waits: Waits): Settlement | undefined {
+export function decide(delivery: ClaimedDelivery, outcome: PublishOutcome, waits: Waits): Mark | undefined {
   const { attempt, state } = delivery;
   const announcement = delivery.consumer === EVERYBODY;
   switch (outcome.kind) {
@@ -182,7 +182,7 @@ export function troubled(code: string, why: string): Trouble {
   return { code, error: `${code}: ${why}` };
 }
 
-function failed(delivery: ClaimedDelivery, code: string, why: string, waits: Waits): Settlement {
+function failed(delivery: ClaimedDelivery, code: string, why: string, waits: Waits): Mark {
   const later = { waitMs: waits.backoff(delivery.attempt), ...troubled(code, why) };
   return delivery.state === 'cancelling' ? { kind: 'again', ...later } : { kind: 'retry', ...later };
 }

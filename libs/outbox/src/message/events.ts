@@ -63,7 +63,7 @@ export type OutboxEvent =
   | { event: 'inbox.malformed'; problem: string; messageId?: string; source?: string }
   | ({ event: 'inbox.quarantined'; problem: string } & Ids)
   // the machinery
-  | { event: 'relay.batch'; step: 'claim' | 'settle' | 'close'; rows: number }
+  | { event: 'relay.batch'; step: 'claim' | 'mark' | 'close'; rows: number }
   | { event: 'relay.failed'; step: string; error: string }
   | { event: 'relay.paused'; target: string; since: string; by: string; reason: string }
   | { event: 'relay.resumed'; target: string }

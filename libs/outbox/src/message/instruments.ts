@@ -109,7 +109,7 @@ export const INSTRUMENTS = {
     kind: 'histogram',
     unit: '{row}',
     labels: ['step'],
-    help: 'Deliveries in one statement of the relay: claim, settle, close. The count of claim is the relay’s pulse.',
+    help: 'Deliveries in one statement of the relay: claim, mark, close. The count of claim is the relay’s pulse.',
     buckets: ROWS,
   },
   consumed: {

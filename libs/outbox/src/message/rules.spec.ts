@@ -93,7 +93,7 @@ it('waits for nothing past the deadline while a copy is on its way, and as long 
   expect(dueAfter(due('cancelling', { deadlineAt: 1_500 }), NOW, 2_000)).toBe(3_000);
 });
 
-it('no settlement leaves a state that is no longer open', () => {
+it('no mark leaves a state that is no longer open', () => {
   for (const { leaves } of Object.values(STEPS)) expect(OPEN_STATES).toEqual(expect.arrayContaining([...leaves]));
 });
 

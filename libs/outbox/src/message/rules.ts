@@ -5,7 +5,7 @@ import {
   OPEN_STATES,
   type OpenState,
   type ParkCode,
-  type Settlement,
+  type Mark,
 } from './delivery';
 import { MAX_ERROR_TEXT, type Verdict } from './receipt';
 
@@ -25,7 +25,7 @@ export const PARKABLE: Readonly<Record<'attempt' | 'any', readonly OpenState[]>>
 };
 /** Parked for one of these, the consumer can no longer accept: it may be discarded without force. */
 export const HARMLESS: readonly ParkCode[] = ['CANCEL_UNANSWERED', 'EXPIRED'];
-/** What a settlement may leave (R1), and what it makes of the row. */
+/** What a mark may leave (R1), and what it makes of the row. */
 export interface Step {
   readonly leaves: readonly OpenState[];
   /** Without it the row stays in its state. A final one is settled, and due no more. */
@@ -36,7 +36,7 @@ export interface Step {
   readonly uncounted?: true;
 }
 
-export const STEPS: Readonly<Record<Settlement['kind'], Step>> = {
+export const STEPS: Readonly<Record<Mark['kind'], Step>> = {
   sent: { leaves: ON_THE_WAY, becomes: 'sent', sends: true },
   delivered: { leaves: ['pending'], becomes: 'delivered', sends: true },
   retry: { leaves: ON_THE_WAY, becomes: 'pending' },

@@ -12,10 +12,10 @@ import {
   isHeld,
   keptAnswer,
   lateVerdict,
-  mayBeSettled,
+  mayBeMarked,
   parked,
   retried,
-  settled,
+  marked,
   taken,
 } from './transitions';
 
@@ -74,16 +74,16 @@ describe('A claim', () => {
   });
 });
 
-describe('A settlement', () => {
+describe('A mark', () => {
   const leased = row({ attempts: 2, leaseToken: 'mine' });
 
   it('is of the lease that it names, and of no other', () => {
-    expect(settled(leased, 'theirs', { kind: 'sent', waitMs: 1 }, NOW)).toBeUndefined();
-    expect(mayBeSettled(leased, 'mine', { kind: 'again', waitMs: 1, error: undefined })).toBe(false);
+    expect(marked(leased, 'theirs', { kind: 'sent', waitMs: 1 }, NOW)).toBeUndefined();
+    expect(mayBeMarked(leased, 'mine', { kind: 'again', waitMs: 1, error: undefined })).toBe(false);
   });
 
   it('ends the lease, and notes only what went wrong', () => {
-    const sent = after(leased, settled(leased, 'mine', { kind: 'sent', waitMs: 60_000 }, NOW));
+    const sent = after(leased, marked(leased, 'mine', { kind: 'sent', waitMs: 60_000 }, NOW));
     expect(sent).toMatchObject({
       state: 'sent',
       leaseToken: undefined,
@@ -92,13 +92,13 @@ describe('A settlement', () => {
       history: [],
     });
     const failure = { kind: 'retry', waitMs: 1, code: 'REFUSED', error: 'REFUSED: full' } as const;
-    const failed = after(leased, settled(leased, 'mine', failure, NOW));
+    const failed = after(leased, marked(leased, 'mine', failure, NOW));
     expect(failed).toMatchObject({ state: 'pending', code: 'REFUSED', lastError: 'REFUSED: full' });
     expect(failed.history).toMatchObject([{ what: 'send-failed', attempt: 2, at: NOW, times: 1 }]);
   });
 
   it('gives an attempt back that was none', () => {
-    expect(settled(leased, 'mine', { kind: 'release', waitMs: 0 }, NOW)).toMatchObject({ attempts: 1, nextAt: NOW });
+    expect(marked(leased, 'mine', { kind: 'release', waitMs: 0 }, NOW)).toMatchObject({ attempts: 1, nextAt: NOW });
   });
 });
 

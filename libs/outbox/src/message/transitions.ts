@@ -8,7 +8,7 @@ import {
   isFinal,
   type ParkCode,
   type ReceivedAnswer,
-  type Settlement,
+  type Mark,
   type StoredAnswer,
   type Trouble,
 } from './delivery';
@@ -132,20 +132,20 @@ function leased(
   return { ...lease, attempts: row.attempts + 1, giveUpAt: row.giveUpAt ?? now + giveUpAfterMs };
 }
 
-/** Whether this settlement may still be written, by this lease (R1). */
-export function mayBeSettled({ state, leaseToken }: DeliveryRow, lease: string, { kind }: Settlement): boolean {
+/** Whether this mark may still be written, by this lease (R1). */
+export function mayBeMarked({ state, leaseToken }: DeliveryRow, lease: string, { kind }: Mark): boolean {
   return leaseToken === lease && isOneOf(STEPS[kind].leaves, state);
 }
 
-export function settled(row: DeliveryRow, lease: string, settlement: Settlement, now: number): Change {
-  if (!mayBeSettled(row, lease, settlement)) return undefined;
-  const { becomes: state = row.state, sends, uncounted } = STEPS[settlement.kind];
+export function marked(row: DeliveryRow, lease: string, mark: Mark, now: number): Change {
+  if (!mayBeMarked(row, lease, mark)) return undefined;
+  const { becomes: state = row.state, sends, uncounted } = STEPS[mark.kind];
   return {
-    ...('error' in settlement && failed(row, settlement, now)),
+    ...('error' in mark && failed(row, mark, now)),
     state,
     leaseToken: undefined,
     attempts: uncounted ? Math.max(0, row.attempts - 1) : row.attempts,
-    nextAt: 'waitMs' in settlement ? dueAfter(row, now, settlement.waitMs) : undefined,
+    nextAt: 'waitMs' in mark ? dueAfter(row, now, mark.waitMs) : undefined,
     sentAt: sends ? now : row.sentAt,
     settledAt: isFinal(state) ? now : undefined,
   };

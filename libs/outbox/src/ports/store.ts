@@ -6,7 +6,7 @@ import type {
   ParkCode,
   ReceivedAnswer,
   RecordedMessage,
-  Settlement,
+  Mark,
   Trouble,
 } from '../message/delivery';
 import type { HistoryEntry } from '../message/history';
@@ -84,8 +84,8 @@ export interface OutboxStore<Tx = unknown> {
    *   which is due for them at once: what has become final meanwhile has passed them by
    */
   claim(request: ClaimRequest): Promise<ClaimResult>;
-  /** Records outcomes of attempts; each fenced by its token and states. Waits for nobody: what others hold is told. */
-  settle(settlements: readonly SettleRow[]): Promise<Settled>;
+  /** Writes what became of attempts; each mark fenced by its token and states. Waits for nobody: what others hold is told. */
+  mark(marks: readonly MarkRow[]): Promise<Marked>;
 
   /**
    * Closes the rows that expect **no** follow-up for this verdict, neither by themselves nor because the service has
@@ -259,13 +259,13 @@ export interface ClaimResult {
   readonly pauses: readonly Pause[];
 }
 
-export interface SettleRow extends DeliveryKey {
+export interface MarkRow extends DeliveryKey {
   readonly leaseToken: string;
-  readonly settlement: Settlement;
+  readonly mark: Mark;
 }
 
 /** What is in neither list was not ours to write any more. */
-export interface Settled {
+export interface Marked {
   readonly written: readonly DeliveryKey[];
   /** Still ours, but somebody else had a lock on the row: it can be tried again. */
   readonly held: readonly DeliveryKey[];

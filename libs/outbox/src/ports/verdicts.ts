@@ -1,4 +1,4 @@
-import type { ClaimedDelivery, DeliveryKey, Settlement } from '../message/delivery';
+import type { ClaimedDelivery, DeliveryKey, Mark } from '../message/delivery';
 
 /** Lets those who wait in this process look at once, instead of at their next poll. */
 export interface VerdictListener {
@@ -9,7 +9,7 @@ export interface VerdictListener {
 /** Runs the local follow-up of a verdict that is known already (`answered`). */
 export interface FollowUps {
   /** Closes the row and runs its follow-up in one transaction. @returns what to write if it failed */
-  finish(delivery: ClaimedDelivery): Promise<Settlement | undefined>;
+  finish(delivery: ClaimedDelivery): Promise<Mark | undefined>;
 }
 
 /** The marks of confirmed publishes that are not written yet. */

@@ -7,7 +7,7 @@ import {
   expects,
   isOverdue,
   type RecordedMessage,
-  type Settlement,
+  type Mark,
   type StoredAnswer,
   type Waits,
   type Trouble,
@@ -115,7 +115,7 @@ export class FollowUpRunner implements FollowUps {
   }
 
   /** The due follow-up of an *answered* row: closes the row first; if somebody else has closed it, nothing runs. */
-  async finish(delivery: ClaimedDelivery): Promise<Settlement | undefined> {
+  async finish(delivery: ClaimedDelivery): Promise<Mark | undefined> {
     const { messageId, attempt, leaseToken } = delivery;
     const answer = delivery.answer!;
     try {

@@ -1,10 +1,10 @@
-import type { DeliveryKey, PublishOutcome, Settlement } from '../message/delivery';
+import type { DeliveryKey, Mark, PublishOutcome } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
 import type { Transport } from '../ports/transport';
 import { InMemory } from '../testing/in-memory.fixture';
 import { HandOffBuffer } from './hand-off-buffer';
 import { Relay, type RelaySettings } from './relay';
-import { Settlements } from './settlement';
+import { Marks } from './marks';
 import { TokenBucket } from './token-bucket';
 
 const SETTINGS: RelaySettings = {
@@ -22,7 +22,7 @@ describe('the relay', () => {
   let ready: boolean;
   let published: (MessageEnvelope | CancelEnvelope)[];
   let publish: () => Promise<PublishOutcome>;
-  let finished: Settlement | undefined;
+  let finished: Mark | undefined;
   let handedOff: HandOffBuffer;
   let looked: DeliveryKey[];
 
@@ -52,12 +52,12 @@ describe('the relay', () => {
       close: async () => undefined,
     };
     const { clock, random, monitor, store, waits } = at;
-    const settlements = new Settlements(store, clock, monitor);
+    const marks = new Marks(store, clock, monitor);
     const rate = new TokenBucket(Infinity, clock);
     handedOff = new HandOffBuffer(10);
     const followUps = { finish: async () => finished };
     const turns = { next: async (key: DeliveryKey) => void looked.push(key) };
-    const parts = { store, transport, handedOff, settlements, followUps, turns, rate, waits, clock, random, monitor };
+    const parts = { store, transport, handedOff, marks, followUps, turns, rate, waits, clock, random, monitor };
     return new Relay(parts, { ...SETTINGS, ...settings });
   }
 
@@ -165,7 +165,7 @@ describe('the relay', () => {
 
     at.failure = undefined;
     expect(at.told('relay.failed')).toMatchObject([
-      { step: 'settle', error: expect.stringContaining('the disk is full') },
+      { step: 'mark', error: expect.stringContaining('the disk is full') },
     ]);
     expect(await at.row(key)).toMatchObject({ state: 'pending', attempts: 1 });
   });

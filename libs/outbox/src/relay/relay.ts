@@ -5,7 +5,7 @@ import {
   EVERYBODY,
   isOverdue,
   type PublishOutcome,
-  type Settlement,
+  type Mark,
   type Waits,
 } from '../message/delivery';
 import type { CancelEnvelope, MessageEnvelope } from '../message/envelope';
@@ -19,7 +19,7 @@ import type { OutboxStore } from '../ports/store';
 import type { Transport } from '../ports/transport';
 import type { FollowUps } from '../ports/verdicts';
 import type { HandOffBuffer } from './hand-off-buffer';
-import type { Settlements } from './settlement';
+import type { Marks } from './marks';
 import type { TokenBucket } from './token-bucket';
 import { Window } from './window';
 
@@ -40,7 +40,7 @@ export interface RelayParts {
   readonly transport: Transport;
   /** What committed here, on its way past the claim. */
   readonly handedOff: HandOffBuffer;
-  readonly settlements: Settlements;
+  readonly marks: Marks;
   readonly followUps: FollowUps;
   readonly turns: Pick<Turns, 'next'>;
   readonly rate: TokenBucket;
@@ -55,7 +55,7 @@ const CLAIM_LIMIT = 500;
 
 /**
  * Moves due deliveries to the transport. Each goes through the same four steps: *claim* (or hand-off) → *publish* →
- * *decide* → *settle*. Any number of relays may run: a lease keeps them off each other's rows, and the states keep a
+ * *decide* → *mark*. Any number of relays may run: a lease keeps them off each other's rows, and the states keep a
  * late one from doing harm.
  *
  * If this process dies between any two steps, the lease runs out and another relay repeats the attempt; the consumer's
@@ -123,7 +123,7 @@ export class Relay {
     for (const key of waiting) void this.parts.turns.next(key);
     for (const delivery of deliveries) {
       if (this.window.enter(delivery.consumer)) this.start(delivery, publishBefore);
-      else this.settle(delivery, { kind: 'release', waitMs: 0 });
+      else this.mark(delivery, { kind: 'release', waitMs: 0 });
     }
     return rows;
   }
@@ -157,12 +157,12 @@ export class Relay {
   async drain(): Promise<void> {
     this.release(this.parts.handedOff.close());
     await this.window.empty();
-    await this.parts.settlements.drain();
+    await this.parts.marks.drain();
   }
 
   /** Gives leases back that nobody will use. */
   release(deliveries: readonly ClaimedDelivery[]): void {
-    for (const delivery of deliveries) this.settle(delivery, { kind: 'release', waitMs: 0 });
+    for (const delivery of deliveries) this.mark(delivery, { kind: 'release', waitMs: 0 });
   }
 
   /** Publishes what was handed off, as far as the window has room; the rest when there is room again. */
@@ -183,7 +183,7 @@ export class Relay {
       await this.attempt(delivery, publishBefore);
     } catch (error) {
       // The database failed: the lease runs out and the sweep repeats the attempt.
-      this.parts.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) });
+      this.parts.monitor.record({ event: 'relay.failed', step: 'mark', error: errorText(error) });
     } finally {
       this.window.leave(delivery.consumer);
       this.takeHandedOff();
@@ -198,18 +198,18 @@ export class Relay {
     }
     // Handed off, or claimed by somebody who did not know yet. Given back it is due, and the next claim holds it.
     if (isOneOf(ON_THE_WAY, delivery.state) && isPaused(this.pauses, delivery.consumer, delivery.message.type)) {
-      await this.parts.settlements.write(delivery, { kind: 'release', waitMs: 0 });
+      await this.parts.marks.write(delivery, { kind: 'release', waitMs: 0 });
       return;
     }
     if (isOverdue(delivery, this.settings.alarmAfter)) {
       const { messageId, consumer, state, attempt, message } = delivery;
       this.parts.monitor.record({ event: 'delivery.overdue', messageId, consumer, type: message.type, state, attempt });
     }
-    const settlement =
+    const mark =
       delivery.state === 'answered'
         ? await this.parts.followUps.finish(delivery)
         : decide(delivery, await this.publish(delivery, publishBefore), this.parts.waits);
-    if (settlement) await this.parts.settlements.write(delivery, settlement);
+    if (mark) await this.parts.marks.write(delivery, mark);
   }
 
   private async publish(delivery: ClaimedDelivery, before: number): Promise<PublishOutcome> {
@@ -248,9 +248,9 @@ export class Relay {
     return { kind: 'message', message, attempt, deadlineAt, replyTo };
   }
 
-  private settle(delivery: ClaimedDelivery, settlement: Settlement): void {
-    this.parts.settlements
-      .write(delivery, settlement)
-      .catch((error) => this.parts.monitor.record({ event: 'relay.failed', step: 'settle', error: errorText(error) }));
+  private mark(delivery: ClaimedDelivery, mark: Mark): void {
+    this.parts.marks
+      .write(delivery, mark)
+      .catch((error) => this.parts.monitor.record({ event: 'relay.failed', step: 'mark', error: errorText(error) }));
   }
 }

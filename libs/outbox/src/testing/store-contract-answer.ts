@@ -230,17 +230,17 @@ export const answerCases = [
   behaviour('batches pass over rows that a follow-up holds, and do not wait', async (s) => {
     const held = await s.leased('pending');
     const free = await s.leased('pending');
-    const settlement = { kind: 'sent', waitMs: 0 } as const;
+    const mark = { kind: 'sent', waitMs: 0 } as const;
     await s.transaction(async (tx) => {
       assert.ok(await s.outbox.close(tx, held, ACCEPTED));
       const rows = [held, free].map((delivery) => ({
         ...keyOf(delivery),
         leaseToken: delivery.leaseToken,
-        settlement,
+        mark,
       }));
       const notOurs = { ...rows[0]!, leaseToken: randomUUID() };
-      assert.deepEqual(await s.outbox.settle([notOurs]), { written: [], held: [] });
-      assert.deepEqual(await s.outbox.settle(rows), { written: [keyOf(free)], held: [keyOf(held)] });
+      assert.deepEqual(await s.outbox.mark([notOurs]), { written: [], held: [] });
+      assert.deepEqual(await s.outbox.mark(rows), { written: [keyOf(free)], held: [keyOf(held)] });
       assert.deepEqual((await s.claim()).deliveries.map(keyOf), [keyOf(free)]);
       const answers = [held, free].map((delivery) => ({ ...keyOf(delivery), answer: ACCEPTED }));
       assert.deepEqual((await s.outbox.closeMany(answers)).map(keyOf), [keyOf(free)]);
@@ -250,13 +250,13 @@ export const answerCases = [
   behaviour('batches over the same rows in any order do not deadlock', async (s) => {
     await s.add(...Array.from({ length: 100 }, () => newMessage()));
     const { deliveries } = await s.claim();
-    const settlement = { kind: 'retry', waitMs: 0, code: 'REFUSED', error: 'refused' } as const;
-    const forwards = deliveries.map((each) => ({ ...keyOf(each), leaseToken: each.leaseToken, settlement }));
+    const mark = { kind: 'retry', waitMs: 0, code: 'REFUSED', error: 'refused' } as const;
+    const forwards = deliveries.map((each) => ({ ...keyOf(each), leaseToken: each.leaseToken, mark }));
     const answers = deliveries.map((each) => ({ ...keyOf(each), answer: ACCEPTED }));
     const closed = await Promise.all([
-      s.outbox.settle(forwards).then(() => []),
+      s.outbox.mark(forwards).then(() => []),
       s.outbox.closeMany([...answers].reverse()),
-      s.outbox.settle([...forwards].reverse()).then(() => []),
+      s.outbox.mark([...forwards].reverse()).then(() => []),
       s.outbox.closeMany(answers),
       s.claim().then(() => []),
     ]);
@@ -315,7 +315,7 @@ export const answerCases = [
       throw failed;
     });
     await failsWith(work, failed);
-    assert.equal(await s.settle(delivery, { kind: 'again', waitMs: MINUTE, error: failed.message }), true);
+    assert.equal(await s.mark(delivery, { kind: 'again', waitMs: MINUTE, error: failed.message }), true);
   }),
 
   behaviour('a contradictory verdict changes nothing, and is kept for a person', async (s) => {

@@ -33,7 +33,7 @@ async function said(s: Scenario, { messageId, consumer }: DeliveryKey): Promise<
 async function failed(s: Scenario, state: OpenState): Promise<ClaimedDelivery> {
   const delivery = await s.leased(state);
   const kind = state === 'pending' || state === 'sent' ? 'retry' : 'again';
-  await s.settle(delivery, { kind, waitMs: 20 * MINUTE, ...UNROUTABLE });
+  await s.mark(delivery, { kind, waitMs: 20 * MINUTE, ...UNROUTABLE });
   return delivery;
 }
 
@@ -41,9 +41,9 @@ async function failed(s: Scenario, state: OpenState): Promise<ClaimedDelivery> {
 export const historyCases = [
   behaviour('a delivery to which only the usual happens has no history', async (s) => {
     const sent = await s.leased('pending');
-    await s.settle(sent, { kind: 'sent', waitMs: 0 });
+    await s.mark(sent, { kind: 'sent', waitMs: 0 });
     const again = await s.claimOnly({ messageId: sent.messageId, consumer: CONSUMER });
-    await s.settle(again, { kind: 'release', waitMs: 20 * MINUTE });
+    await s.mark(again, { kind: 'release', waitMs: 20 * MINUTE });
     await s.close(sent, ACCEPTED);
     const refused = await s.leased('sent');
     assert.equal((await s.outbox.closeMany([{ ...refused, answer: REJECTED }])).length, 1);
@@ -66,9 +66,9 @@ export const historyCases = [
   behaviour('a follow-up that failed, or is not there, is in the history, and does not hide the verdict', async (s) => {
     const delivery = await s.leased('answered');
     const why = 'FOLLOW_UP_MISSING: nobody has it';
-    await s.settle(delivery, { kind: 'release', waitMs: 0, code: 'FOLLOW_UP_MISSING', error: why });
+    await s.mark(delivery, { kind: 'release', waitMs: 0, code: 'FOLLOW_UP_MISSING', error: why });
     const second = await s.claimOnly({ messageId: delivery.messageId, consumer: CONSUMER });
-    await s.settle(second, { kind: 'again', waitMs: 0, code: 'FOLLOW_UP_FAILED', error: 'no money' });
+    await s.mark(second, { kind: 'again', waitMs: 0, code: 'FOLLOW_UP_FAILED', error: 'no money' });
     const what = 'follow-up-failed';
     assert.deepEqual(await said(s, delivery), [
       // With the receipt, and when it was looked at once more: two in a row.
@@ -96,7 +96,7 @@ export const historyCases = [
     ]);
 
     const spent = await s.leased('answered');
-    await s.settle(spent, { kind: 'again', waitMs: 0, code: 'FOLLOW_UP_FAILED', error: 'no money' });
+    await s.mark(spent, { kind: 'again', waitMs: 0, code: 'FOLLOW_UP_FAILED', error: 'no money' });
     await s.claim({ maxFollowUpAttempts: 1 });
     assert.deepEqual((await said(s, spent)).at(-1), {
       ...{ what: 'parked', attempt: 1, code: 'FOLLOW_UP_FAILED', times: 1 },
@@ -104,7 +104,7 @@ export const historyCases = [
     });
 
     const gaveUp = await s.leased('pending', { giveUpAfterMs: DAY });
-    await s.settle(gaveUp, { kind: 'retry', waitMs: 0, ...UNROUTABLE });
+    await s.mark(gaveUp, { kind: 'retry', waitMs: 0, ...UNROUTABLE });
     await s.advance(DAY + MINUTE);
     await s.claim();
     const entries = await s.outbox.history(gaveUp.messageId);
@@ -123,7 +123,7 @@ export const historyCases = [
     await s.advance(2 * MINUTE);
     const key = { messageId: delivery.messageId, consumer: CONSUMER };
     const cancelling = await s.claimOnly(key);
-    await s.settle(cancelling, { kind: 'again', waitMs: 0, error: undefined });
+    await s.mark(cancelling, { kind: 'again', waitMs: 0, error: undefined });
     await s.claimOnly(key);
     assert.deepEqual(await said(s, delivery), [{ what: 'deadline-passed', attempt: 1, times: 1 }]);
   }),
@@ -180,13 +180,13 @@ export const historyCases = [
     const key = await s.pending();
     for (let attempt = 1; attempt <= 3; attempt++) {
       const error = `UNROUTABLE: no queue, ${attempt}`;
-      await s.settle(await s.claimOnly(key), { kind: 'retry', waitMs: 0, code: 'UNROUTABLE', error });
+      await s.mark(await s.claimOnly(key), { kind: 'retry', waitMs: 0, code: 'UNROUTABLE', error });
     }
     const { number, times, attempt, why, since, at } = (await s.outbox.history(key.messageId))[0]!;
     assert.deepEqual([number, times, attempt, why], [1, 3, 3, 'UNROUTABLE: no queue, 3']);
     assert.ok(since <= at);
-    await s.settle(await s.claimOnly(key), { kind: 'retry', waitMs: 0, code: 'REFUSED', error: 'REFUSED: full' });
-    await s.settle(await s.claimOnly(key), { kind: 'retry', waitMs: 20 * MINUTE, ...UNROUTABLE });
+    await s.mark(await s.claimOnly(key), { kind: 'retry', waitMs: 0, code: 'REFUSED', error: 'REFUSED: full' });
+    await s.mark(await s.claimOnly(key), { kind: 'retry', waitMs: 20 * MINUTE, ...UNROUTABLE });
     assert.deepEqual(
       (await s.outbox.history(key.messageId)).map((entry) => [entry.number, entry.code, entry.times]),
       [
@@ -203,7 +203,7 @@ export const historyCases = [
     for (let index = 1; index <= total; index++) {
       const delivery = await s.claimOnly(key);
       const code = `CODE_${index % 2}`;
-      await s.settle(delivery, { kind: 'retry', waitMs: 0, code, error: `${index}` });
+      await s.mark(delivery, { kind: 'retry', waitMs: 0, code, error: `${index}` });
     }
     const numbers = (await s.outbox.history(key.messageId)).map(({ number, why }) => [number, why]);
     const kept = Array.from({ length: total }, (_, index) => index + 1).filter(

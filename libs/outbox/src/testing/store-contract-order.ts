@@ -69,7 +69,7 @@ export const orderCases = [
         const delivery = await s.claimOnly(key);
         assert.deepEqual([delivery.ordered, delivery.attempt], [true, 1]);
         assert.deepEqual(await claimed(s), []);
-        await s.settle(delivery, { kind: 'sent', waitMs: 20 * MINUTE });
+        await s.mark(delivery, { kind: 'sent', waitMs: 20 * MINUTE });
         assert.deepEqual(await claimed(s), []);
         assert.equal((await closes['by a batch of receipts']!(s, key))?.ordered, true);
         await s.outbox.nextTurn([key]);
@@ -341,7 +341,7 @@ export const orderCases = [
     assert.deepEqual([row.attempts, row.code, row.lastError], [1, undefined, undefined]);
     await s.isIn(row.nextAt, 30 * SECOND);
     await s.claimsNothing();
-    assert.ok(await s.settle(taken!, { kind: 'sent', waitMs: 10 * SECOND }));
+    assert.ok(await s.mark(taken!, { kind: 'sent', waitMs: 10 * SECOND }));
     // A minute of budget, which began when it was taken.
     await s.advance(61 * SECOND);
     assert.deepEqual((await s.claim()).parked.map(keyOf), [second]);

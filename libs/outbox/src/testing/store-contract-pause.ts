@@ -123,9 +123,9 @@ export const pauseCases = [
     await holds(s, 1);
     await s.outbox.resume(SOURCE, {}, RESUMED);
     const delivery = await s.claimOnly(key, { giveUpAfterMs: HOUR });
-    await s.settle(delivery, { kind: 'sent', waitMs: 30 * MINUTE });
+    await s.mark(delivery, { kind: 'sent', waitMs: 30 * MINUTE });
     await s.advance(40 * MINUTE);
-    await s.settle(await s.claimOnly(key), { kind: 'sent', waitMs: 30 * MINUTE });
+    await s.mark(await s.claimOnly(key), { kind: 'sent', waitMs: 30 * MINUTE });
     await s.advance(40 * MINUTE);
     assert.deepEqual((await s.claim()).parked.map(keyOf), [key]);
   }),

@@ -97,8 +97,8 @@ export const recordCases = [
     assert.equal(attempts, 1);
     await s.isIn(nextAt, 60 * SECOND);
     await s.claimsNothing();
-    const settled = await s.outbox.settle([{ ...key, leaseToken: token, settlement: { kind: 'sent', waitMs: 0 } }]);
-    assert.deepEqual(settled, { written: [key], held: [] });
+    const marked = await s.outbox.mark([{ ...key, leaseToken: token, mark: { kind: 'sent', waitMs: 0 } }]);
+    assert.deepEqual(marked, { written: [key], held: [] });
   }),
 
   behaviour('a message that was handed off and then forgotten is claimed when its lease ends', async (s) => {

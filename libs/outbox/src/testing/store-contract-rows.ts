@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import type { DeliveryKey, OpenState, Settlement } from '../message/delivery';
+import type { DeliveryKey, Mark, OpenState } from '../message/delivery';
 import {
   ACCEPTED,
   behaviour,
@@ -18,8 +18,8 @@ const FAILED = { waitMs: 5 * MINUTE, code: 'REFUSED', error: 'REFUSED: no room' 
 const TROUBLE = { code: FAILED.code, lastError: FAILED.error };
 const PARKED: RowChange = { state: 'parked', nextIn: 'never' };
 
-/** What each settlement makes of a row in each state that it may leave. */
-const SETTLED: readonly (readonly [OpenState, Settlement, RowChange])[] = [
+/** What each mark makes of a row in each state that it may leave. */
+const MARKED: readonly (readonly [OpenState, Mark, RowChange])[] = [
   ['pending', { kind: 'sent', waitMs: 5 * MINUTE }, { state: 'sent', nextIn: 5 * MINUTE, sentNow: true }],
   ['sent', { kind: 'sent', waitMs: 5 * MINUTE }, { nextIn: 5 * MINUTE, sentNow: true }],
   ['pending', { kind: 'delivered' }, { state: 'delivered', nextIn: 'never', sentNow: true, settledNow: true }],
@@ -139,10 +139,10 @@ const DONE: readonly (readonly [string, Situation, Write, RowChange])[] = [
 
 /** Each write against the whole row: what it changes, and that it changes nothing else. */
 export const rowCases = [
-  ...SETTLED.map(([state, settlement, change]) =>
-    behaviour(`a settlement changes what it names, and nothing else: ${nameOf(settlement)} in ${state}`, async (s) => {
+  ...MARKED.map(([state, mark, change]) =>
+    behaviour(`a mark changes what it names, and nothing else: ${nameOf(mark)} in ${state}`, async (s) => {
       const delivery = await s.leased(state);
-      await s.changes(delivery, () => s.settle(delivery, settlement), change);
+      await s.changes(delivery, () => s.mark(delivery, mark), change);
     }),
   ),
 
@@ -166,7 +166,7 @@ export const rowCases = [
 
   behaviour('a claim of what has spent its budget parks it, and changes nothing else', async (s) => {
     const failed = await s.leased('pending', { giveUpAfterMs: DAY });
-    await s.settle(failed, { kind: 'retry', ...FAILED });
+    await s.mark(failed, { kind: 'retry', ...FAILED });
     const silent = await s.pending({ giveUpAfterMs: DAY });
     await s.advance(2 * DAY);
     const parked: RowChange = { ...PARKED, code: 'GAVE_UP' };
@@ -185,7 +185,7 @@ export const rowCases = [
 
   behaviour('texts that grow are cut behind, at the same character in every store', async (s) => {
     const key = await s.leased('pending');
-    await s.settle(key, { kind: 'retry', ...FAILED, error: `${'x'.repeat(2_030)} größer` });
+    await s.mark(key, { kind: 'retry', ...FAILED, error: `${'x'.repeat(2_030)} größer` });
     const { lastError } = await s.record(key);
     const grown = `${cancelled.lastError} | ${lastError}`;
     assert.ok(grown.length > 2_048);
@@ -193,6 +193,6 @@ export const rowCases = [
   }),
 ];
 
-function nameOf(settlement: Settlement): string {
-  return 'error' in settlement && settlement.error !== undefined ? `${settlement.kind} with an error` : settlement.kind;
+function nameOf(mark: Mark): string {
+  return 'error' in mark && mark.error !== undefined ? `${mark.kind} with an error` : mark.kind;
 }

@@ -5,7 +5,7 @@ import {
   type DeliveryKey,
   EVERYBODY,
   type OpenState,
-  type Settlement,
+  type Mark,
   type ReceivedAnswer,
 } from '../message/delivery';
 import type {
@@ -160,9 +160,9 @@ export class Scenario {
   }
 
   /** @returns whether it was written */
-  async settle(delivery: ClaimedDelivery, settlement: Settlement): Promise<boolean> {
+  async mark(delivery: ClaimedDelivery, mark: Mark): Promise<boolean> {
     const { leaseToken } = delivery;
-    const { written, held } = await this.outbox.settle([{ ...keyOf(delivery), leaseToken, settlement }]);
+    const { written, held } = await this.outbox.mark([{ ...keyOf(delivery), leaseToken, mark }]);
     assert.deepEqual(held, []);
     if (written.length > 0) assert.deepEqual(written, [keyOf(delivery)]);
     return written.length > 0;
@@ -175,7 +175,7 @@ export class Scenario {
   /** A delivery that this "process" has leased in this state. Nothing else may be due. */
   async leased(state: OpenState, more: Partial<NewMessage> = {}): Promise<ClaimedDelivery> {
     const key = await this.pending(more);
-    if (state === 'sent') await this.settle(await this.claimOnly(key), { kind: 'sent', waitMs: 0 });
+    if (state === 'sent') await this.mark(await this.claimOnly(key), { kind: 'sent', waitMs: 0 });
     if (state === 'cancelling') await this.outbox.cancel(undefined, key.messageId, { reason: 'changed my mind' });
     if (state === 'answered')
       await this.outbox.keepAnswer(key, REJECTED, { waitMs: 0, code: 'FOLLOW_UP_MISSING', error: 'no handler' });
@@ -193,11 +193,11 @@ export class Scenario {
       case 'pending':
         break;
       case 'sent':
-        await this.settle(await this.claimOnly(key), { kind: 'sent', waitMs: 20 * MINUTE });
+        await this.mark(await this.claimOnly(key), { kind: 'sent', waitMs: 20 * MINUTE });
         break;
       case 'cancelling':
         await this.outbox.cancel(undefined, key.messageId, { reason: 'changed my mind' });
-        await this.settle(await this.claimOnly(key), { kind: 'again', waitMs: 20 * MINUTE, error: undefined });
+        await this.mark(await this.claimOnly(key), { kind: 'again', waitMs: 20 * MINUTE, error: undefined });
         break;
       case 'answered':
         await this.outbox.keepAnswer(key, REJECTED, later);
@@ -216,7 +216,7 @@ export class Scenario {
         await this.close(key, REJECTED);
         break;
       case 'delivered':
-        await this.settle(await this.claimOnly(key), { kind: 'delivered' });
+        await this.mark(await this.claimOnly(key), { kind: 'delivered' });
         break;
       case 'discarded':
         await this.outbox.park(key, 'any', { code: 'UNPROCESSABLE', error: 'UNKNOWN_TYPE' });

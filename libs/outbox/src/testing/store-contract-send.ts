@@ -5,7 +5,7 @@ import {
   type ClaimedDelivery,
   EVERYBODY,
   type OpenState,
-  type Settlement,
+  type Mark,
   type StoredAnswer,
 } from '../message/delivery';
 import {
@@ -20,14 +20,14 @@ import {
   SECOND,
 } from './store-contract-scenario';
 
-const SETTLEMENTS: readonly Settlement[] = [
+const MARKS: readonly Mark[] = [
   { kind: 'sent', waitMs: MINUTE },
   { kind: 'delivered' },
   { kind: 'retry', waitMs: MINUTE, code: 'REFUSED', error: 'refused' },
   { kind: 'again', waitMs: MINUTE, error: 'refused' },
   { kind: 'release', waitMs: MINUTE },
 ];
-/** What each settlement makes of each state; a pair that is missing is refused. */
+/** What each mark makes of each state; a pair that is missing is refused. */
 const AFTER: Readonly<Record<string, string>> = {
   'sent in pending': 'sent',
   'sent in sent': 'sent',
@@ -43,7 +43,7 @@ const AFTER: Readonly<Record<string, string>> = {
 };
 const OPEN: readonly OpenState[] = ['pending', 'sent', 'cancelling', 'answered'];
 
-/** `claim` and `settle`: one at a time, fenced, never past the deadline. */
+/** `claim` and `mark`: one at a time, fenced, never past the deadline. */
 export const sendCases = [
   behaviour(
     'claim leaves the rows of a service that shares the tables, and they do not stand in the way',
@@ -81,8 +81,8 @@ export const sendCases = [
       await s.advance(31 * SECOND);
       const second = await s.claimOnly(key);
       assert.equal(second.attempt, 2);
-      assert.equal(await s.settle(first, { kind: 'sent', waitMs: MINUTE }), false);
-      assert.equal(await s.settle(second, { kind: 'sent', waitMs: MINUTE }), true);
+      assert.equal(await s.mark(first, { kind: 'sent', waitMs: MINUTE }), false);
+      assert.equal(await s.mark(second, { kind: 'sent', waitMs: MINUTE }), true);
     },
   ),
 
@@ -127,7 +127,7 @@ export const sendCases = [
 
   behaviour('a lease reaches beyond the deadline, every other wait ends at it', async (s) => {
     const deadlineMs = 20 * SECOND;
-    const waits: Settlement[] = [
+    const waits: Mark[] = [
       { kind: 'sent', waitMs: DAY },
       { kind: 'retry', waitMs: DAY, code: 'REFUSED', error: 'refused' },
       { kind: 'release', waitMs: DAY },
@@ -135,13 +135,13 @@ export const sendCases = [
     for (const wait of waits) {
       const delivery = await s.leased('pending', { deadlineMs });
       await s.isIn((await s.record(delivery)).nextAt, 30 * SECOND);
-      assert.equal(await s.settle(delivery, wait), true);
+      assert.equal(await s.mark(delivery, wait), true);
       const { nextAt, deadlineAt } = await s.record(delivery);
       assert.equal(nextAt, deadlineAt);
       await s.close(delivery, ACCEPTED);
     }
     const answered = await s.leased('answered', { deadlineMs });
-    await s.settle(answered, { kind: 'again', waitMs: DAY, error: undefined });
+    await s.mark(answered, { kind: 'again', waitMs: DAY, error: undefined });
     await s.isIn((await s.record(answered)).nextAt, DAY);
   }),
 
@@ -154,7 +154,7 @@ export const sendCases = [
     } as const;
     for (const state of OPEN) {
       const delivery = await s.leased(state, { giveUpAfterMs: DAY });
-      await s.settle(delivery, {
+      await s.mark(delivery, {
         kind: state === 'pending' || state === 'sent' ? 'retry' : 'again',
         waitMs: MINUTE,
         code: 'UNROUTABLE',
@@ -189,11 +189,11 @@ export const sendCases = [
   behaviour('claim parks an answer whose follow-up failed too often, and keeps the verdict', async (s) => {
     const delivery = await s.leased('answered');
     for (const attempt of [2, 3]) {
-      await s.settle(delivery, { kind: 'again', waitMs: 0, error: undefined });
+      await s.mark(delivery, { kind: 'again', waitMs: 0, error: undefined });
       const next = await s.claimOnly(keyOf(delivery), { leaseToken: delivery.leaseToken, maxFollowUpAttempts: 3 });
       assert.equal(next.attempt, attempt);
     }
-    await s.settle(delivery, { kind: 'again', waitMs: 0, error: 'compensation failed' });
+    await s.mark(delivery, { kind: 'again', waitMs: 0, error: 'compensation failed' });
     const { deliveries, parked } = await s.claim({ maxFollowUpAttempts: 3 });
     assert.deepEqual([deliveries.length, parked[0]?.code], [0, 'FOLLOW_UP_FAILED']);
     const { state, verdict } = await s.record(delivery);
@@ -209,36 +209,36 @@ export const sendCases = [
     assert.deepEqual((await s.claimOnly(key)).answer, kept(ACCEPTED));
   }),
 
-  behaviour('a settlement leaves only the states it names, and ends the lease', async (s) => {
+  behaviour('a mark leaves only the states it names, and ends the lease', async (s) => {
     for (const state of OPEN) {
-      for (const settlement of SETTLEMENTS) {
+      for (const mark of MARKS) {
         const delivery = await s.leased(state);
         const before = await s.record(delivery);
-        const name = `${settlement.kind} in ${state}`;
-        const written = await s.settle(delivery, settlement);
+        const name = `${mark.kind} in ${state}`;
+        const written = await s.mark(delivery, mark);
         const after = await s.record(delivery);
         assert.equal(written ? after.state : undefined, AFTER[name], name);
         if (!written) assert.deepEqual(after, before, `${name} was refused, but changed the row`);
-        else assert.equal(await s.settle(delivery, { kind: 'release', waitMs: 0 }), false, `${name} kept the lease`);
+        else assert.equal(await s.mark(delivery, { kind: 'release', waitMs: 0 }), false, `${name} kept the lease`);
         if (state !== 'answered') await s.close(delivery, ACCEPTED);
       }
     }
   }),
 
-  behaviour('a settlement with the wrong token is refused in silence', async (s) => {
+  behaviour('a mark with the wrong token is refused in silence', async (s) => {
     for (const state of OPEN) {
       const delivery: ClaimedDelivery = { ...(await s.leased(state)), leaseToken: randomUUID() };
       const before = await s.record(delivery);
-      for (const settlement of SETTLEMENTS) assert.equal(await s.settle(delivery, settlement), false);
+      for (const mark of MARKS) assert.equal(await s.mark(delivery, mark), false);
       assert.deepEqual(await s.record(delivery), before);
     }
     const unknown = { messageId: randomUUID(), consumer: CONSUMER, leaseToken: randomUUID() };
     const nothing = { written: [], held: [] };
-    assert.deepEqual(await s.outbox.settle([{ ...unknown, settlement: { kind: 'release', waitMs: 0 } }]), nothing);
-    assert.deepEqual(await s.outbox.settle([]), nothing);
+    assert.deepEqual(await s.outbox.mark([{ ...unknown, mark: { kind: 'release', waitMs: 0 } }]), nothing);
+    assert.deepEqual(await s.outbox.mark([]), nothing);
   }),
 
-  behaviour('every other transition ends the lease, so that a late settlement changes nothing', async (s) => {
+  behaviour('every other transition ends the lease, so that a late mark changes nothing', async (s) => {
     const later = { waitMs: MINUTE, code: 'HANDLER_FAILED', error: 'not yet' };
     const transitions: ((delivery: ClaimedDelivery) => Promise<unknown>)[] = [
       (delivery) => s.close(delivery, ACCEPTED),
@@ -252,22 +252,22 @@ export const sendCases = [
       const delivery = await s.leased('pending');
       await transition(delivery);
       const before = await s.record(delivery);
-      for (const settlement of SETTLEMENTS) assert.equal(await s.settle(delivery, settlement), false);
+      for (const mark of MARKS) assert.equal(await s.mark(delivery, mark), false);
       assert.deepEqual(await s.record(delivery), before);
       await s.close(delivery, ACCEPTED);
     }
   }),
 
-  behaviour('settlements write what became of the attempt', async (s) => {
+  behaviour('marks write what became of the attempt', async (s) => {
     const sent = await s.leased('pending');
-    await s.settle(sent, { kind: 'sent', waitMs: 5 * MINUTE });
+    await s.mark(sent, { kind: 'sent', waitMs: 5 * MINUTE });
     const { nextAt, sentAt, attempts } = await s.record(sent);
     await s.isIn(nextAt, 5 * MINUTE);
     await s.isNow(sentAt);
     assert.equal(attempts, 1);
 
     const retried = await s.leased('pending');
-    await s.settle(retried, {
+    await s.mark(retried, {
       kind: 'retry',
       waitMs: 5 * MINUTE,
       code: 'REFUSED',
@@ -279,11 +279,11 @@ export const sendCases = [
 
     const released = await s.leased('sent');
     assert.equal(released.attempt, 2);
-    await s.settle(released, { kind: 'release', waitMs: 5 * MINUTE });
+    await s.mark(released, { kind: 'release', waitMs: 5 * MINUTE });
     assert.equal((await s.record(released)).attempts, 1);
 
     const delivered = await s.leased('pending', { deliveries: [{ consumer: EVERYBODY, followUp: 'none' }] });
-    await s.settle(delivered, { kind: 'delivered' });
+    await s.mark(delivered, { kind: 'delivered' });
     const final = await s.record(delivered);
     assert.deepEqual([final.state, final.nextAt, final.verdict], ['delivered', undefined, undefined]);
     await s.isNow(final.settledAt);

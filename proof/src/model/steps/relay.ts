@@ -48,7 +48,7 @@ function claimSteps({ state, rules, step }: Turn, relay: 'relayA' | 'relayB'): v
   }
 }
 
-/** A relay that holds something publishes it, or runs the follow-up, and settles what became of it. */
+/** A relay that holds something publishes it, or runs the follow-up, and marks what became of it. */
 function workSteps(turn: Turn, relay: Relay): void {
   const { state, rules, step } = turn;
   const name = NAMES[relay];
@@ -62,8 +62,8 @@ function workSteps(turn: Turn, relay: Relay): void {
       break;
     }
     case 'published':
-      settle(turn, relay, 'producer', 'marks the row sent', { delivery: 'sent', nextAt: true });
-      settle(turn, relay, 'fault', 'misses the confirm and puts the row back to pending', {
+      mark(turn, relay, 'producer', 'marks the row sent', { delivery: 'sent', nextAt: true });
+      mark(turn, relay, 'fault', 'misses the confirm and puts the row back to pending', {
         delivery: 'pending',
         nextAt: true,
       });
@@ -72,7 +72,7 @@ function workSteps(turn: Turn, relay: Relay): void {
       }
       break;
     case 'refused':
-      settle(turn, relay, 'producer', 'puts the row back to pending', { delivery: 'pending', nextAt: true });
+      mark(turn, relay, 'producer', 'puts the row back to pending', { delivery: 'pending', nextAt: true });
       break;
     case 'holdsCancel':
       step('exchange', `${name} publishes CANCEL.`, { cancel: true }, idle);
@@ -85,11 +85,11 @@ function workSteps(turn: Turn, relay: Relay): void {
   }
 }
 
-/** R1: a settle names the lease token and the states it may leave; if no row matches, nothing happens. */
-function settle(turn: Turn, relay: Relay, kind: 'producer' | 'fault', says: string, change: Change): void {
+/** R1: a mark names the lease token and the states it may leave; if no row matches, nothing happens. */
+function mark(turn: Turn, relay: Relay, kind: 'producer' | 'fault', says: string, change: Change): void {
   const { state, rules, step } = turn;
-  const owned = !rules.settleNamesToken || state.lease === relay;
-  const leavable = !rules.settleNamesStates || UNDERWAY.includes(state.delivery);
+  const owned = !rules.markNamesToken || state.lease === relay;
+  const leavable = !rules.markNamesStates || UNDERWAY.includes(state.delivery);
   if (is.rowExists(state) && owned && leavable) {
     const from = UNDERWAY.includes(state.delivery) ? '' : `, which was ${state.delivery}`;
     step(kind, `${NAMES[relay]} ${says}${from}.`, change, { lease: 'none', [relay]: 'idle' });
@@ -105,7 +105,7 @@ function followUpSteps({ state, rules, step }: Turn, relay: Relay): void {
   const idle = putDown(state, relay);
   if (verdict === 'none') return step('producer', `${name} finds no verdict to follow up.`, idle);
   const handler = verdict === 'accepted' ? '@OnAccepted' : '@Compensate';
-  const matches = state.delivery === 'answered' && (!rules.settleNamesToken || state.lease === relay);
+  const matches = state.delivery === 'answered' && (!rules.markNamesToken || state.lease === relay);
   if (!matches) {
     const leftover = rules.followUpRollsBack ? {} : is.followUp(state, verdict);
     const says = rules.followUpRollsBack ? 'rolls back' : `commits ${handler} all the same`;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { DeliveryKey, ReceivedAnswer } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
-import type { SettleRow } from '../../ports/store';
+import type { MarkRow } from '../../ports/store';
 import { ACCEPTED, newMessage, REJECTED, SOURCE } from '../../testing/store-contract-scenario';
 import { MariaDbFixture } from './mariadb.fixture';
 import type { MariaDbStore } from './mariadb-store';
@@ -31,7 +31,7 @@ describe('Two stores with the same rows', () => {
   }
 
   it(
-    'claim, settle, close and cancel without a deadlock, and give nothing out twice',
+    'claim, mark, close and cancel without a deadlock, and give nothing out twice',
     async () => {
       const before = await deadlocks();
       for (let round = 0; round < ROUNDS; round++) {
@@ -81,11 +81,11 @@ async function relay(store: MariaDbStore, done: Done): Promise<void> {
   const { deliveries } = await store.claim({ ...CLAIM, leaseToken: randomUUID() });
   for (const { state, attempt, ...key } of deliveries)
     done.claimed.push(`${state === 'cancelling' ? state : 'sending'} ${keyText(key)} ${attempt}`);
-  const marks = deliveries.map(({ messageId, consumer, leaseToken, state }): SettleRow => {
-    const settlement = { kind: state === 'cancelling' ? 'again' : 'sent', waitMs: 0, error: undefined } as const;
-    return { messageId, consumer, leaseToken, settlement };
+  const marks = deliveries.map(({ messageId, consumer, leaseToken, state }): MarkRow => {
+    const mark = { kind: state === 'cancelling' ? 'again' : 'sent', waitMs: 0, error: undefined } as const;
+    return { messageId, consumer, leaseToken, mark };
   });
-  for (let tries = 0; tries < 3; tries++) await store.settle(shuffled(marks));
+  for (let tries = 0; tries < 3; tries++) await store.mark(shuffled(marks));
 }
 
 /** In no order. */

@@ -22,8 +22,8 @@ import {
   type OutboxStore,
   type RegisteredFollowUp,
   SearchTookTooLongError,
-  type Settled,
-  type SettleRow,
+  type Marked,
+  type MarkRow,
   type TurnLease,
 } from '../../ports/store';
 import { changeOne, close, closeAnswered, closeMany } from './answering';
@@ -95,9 +95,9 @@ export class MariaDbOutboxStore implements OutboxStore<EntityManager> {
     return this.together((t, ask) => sending.nextTurn(t, ask, keys.map(lowerCase), lease));
   }
 
-  async settle(settlements: readonly SettleRow[]): Promise<Settled> {
-    if (settlements.length === 0) return { written: [], held: [] };
-    return this.together((t, ask) => sending.settle(t, ask, settlements.map(lowerCase)));
+  async mark(marks: readonly MarkRow[]): Promise<Marked> {
+    if (marks.length === 0) return { written: [], held: [] };
+    return this.together((t, ask) => sending.mark(t, ask, marks.map(lowerCase)));
   }
 
   async closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]> {

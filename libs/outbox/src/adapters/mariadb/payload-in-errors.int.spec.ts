@@ -34,14 +34,14 @@ describe('The error of a failed statement', () => {
     expect(text).not.toContain(CANARY);
   });
 
-  it('of a settle does not hold what was to be written', async () => {
+  it('of a mark does not hold what was to be written', async () => {
     const { delivery } = fixture.tables;
     await fixture.transactions.run((tx) => fixture.outbox.add(tx, [newMessage()]));
     const { deliveries } = await fixture.outbox.claim({ ...CLAIM, leaseToken: randomUUID() });
     const [{ messageId, leaseToken }] = deliveries as [(typeof deliveries)[number]];
-    const settlement = { kind: 'retry', waitMs: 0, code: 'REFUSED', error: `REFUSED: ${CANARY}` } as const;
+    const mark = { kind: 'retry', waitMs: 0, code: 'REFUSED', error: `REFUSED: ${CANARY}` } as const;
     await fixture.dataSource.query(`alter table ${delivery} add constraint no_error check (last_error is null)`);
-    const text = await told(fixture.outbox.settle([{ messageId, consumer: CONSUMER, leaseToken, settlement }]));
+    const text = await told(fixture.outbox.mark([{ messageId, consumer: CONSUMER, leaseToken, mark }]));
     await fixture.dataSource.query(`alter table ${delivery} drop constraint no_error`);
     expect(text).toContain('no_error');
     expect(text).not.toContain(CANARY);

@@ -2,8 +2,8 @@ import type { ClaimedDelivery, DeliveryKey } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
 import { isPaused } from '../../message/pause';
 import { CODES, type HoldCode } from '../../message/rules';
-import { claimed, isHeld, letGo, mayBeSettled, settled, taken } from '../../message/transitions';
-import type { ClaimRequest, ClaimResult, NextTurns, Settled, SettleRow, TurnLease } from '../../ports/store';
+import { claimed, isHeld, letGo, marked, mayBeMarked, taken } from '../../message/transitions';
+import type { ClaimRequest, ClaimResult, Marked, MarkRow, NextTurns, TurnLease } from '../../ports/store';
 import type { Ask, Row } from './question';
 import {
   claimedOf,
@@ -191,21 +191,21 @@ export async function release(t: MariaDbTables, ask: Ask, keys: readonly Deliver
   return rows.length;
 }
 
-export async function settle(t: MariaDbTables, ask: Ask, settlements: readonly SettleRow[]): Promise<Settled> {
-  const wanted = new Map(settlements.map((each) => [keyText(each), each]));
-  const locked = (await ask(lockKeys(t, settlements, 'skip'))).rows.map(deliveryOf);
+export async function mark(t: MariaDbTables, ask: Ask, marks: readonly MarkRow[]): Promise<Marked> {
+  const wanted = new Map(marks.map((each) => [keyText(each), each]));
+  const locked = (await ask(lockKeys(t, marks, 'skip'))).rows.map(deliveryOf);
   const written = locked.flatMap((row) => {
-    const { leaseToken, settlement } = wanted.get(keyText(row))!;
-    const change = settled(row, leaseToken, settlement, row.now);
+    const { leaseToken, mark } = wanted.get(keyText(row))!;
+    const change = marked(row, leaseToken, mark, row.now);
     return change ? [{ ...row, ...change }] : [];
   });
   if (written.length > 0) await ask(writeDeliveries(t, written));
   const seen = new Set(locked.map(keyText));
-  const skipped = settlements.filter((each) => !seen.has(keyText(each)));
+  const skipped = marks.filter((each) => !seen.has(keyText(each)));
   const held = skipped.length === 0 ? [] : (await ask(readKeys(t, skipped))).rows.map(deliveryOf);
   const ours = held.filter((row) => {
-    const { leaseToken, settlement } = wanted.get(keyText(row))!;
-    return mayBeSettled(row, leaseToken, settlement);
+    const { leaseToken, mark } = wanted.get(keyText(row))!;
+    return mayBeMarked(row, leaseToken, mark);
   });
   return { written: written.map(keyIn), held: ours.map(keyIn) };
 }

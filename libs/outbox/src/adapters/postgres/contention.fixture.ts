@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
 import type { ReceivedAnswer } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
-import type { AnsweredDelivery, SettleRow } from '../../ports/store';
+import type { AnsweredDelivery, MarkRow } from '../../ports/store';
 import { poolFrom, PostgresStore } from './index';
 
 /** The rows of one round, which two processes work on at the same time. */
@@ -25,7 +25,7 @@ const REJECTED = { ...ACCEPTED, verdict: 'rejected', reason: { code: 'OUT_OF_STO
 const PASSES = 6;
 
 /**
- * This file is the program of a process that `contention.int.spec.ts` starts. It claims, settles, closes and cancels, all at
+ * This file is the program of a process that `contention.int.spec.ts` starts. It claims, marks, closes and cancels, all at
  * once and in no order, until it has been over the rows a few times. What it may not do to a row, the statements must refuse;
  * what fails ends it.
  */
@@ -69,11 +69,11 @@ class Contender {
     const { deliveries } = await this.store.claim({ ...claim, leaseToken: randomUUID() });
     for (const { state, attempt, ...key } of deliveries)
       done.claimed.push(`${state === 'cancelling' ? state : 'sending'} ${keyText(key)} ${attempt}`);
-    const marks = deliveries.map(({ messageId, consumer, leaseToken, state }): SettleRow => {
-      const settlement = { kind: state === 'cancelling' ? 'again' : 'sent', waitMs: 0, error: undefined } as const;
-      return { messageId, consumer, leaseToken, settlement };
+    const marks = deliveries.map(({ messageId, consumer, leaseToken, state }): MarkRow => {
+      const mark = { kind: state === 'cancelling' ? 'again' : 'sent', waitMs: 0, error: undefined } as const;
+      return { messageId, consumer, leaseToken, mark };
     });
-    for (let tries = 0; tries < 3; tries++) await this.store.settle(shuffled(marks));
+    for (let tries = 0; tries < 3; tries++) await this.store.mark(shuffled(marks));
   }
 
   private async close(keys: readonly Omit<AnsweredDelivery, 'answer'>[], answer: ReceivedAnswer, done: Done) {

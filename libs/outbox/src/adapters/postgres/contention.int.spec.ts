@@ -26,7 +26,7 @@ describe('Two processes with the same rows', () => {
   });
 
   it(
-    'claim, settle, close and cancel without a deadlock, and give nothing out twice',
+    'claim, mark, close and cancel without a deadlock, and give nothing out twice',
     async () => {
       for (let round = 0; round < ROUNDS; round++) {
         await fixture.empty();

@@ -22,8 +22,8 @@ import type {
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
-  Settled,
-  SettleRow,
+  Marked,
+  MarkRow,
   TurnLease,
 } from '../../ports/store';
 import { SearchTookTooLongError } from '../../ports/store';
@@ -120,10 +120,10 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     return nextTurnsOf((await this.database.run((await this.sql()).nextTurn, { keys, lease })).rows);
   }
 
-  async settle(settlements: readonly SettleRow[]): Promise<Settled> {
-    if (settlements.length === 0) return { written: [], held: [] };
-    const { rows } = await this.database.run((await this.sql()).settle, settlements);
-    const those = (kind: keyof Settled): DeliveryKey[] => rows.filter(({ what }) => what === kind).map(keyOf);
+  async mark(marks: readonly MarkRow[]): Promise<Marked> {
+    if (marks.length === 0) return { written: [], held: [] };
+    const { rows } = await this.database.run((await this.sql()).mark, marks);
+    const those = (kind: keyof Marked): DeliveryKey[] => rows.filter(({ what }) => what === kind).map(keyOf);
     return { written: those('written'), held: those('held') };
   }
 

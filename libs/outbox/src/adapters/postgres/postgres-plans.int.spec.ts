@@ -6,7 +6,7 @@ import { PostgresFixture } from './postgres.fixture';
 import { outboxSql } from './sql/outbox';
 import { searchSql } from './sql/search';
 import type { Statement } from './database';
-import type { SettleRow } from '../../ports/store';
+import type { MarkRow } from '../../ports/store';
 
 /** A node of EXPLAIN's JSON, with what is asked of it here. */
 interface PlanNode {
@@ -93,7 +93,7 @@ describe('What PostgreSQL makes of the statements', () => {
       const ids = keys.map((row) => row.message_id);
       const all = <T>(value: T): T[] => ids.map(() => value);
       const plans = [
-        await explain(sql().settle, [
+        await explain(sql().mark, [
           ids,
           all('order-service'),
           all(randomUUID()),
@@ -300,15 +300,15 @@ describe('What PostgreSQL makes of the statements', () => {
         ),
       );
       const { deliveries } = await store.claim({ ...CLAIM, limit: 300, leaseToken: randomUUID() });
-      const rows: SettleRow[] = deliveries.map(({ messageId, consumer, leaseToken }) => ({
+      const rows: MarkRow[] = deliveries.map(({ messageId, consumer, leaseToken }) => ({
         messageId,
         consumer,
         leaseToken,
-        settlement: { kind: 'sent', waitMs: 60_000 },
+        mark: { kind: 'sent', waitMs: 60_000 },
       }));
       const answer = { verdict: 'accepted', reason: undefined, result: undefined, payloadHash: undefined } as const;
       await Promise.all([
-        ...Array.from({ length: 3 }, () => store.settle(shuffled(rows))),
+        ...Array.from({ length: 3 }, () => store.mark(shuffled(rows))),
         ...Array.from({ length: 3 }, () => store.closeMany(shuffled(rows).map((row) => ({ ...row, answer })))),
         store.claim({ ...CLAIM, limit: 300, leaseToken: randomUUID() }),
         store.prune(SOURCE, 0, 100),

@@ -66,8 +66,8 @@ describe('A claim', () => {
         await add(...Array.from({ length: 20 }, () => newMessage()));
         const claimed = await claim();
         expect(claimed).toHaveLength(20);
-        const outcomes = claimed.map((delivery) => ({ ...delivery, settlement: { kind: 'delivered' } as const }));
-        settled.push(...(await fixture.outbox.settle(outcomes)).written.map(({ messageId }) => messageId));
+        const outcomes = claimed.map((delivery) => ({ ...delivery, mark: { kind: 'delivered' } as const }));
+        settled.push(...(await fixture.outbox.mark(outcomes)).written.map(({ messageId }) => messageId));
       }
       expect(new Set(settled).size).toBe(400);
       expect(await visible()).toEqual([{ count: 0 }]);

@@ -26,8 +26,8 @@ import type {
   OutboxStore,
   RegisteredFollowUp,
   RegisteredHandler,
-  Settled,
-  SettleRow,
+  Marked,
+  MarkRow,
   TurnLease,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
@@ -81,8 +81,8 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     return this.alone((tx) => turns.nextTurn(this.t, tx, keys, lease));
   }
 
-  settle(settlements: readonly SettleRow[]): Promise<Settled> {
-    return this.alone((tx) => sending.settle(this.t, tx, settlements));
+  mark(marks: readonly MarkRow[]): Promise<Marked> {
+    return this.alone((tx) => sending.mark(this.t, tx, marks));
   }
 
   closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]> {

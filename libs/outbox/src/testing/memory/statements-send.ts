@@ -1,8 +1,8 @@
 import type { DeliveryKey, OpenState } from '../../message/delivery';
 import { isPaused } from '../../message/pause';
 import { CODES } from '../../message/rules';
-import { claimed, mayBeSettled, settled } from '../../message/transitions';
-import type { ClaimRequest, ClaimResult, Settled, SettleRow } from '../../ports/store';
+import { claimed, marked, mayBeMarked } from '../../message/transitions';
+import type { ClaimRequest, ClaimResult, Marked, MarkRow } from '../../ports/store';
 import { type DeliveryRow, iso, keyOf, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import { lockedPauses } from './statements-pause';
@@ -71,20 +71,20 @@ export function claimedOf(t: OutboxTables, tx: MemoryTransaction, row: DeliveryR
   };
 }
 
-export function settle(t: OutboxTables, tx: MemoryTransaction, settlements: readonly SettleRow[]): Settled {
-  const wanted = new Map(settlements.map((each) => [keyOf(each), each]));
+export function mark(t: OutboxTables, tx: MemoryTransaction, marks: readonly MarkRow[]): Marked {
+  const wanted = new Map(marks.map((each) => [keyOf(each), each]));
   const written: DeliveryKey[] = [];
-  for (const row of t.lockFree(tx, settlements)) {
-    const { leaseToken, settlement } = wanted.get(keyOf(row))!;
-    const change = settled(row, leaseToken, settlement, t.now());
+  for (const row of t.lockFree(tx, marks)) {
+    const { leaseToken, mark } = wanted.get(keyOf(row))!;
+    const change = marked(row, leaseToken, mark, t.now());
     if (!change) continue;
     t.update(tx, row, change);
     written.push({ messageId: row.messageId, consumer: row.consumer });
   }
   // What was written has no lease any more.
-  const held = settlements.filter((each) => {
+  const held = marks.filter((each) => {
     const row = t.delivery.get(tx, keyOf(each));
-    return row !== undefined && mayBeSettled(row, each.leaseToken, each.settlement);
+    return row !== undefined && mayBeMarked(row, each.leaseToken, each.mark);
   });
   return { written, held: held.map(({ messageId, consumer }) => ({ messageId, consumer })) };
 }

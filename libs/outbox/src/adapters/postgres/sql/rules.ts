@@ -61,13 +61,13 @@ function firstOf(t: Tables, then: (judgement: (typeof JUDGEMENTS)[number]) => st
   return `case ${whens.join(' ')} else ${otherwise} end`;
 }
 
-/** The pairs of a settlement and a state that it may leave (R1). */
+/** The pairs of a mark and a state that it may leave (R1). */
 export function mayLeave(): string {
   const pairs = Object.entries(STEPS).flatMap(([kind, { leaves }]) => leaves.map((state) => `('${kind}', '${state}')`));
   return pairs.join(', ');
 }
 
-/** What a settlement makes of a state. */
+/** What a mark makes of a state. */
 export function stepState(kind: string, state: string): string {
   const whens = Object.entries(STEPS).flatMap(([name, { becomes }]) =>
     becomes ? [`when '${name}' then '${becomes}'`] : [],
@@ -75,7 +75,7 @@ export function stepState(kind: string, state: string): string {
   return `case ${kind} ${whens.join(' ')} else ${state} end`;
 }
 
-/** True of the kinds of settlements that send, that end the delivery, that take the attempt back. */
+/** True of the kinds of marks that send, that end the delivery, that take the attempt back. */
 export function isStepThat(does: 'sends' | 'ends' | 'uncounts', kind: string): string {
   const holds = {
     sends: ({ sends }: Step) => sends === true,

@@ -1,7 +1,7 @@
 import { EVERYBODY } from '../../../message/delivery';
 import { errorText } from '../../../message/receipt';
 import { CODES, HOLD_CODES, ON_THE_WAY } from '../../../message/rules';
-import type { ClaimRequest, SettleRow } from '../../../ports/store';
+import type { ClaimRequest, MarkRow } from '../../../ports/store';
 import type { Tables } from '../tables';
 import { noted, occurrence } from './history';
 import { heldUntil, judgedCode, judgedState, isStepThat, mayLeave, stepState } from './rules';
@@ -111,12 +111,12 @@ where park_code = '${CODES.waitsItsTurn}'`,
     ),
 
     /**
-     * The pairs are the fences: which settlement may leave which state (R1). Found again by where they are: a locked row does
+     * The pairs are the fences: which mark may leave which state (R1). Found again by where they are: a locked row does
      * not move, and who moved it before the lock, while this statement ran, took the token with it.
      */
-    settle: statement(
+    mark: statement(
       t,
-      'outbox.settle',
+      'outbox.mark',
       `
 with outcome as materialized (
   select *
@@ -172,12 +172,12 @@ where (select count(*) from moved) < (select count(*) from outcome)
   and d.lease_token = o.lease_token
   and (o.kind, d.state) in (${mayLeave()})
   and not exists (select from moved m where m.message_id = o.message_id and m.consumer = o.consumer)`,
-      (settlements: readonly SettleRow[]) => {
-        const outcomes = settlements.map(({ settlement }) => settlement);
+      (marks: readonly MarkRow[]) => {
+        const outcomes = marks.map(({ mark }) => mark);
         return [
-          settlements.map(({ messageId }) => messageId),
-          settlements.map(({ consumer }) => consumer),
-          settlements.map(({ leaseToken }) => leaseToken),
+          marks.map(({ messageId }) => messageId),
+          marks.map(({ consumer }) => consumer),
+          marks.map(({ leaseToken }) => leaseToken),
           outcomes.map(({ kind }) => kind),
           outcomes.map((outcome) => ('waitMs' in outcome ? outcome.waitMs : undefined)),
           outcomes.map((outcome) => ('code' in outcome ? outcome.code : undefined)),

@@ -1,26 +1,26 @@
 import { VirtualClock } from '../testing/memory/virtual-clock';
 import type { ClaimedDelivery, DeliveryKey } from '../message/delivery';
-import type { OutboxStore, Settled, SettleRow } from '../ports/store';
-import { Settlements } from './settlement';
+import type { Marked, MarkRow, OutboxStore } from '../ports/store';
+import { Marks } from './marks';
 
-describe('Settlements', () => {
+describe('Marks', () => {
   /** A store that says which rows somebody else holds. */
-  function open(held: (rows: readonly SettleRow[], call: number) => readonly DeliveryKey[]) {
+  function open(held: (rows: readonly MarkRow[], call: number) => readonly DeliveryKey[]) {
     const calls: string[][] = [];
     const clock = new VirtualClock();
-    const settle = async (rows: readonly SettleRow[]): Promise<Settled> => {
+    const mark = async (rows: readonly MarkRow[]): Promise<Marked> => {
       calls.push(rows.map(({ messageId }) => messageId));
       return { written: [], held: held(rows, calls.length) };
     };
-    const settlements = new Settlements({ settle } as unknown as OutboxStore, clock, {
+    const marks = new Marks({ mark } as unknown as OutboxStore, clock, {
       record: () => {},
     });
     const record = (messageId: string): Promise<void> =>
-      settlements.write({ messageId, consumer: 'order-service', leaseToken: 'token' } as ClaimedDelivery, {
+      marks.write({ messageId, consumer: 'order-service', leaseToken: 'token' } as ClaimedDelivery, {
         kind: 'sent',
         waitMs: 60_000,
       });
-    return { calls, clock, settlements, record };
+    return { calls, clock, marks, record };
   }
 
   it('tries again what somebody else held for a moment, and is done when that has landed', async () => {
@@ -73,10 +73,10 @@ describe('Settlements', () => {
   });
 
   it('drains what is tried again, too', async () => {
-    const { calls, clock, settlements, record } = open((rows, call) => (call <= 3 ? rows : []));
+    const { calls, clock, marks, record } = open((rows, call) => (call <= 3 ? rows : []));
     const recorded = record('held');
     let drained = false;
-    const draining = settlements.drain().then(() => (drained = true));
+    const draining = marks.drain().then(() => (drained = true));
     await clock.advance(70);
     expect(drained).toBe(false);
     await clock.advance(1_000);

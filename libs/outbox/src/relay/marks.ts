@@ -1,9 +1,9 @@
 import { Coalescer } from '../concurrency/coalescer';
-import type { ClaimedDelivery, DeliveryKey, Settlement } from '../message/delivery';
+import type { ClaimedDelivery, DeliveryKey, Mark } from '../message/delivery';
 import { keyText } from '../message/envelope';
 import type { Clock } from '../ports/clock';
 import type { Monitor } from '../ports/monitor';
-import type { OutboxStore, SettleRow } from '../ports/store';
+import type { MarkRow, OutboxStore } from '../ports/store';
 import type { PendingMarks } from '../ports/verdicts';
 
 /**
@@ -24,14 +24,14 @@ const MAX_BATCH = 200;
  */
 const PAUSES_MS = [0, 25, 50, 100, 200, 400, 800, 1_600];
 
-type Mark = SettleRow & { readonly tries: number };
+type Tried = MarkRow & { readonly tries: number };
 
 /**
  * Writes the outcomes of attempts, batched. `write` resolves when the row has landed, when the store found that it no
  * longer is ours to write (R1: silent), or when its receipt made it needless.
  */
-export class Settlements implements PendingMarks {
-  private readonly coalescer: Coalescer<Mark, void>;
+export class Marks implements PendingMarks {
+  private readonly coalescer: Coalescer<Tried, void>;
   /** Ends of the pauses after which what was skipped is tried again. */
   private readonly pausing = new Set<Promise<void>>();
 
@@ -40,26 +40,26 @@ export class Settlements implements PendingMarks {
     private readonly clock: Clock,
     monitor: Monitor,
   ) {
-    const flush = async (marks: Mark[]): Promise<(void | Promise<void>)[]> => {
-      monitor.record({ event: 'relay.batch', step: 'settle', rows: marks.length });
-      const held = new Set((await store.settle(marks)).held.map(keyText));
+    const flush = async (marks: Tried[]): Promise<(void | Promise<void>)[]> => {
+      monitor.record({ event: 'relay.batch', step: 'mark', rows: marks.length });
+      const held = new Set((await store.mark(marks)).held.map(keyText));
       return marks.map((mark) => (held.has(keyText(mark)) ? this.again(mark) : undefined));
     };
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: LINGER_MS });
   }
 
-  write(delivery: ClaimedDelivery, settlement: Settlement): Promise<void> {
+  write(delivery: ClaimedDelivery, mark: Mark): Promise<void> {
     const { messageId, consumer, leaseToken } = delivery;
     const key = keyText(delivery);
     // A row has one lease at a time. If an older attempt's mark still waits, its lease ran out: the newer one counts.
     const waiting = this.coalescer.peek(key);
     if (waiting && waiting.leaseToken !== leaseToken) this.coalescer.withdraw(key, undefined);
-    return this.coalescer.add(key, { messageId, consumer, leaseToken, settlement, tries: 1 });
+    return this.coalescer.add(key, { messageId, consumer, leaseToken, mark, tries: 1 });
   }
 
   skip(delivery: DeliveryKey): Promise<void> | undefined {
     const key = keyText(delivery);
-    if (this.coalescer.peek(key)?.settlement.kind === 'sent') this.coalescer.withdraw(key, undefined);
+    if (this.coalescer.peek(key)?.mark.kind === 'sent') this.coalescer.withdraw(key, undefined);
     return this.coalescer.landing(key);
   }
 
@@ -72,7 +72,7 @@ export class Settlements implements PendingMarks {
   }
 
   /** Unmarked it would wait for its lease to run out, and be sent again. */
-  private again({ tries, ...mark }: Mark): Promise<void> | undefined {
+  private again({ tries, ...mark }: Tried): Promise<void> | undefined {
     const pauseMs = PAUSES_MS[tries - 1];
     if (pauseMs === undefined) return undefined;
     const add = (): Promise<void> => this.coalescer.add(keyText(mark), { ...mark, tries: tries + 1 });
