@@ -269,10 +269,10 @@ describe('the lists', () => {
   }
 
   it.each([
-    ['OutboxModule', `${library}/outbox.options.ts`, 'OutboxModuleOptions'],
-    ['postgres\\(\\)', `${library}/adapters/postgres/postgres.factory.ts`, 'PostgresOptions'],
-    ['rabbitMq\\(\\)', `${library}/adapters/rabbitmq/rabbitmq.options.ts`, 'RabbitMqOptions'],
-    ['direct\\(\\)', `${library}/adapters/direct/direct.options.ts`, 'DirectOptions'],
+    ['OutboxModule', `${library}/outbox-options.ts`, 'OutboxModuleOptions'],
+    ['postgres\\(\\)', `${library}/adapters/postgres/postgres-factory.ts`, 'PostgresOptions'],
+    ['rabbitMq\\(\\)', `${library}/adapters/rabbitmq/rabbitmq-options.ts`, 'RabbitMqOptions'],
+    ['direct\\(\\)', `${library}/adapters/direct/direct-options.ts`, 'DirectOptions'],
   ])('of options have every option of %s, with its default', (heading, file, interfaceName) => {
     const rows = rowsOf('docs/operations.md', heading);
     const options = optionsIn(file, interfaceName);

@@ -41,7 +41,7 @@ describe('the imports of the library', () => {
 
   it('bring no test equipment to an application', () => {
     const loaded = [...loadedBy(join(__dirname, 'index.ts'))].map(named);
-    expect(loaded).toContain('outbox.runtime.ts');
+    expect(loaded).toContain('outbox-runtime.ts');
     expect(loaded.filter((file) => file.startsWith('testing/'))).toEqual([]);
   });
 });

@@ -85,7 +85,7 @@ export {
   type OutboxModuleExtras,
   type OutboxOptionsFactory,
 } from './outbox.module';
-export type { OutboxModuleOptions, StoreFactory } from './outbox.options';
+export type { OutboxModuleOptions, StoreFactory } from './outbox-options';
 export { type AddOptions, type MessageStatus, Outbox } from './outbox/outbox';
 export {
   recordedMessageId,

@@ -33,7 +33,7 @@ import {
   Transactions,
   WriteOutsideTransactionError,
 } from './index';
-import { OutboxRuntime } from './outbox.runtime';
+import { OutboxRuntime } from './outbox-runtime';
 
 @Entity('account')
 class Account {

@@ -4,7 +4,7 @@ import { SystemRandom } from './adapters/system/system-random';
 import { InvalidOptionsError } from './errors';
 import { OutboxOperations } from './operations/operations';
 import { Pruner } from './operations/pruner';
-import type { StoreFactory } from './outbox.options';
+import type { StoreFactory } from './outbox-options';
 
 export interface PassiveOptions {
   /** Of the database of the service: `postgres://…`. */

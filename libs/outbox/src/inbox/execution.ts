@@ -4,7 +4,7 @@ import { inConversation } from '../message/conversation';
 import { withTimeout } from '../concurrency/time-out';
 import type { RecordedMessage } from '../message/delivery';
 import type { MessageEnvelope } from '../message/envelope';
-import { boundedReason, errorText, type Reason, travellingPart } from '../message/receipt';
+import { boundedReason, errorText, type Reason, sendablePart } from '../message/receipt';
 import type { Clock } from '../ports/clock';
 import { type BoundHandler, contextOf, type MessageContext } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
@@ -145,7 +145,7 @@ export class Execution {
   /** All of one handler, each with its row. @returns what came of each, in their order */
   private async work(transaction: unknown, begun: readonly Begun[]): Promise<Outcome[]> {
     const returned = await this.handle(transaction, begun);
-    const results = begun.map(({ envelope }, at) => this.travelling(envelope.message, returned[at]));
+    const results = begun.map(({ envelope }, at) => this.sendable(envelope.message, returned[at]));
     const kept = begun.map(({ message }, at) => ({ key: message, result: results[at] }));
     await this.parts.store.keepResults(
       transaction,
@@ -191,8 +191,8 @@ export class Execution {
   }
 
   /** What a handler returned, if it can travel in a receipt. If not, its work counts all the same. */
-  private travelling(message: RecordedMessage, result: unknown): unknown {
-    const part = travellingPart(result);
+  private sendable(message: RecordedMessage, result: unknown): unknown {
+    const part = sendablePart(result);
     if (part.problem === undefined) return part.value;
     this.replaced('inbox.result-dropped', message, `the result ${part.problem}`);
     return undefined;

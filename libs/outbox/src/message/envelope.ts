@@ -13,7 +13,7 @@ import {
 } from './fields';
 import { looseJson } from './json';
 import { readTrace, type TraceContext, traceOf, writeTrace } from './trace';
-import { boundedReason, CANCELLED, clip, DEADLINE, type Reason, type Receipt, travellingPart } from './receipt';
+import { boundedReason, CANCELLED, clip, DEADLINE, type Reason, type Receipt, sendablePart } from './receipt';
 
 /** A message on its way to one consumer (or, as an announcement, to everybody). */
 export interface MessageEnvelope {
@@ -331,7 +331,7 @@ function receiptBody({ receipt, bundle }: ReceiptEnvelope): string {
   const { messageId: _, ...body } = receipt;
   if ('reason' in body) body.reason = boundedReason(body.reason).reason;
   if ('result' in body) {
-    const part = travellingPart(body.result);
+    const part = sendablePart(body.result);
     if (part.problem === undefined) body.result = part.value;
     else delete body.result;
   }
@@ -364,7 +364,7 @@ function readReceipt(value: Record<string, unknown>, messageId: string, attempt:
     case 'accepted': {
       // Nothing is accepted unseen.
       const about = checked<string>('payloadHash of the receipt', payloadHash, hashProblem);
-      const result = travellingPart(value.result);
+      const result = sendablePart(value.result);
       return {
         ...answer,
         verdict: 'accepted',

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { decode, encode, type Envelope, type WireEnvelope } from './envelope';
 import { attemptProblem, instantProblem, MAX_ATTEMPT, serviceProblem, shortTextProblem, typeProblem } from './fields';
 import { MAX_JSON_DEPTH } from './json';
-import { boundedReason, type Receipt, travellingPart, UNSPECIFIED } from './receipt';
+import { boundedReason, type Receipt, sendablePart, UNSPECIFIED } from './receipt';
 
 /** What hides in fields: nothing, too much, other types, other characters, names that mean something to JavaScript. */
 const hostile = fc.oneof(
@@ -149,7 +149,7 @@ describe('a reason', () => {
   it('of the deepest details that are read arrives as it is', () => {
     const details = deep(MAX_JSON_DEPTH);
     expect(boundedReason({ code: 'NO', details })).toEqual({ reason: { code: 'NO', details } });
-    expect(travellingPart(deep(MAX_JSON_DEPTH + 1))).toHaveProperty('problem');
+    expect(sendablePart(deep(MAX_JSON_DEPTH + 1))).toHaveProperty('problem');
   });
 });
 

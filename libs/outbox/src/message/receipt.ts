@@ -77,7 +77,7 @@ const MAX_CODE = 255;
 export const UNSPECIFIED = 'UNSPECIFIED';
 
 /** A part of a receipt as its reader will see it, or why it cannot be read. Never throws. */
-export function travellingPart(
+export function sendablePart(
   value: unknown,
 ): { readonly value: unknown; readonly problem?: undefined } | { readonly problem: string } {
   let text: string | undefined;
@@ -105,7 +105,7 @@ export function boundedReason(given: unknown): { readonly reason: Reason; readon
     Record<keyof Reason, unknown>
   >;
   const codeText = typeof code === 'string' ? clip(storable(code), MAX_CODE) : '';
-  const part = travellingPart(details);
+  const part = sendablePart(details);
   const problems = [
     ...(codeText === '' ? ['the reason is no text, or empty'] : []),
     ...(part.problem === undefined ? [] : [`the details: ${part.problem}`]),

@@ -99,16 +99,16 @@ function checkedFilter(filter: object, problems: readonly string[] = []): Delive
 
 function problemWith(word: string, value: unknown): string | undefined {
   if (!isWord(word)) return unknownWord(word);
-  const told = JSON.stringify(value);
+  const shown = JSON.stringify(value);
   if (word === 'older' || word === 'newer') {
     if (toMs(value as Duration)) return undefined;
-    return `${word}: ${told} is no length of time: write e.g. ${WORDS[word]}, with ms, s, m, h, d or w.`;
+    return `${word}: ${shown} is no length of time: write e.g. ${WORDS[word]}, with ms, s, m, h, d or w.`;
   }
-  if (typeof value !== 'string' || value === '') return `${word}: ${told} is no text, e.g. ${WORDS[word]}.`;
-  if (word === 'state' && !STATES.includes(value)) return `state: ${told} is none of ${STATES.join(', ')}.`;
-  if (word === 'id' && uuidProblem(value)) return `id: ${told} is no UUID.`;
+  if (typeof value !== 'string' || value === '') return `${word}: ${shown} is no text, e.g. ${WORDS[word]}.`;
+  if (word === 'state' && !STATES.includes(value)) return `state: ${shown} is none of ${STATES.join(', ')}.`;
+  if (word === 'id' && uuidProblem(value)) return `id: ${shown} is no UUID.`;
   if (word === 'type' && value.slice(0, -1).includes('*'))
-    return `type: ${told}: a * may only be the end, as in ${WORDS.type}.`;
+    return `type: ${shown}: a * may only be the end, as in ${WORDS.type}.`;
   return undefined;
 }
 

@@ -308,7 +308,7 @@ export class Outbox<Tx = EntityManager> {
     this.parts.transactions.beforeCommit(async () => {
       if (this.parts.transactions.statementCount(transaction) === statements) return;
       const ids = messages.map(({ id }) => id);
-      const still = new Set(await this.parts.store.stillThere(transaction, slot.leaseToken, ids));
+      const still = new Set(await this.parts.store.stillRecorded(transaction, slot.leaseToken, ids));
       surviving = messages.filter(({ id }) => still.has(id));
     }, transaction);
     this.parts.transactions.afterCommit(async () => {

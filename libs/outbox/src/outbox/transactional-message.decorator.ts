@@ -3,7 +3,7 @@ import { InvalidMessageError } from '../errors';
 import type { ContractClass } from '../message/contract';
 import { noteRecorded } from '../message/records';
 import { refuseUnknownOptions } from '../message/unknown-options';
-import { TRANSACTION_OPTIONS } from '../transactions/transactions.options';
+import { TRANSACTION_OPTIONS } from '../transactions/transactions-options';
 import { injectTransactions, type TransactionOptions, transactionsOf, wrapMethod } from '../transactions';
 import { Outbox } from './outbox';
 

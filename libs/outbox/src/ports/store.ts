@@ -65,7 +65,7 @@ export interface OutboxStore<Tx = unknown> {
    */
   registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void>;
   /** Of the rows leased under this token, the messages that still exist in this transaction (R15). */
-  stillThere(tx: Tx, leaseToken: string, messageIds: readonly string[]): Promise<string[]>;
+  stillRecorded(tx: Tx, leaseToken: string, messageIds: readonly string[]): Promise<string[]>;
 
   /**
    * Tells one database from another in a few characters: the same for every process that uses it, and after a failover to

@@ -83,12 +83,12 @@ export class FollowUpRunner implements FollowUps {
     }
     const { type } = message;
     const { reason, result } = answer;
-    const told = (signal: () => AbortSignal): FollowUpContext =>
+    const withAnswer = (signal: () => AbortSignal): FollowUpContext =>
       Object.assign(contextOf(message, { consumer, attempt }, signal, transaction), { reason, result });
     try {
       const payload = restorePayload(followUp.contract, message.payload);
       await withTimeout(this.parts.clock, this.settings.timeoutMs, followUp.where, '`handlerTimeout`', (signal) =>
-        inConversation(message, () => followUp.run(payload, told(signal))),
+        inConversation(message, () => followUp.run(payload, withAnswer(signal))),
       );
     } catch (error) {
       const { where } = followUp;

@@ -121,7 +121,7 @@ export class Receipts {
   private async applyVerdict(receipt: VerdictReceipt): Promise<void> {
     // The row expects a follow-up, is held by somebody, is decided, or is not ours: look at it alone.
     const applied = (await this.closeInBatch(receipt)) ?? (await this.alone.run(() => this.closeAlone(receipt)));
-    if (!applied) return this.explain(receipt);
+    if (!applied) return this.reportUnapplied(receipt);
     const { consumer, verdict } = receipt;
     const { awaited, ...about } = applied;
     this.parts.monitor.record({ event: 'receipt.applied', consumer, verdict, ...about });
@@ -220,7 +220,7 @@ export class Receipts {
   }
 
   /** No row was undecided: says why, and keeps what a person should see. Changes no state. */
-  private async explain(receipt: VerdictReceipt): Promise<void> {
+  private async reportUnapplied(receipt: VerdictReceipt): Promise<void> {
     const { messageId, consumer, verdict } = receipt;
     const row = (await this.parts.store.find(messageId)).find((found) => found.consumer === consumer);
     if (!row) {

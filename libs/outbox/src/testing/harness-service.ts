@@ -9,8 +9,8 @@ import { PLAIN } from '../message/codec';
 import { type ContractClass, contractOf } from '../message/contract';
 import type { OutboxEvent } from '../message/events';
 import type { Verdict } from '../message/receipt';
-import { type OutboxModuleOptions, resolveOptions } from '../outbox.options';
-import { OutboxRuntime } from '../outbox.runtime';
+import { type OutboxModuleOptions, resolveOptions } from '../outbox-options';
+import { OutboxRuntime } from '../outbox-runtime';
 import type { AddOptions, MessageStatus, Outbox } from '../outbox/outbox';
 import type { Clock, Random } from '../ports/clock';
 import type {

@@ -25,8 +25,8 @@ export {
 } from './harness-service';
 export { type ContractCase, inboxStoreContract, outboxStoreContract, type StoreFixture } from './store-contract';
 export { transportContract, type TransportContractCase, type TransportFixture } from './transport-contract';
-export { resolveOptions } from '../outbox.options';
-export { OutboxRuntime } from '../outbox.runtime';
+export { resolveOptions } from '../outbox-options';
+export { OutboxRuntime } from '../outbox-runtime';
 export { type Codec, PLAIN, signedCodec } from '../message/codec';
 export type { Clock, Random } from '../ports/clock';
 export type { BatchHandler, BoundFollowUp, BoundHandler, HandlerRegistry, SingleHandler } from '../ports/handlers';

@@ -1,6 +1,6 @@
 import { type Channel, connect, type GetMessage } from 'amqplib';
 import { type RabbitMqOptions, RabbitMqTransport } from '../adapters/rabbitmq';
-import { rabbitMqSettings } from '../adapters/rabbitmq/rabbitmq.options';
+import { rabbitMqSettings } from '../adapters/rabbitmq/rabbitmq-options';
 import { toProperties } from '../adapters/rabbitmq/wire';
 import { SystemClock } from '../adapters/system/system-clock';
 import { SystemRandom } from '../adapters/system/system-random';

@@ -200,7 +200,7 @@ export const recordCases = [
     assert.ok(failed[0]!.reason instanceof MessageAlreadyRecordedError, String(failed[0]!.reason));
   }),
 
-  behaviour('stillThere names the messages that this lease still holds in this transaction', async (s) => {
+  behaviour('stillRecorded names the messages that this lease still holds in this transaction', async (s) => {
     const lease = { token: randomUUID(), leaseMs: 60 * SECOND };
     const mine = newMessage({
       lease,
@@ -213,7 +213,7 @@ export const recordCases = [
     const gone = newMessage({ lease });
     const found = await s.transaction(async (tx) => {
       await s.outbox.add(tx, [mine, others]);
-      return s.outbox.stillThere(tx, lease.token, [mine.id, others.id, gone.id]);
+      return s.outbox.stillRecorded(tx, lease.token, [mine.id, others.id, gone.id]);
     });
     assert.deepEqual(found, [mine.id]);
   }),

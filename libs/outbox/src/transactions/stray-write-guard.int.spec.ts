@@ -4,7 +4,7 @@ import { clientOfThisProject } from '../adapters/postgres/client/client.fixture'
 import { Column, DataSource, DataSourceOptions, DeleteDateColumn, Entity, PrimaryColumn, Repository } from 'typeorm';
 import { WriteOutsideTransactionError } from '../errors';
 import { Transactions } from './transactions';
-import type { TransactionsOptions } from './transactions.options';
+import type { TransactionsOptions } from './transactions-options';
 
 @Entity('account')
 class Account {

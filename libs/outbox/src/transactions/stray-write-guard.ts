@@ -3,7 +3,7 @@ import type { DataSource, QueryRunner } from 'typeorm';
 import { WriteOutsideTransactionError } from '../errors';
 import type { Dialect } from './dialect';
 import type { TransactionScopes } from './transaction-scopes';
-import type { TransactionsOptions } from './transactions.options';
+import type { TransactionsOptions } from './transactions-options';
 
 const DEFAULT_CACHE_TABLE = 'query-result-cache';
 

@@ -2,7 +2,7 @@ import type { EntityManager, QueryRunner } from 'typeorm';
 import { SilentRollbackError, TransactionEndedError } from '../errors';
 import type { Session } from './dialect';
 import { LaterAnswers } from './later-answers';
-import type { IsolationLevel } from './transactions.options';
+import type { IsolationLevel } from './transactions-options';
 import { UnderWay } from './under-way';
 
 export type BeforeCommit = (manager: EntityManager) => Promise<void>;

@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { TransactionRequiredError } from '../errors';
 import { refuseUnknownOptions } from '../message/unknown-options';
 import { Transactions } from './transactions';
-import { TRANSACTION_OPTIONS, type TransactionOptions } from './transactions.options';
+import { TRANSACTION_OPTIONS, type TransactionOptions } from './transactions-options';
 import { AsyncMethodDecorator, MethodCall, wrapMethod } from './wrap-method';
 
 /** Nest prints the description when it cannot find the provider: so that is where the advice belongs. */

@@ -12,7 +12,7 @@ import { StrayWriteGuard } from './stray-write-guard';
 import { AfterCommit, BeforeCommit, TransactionRecord, TransactionRecords } from './transaction-record';
 import { TransactionScopes } from './transaction-scopes';
 import { TransactionSubscriber } from './transaction-subscriber';
-import type { IsolationLevel, TransactionOptions, TransactionsOptions } from './transactions.options';
+import type { IsolationLevel, TransactionOptions, TransactionsOptions } from './transactions-options';
 import { requireTypeOrm } from './typeorm-version';
 import { WaitingForConnection } from './waiting-for-connection';
 

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
 import type { ConnectionOptions } from 'node:tls';
 import type { ClientTCP } from '@nestjs/microservices';
-import type { Address } from './direct.options';
+import type { Address } from './direct-options';
 import { nestMicroservices, socketProblem } from './nest-microservices';
 import { MAX_REPLY, PATTERN, readReply, type Request, type UntrustedReply } from './replies';
 

@@ -1,2 +1,2 @@
-export { direct } from './direct.factory';
-export type { DirectOptions } from './direct.options';
+export { direct } from './direct-factory';
+export type { DirectOptions } from './direct-options';

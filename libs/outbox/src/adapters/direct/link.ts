@@ -2,7 +2,7 @@ import { type Doubling, doubled } from '../../message/backoff';
 import { errorText } from '../../message/receipt';
 import type { Clock, Random } from '../../ports/clock';
 import { Connection } from './connection';
-import { type Address, addressText, type DirectSettings } from './direct.options';
+import { type Address, addressText, type DirectSettings } from './direct-options';
 import { TimeLimit } from './time-limit';
 
 /** A connection younger than this is kept: many calls may find out the same at once. */

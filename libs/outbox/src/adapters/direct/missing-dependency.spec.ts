@@ -1,6 +1,6 @@
 import type { TransportDeps } from '../../ports/transport';
 import { MissingDependencyError } from '../../errors';
-import { direct } from './direct.factory';
+import { direct } from './direct-factory';
 
 jest.mock('@nestjs/microservices', () => {
   throw new Error("Cannot find module '@nestjs/microservices'");

@@ -2,7 +2,7 @@ import { describeMs } from '../../message/duration';
 import type { PublishOutcome } from '../../message/delivery';
 import type { WireEnvelope } from '../../message/envelope';
 import { errorText } from '../../message/receipt';
-import { type Address, addressText, type DirectSettings } from './direct.options';
+import { type Address, addressText, type DirectSettings } from './direct-options';
 import { Lane } from '../../concurrency/lane';
 import { Link, type LinkDeps } from './link';
 import type { UntrustedReply } from './replies';

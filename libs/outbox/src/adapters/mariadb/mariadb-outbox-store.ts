@@ -36,7 +36,7 @@ import type { Answer, Ask, Question } from './question';
 import { record } from './recording';
 import { auditOf, factsOf, historyOf, pauseOf, recordOf } from './rows';
 import * as sending from './sending';
-import { readMessages, registerFollowUps, stillThere } from './sql/message';
+import { readMessages, registerFollowUps, stillRecorded } from './sql/message';
 import * as sql from './sql/operate';
 import { readPauses } from './sql/pause';
 import { count, search } from './sql/search';
@@ -76,10 +76,10 @@ export class MariaDbOutboxStore implements OutboxStore<EntityManager> {
     await this.database.run(registerFollowUps(await this.tables(), rows));
   }
 
-  async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
+  async stillRecorded(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
     if (messageIds.length === 0) return [];
     const t = await this.tables();
-    const { rows } = await (await this.database.inside(tx))(stillThere(t, leaseToken, messageIds));
+    const { rows } = await (await this.database.inside(tx))(stillRecorded(t, leaseToken, messageIds));
     return rows.map((row) => row.message_id!);
   }
 

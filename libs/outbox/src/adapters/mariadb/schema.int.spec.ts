@@ -4,7 +4,7 @@ import { SchemaMismatchError } from '../../errors';
 import { openOutbox } from '../../passive';
 import { CONSUMER, newMessage } from '../../testing/store-contract-scenario';
 import { errnoOf } from './failure';
-import { mariadb } from './mariadb.factory';
+import { mariadb } from './mariadb-factory';
 import { MariaDbStore } from './mariadb-store';
 import { mariaDbMigrations } from './migrations';
 import { poolFrom } from './pool';

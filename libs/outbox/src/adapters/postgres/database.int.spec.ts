@@ -144,7 +144,7 @@ describe("The library's statements in the application's transaction", () => {
     }
   });
 
-  it('let a rolled-back savepoint take its messages along, which stillThere then knows', async () => {
+  it('let a rolled-back savepoint take its messages along, which stillRecorded then knows', async () => {
     const lease = { token: randomUUID(), leaseMs: 30_000 };
     const [kept, dropped] = [newMessage({ lease }), newMessage({ lease })];
     await fixture.transactions.run(async (tx) => {
@@ -155,7 +155,7 @@ describe("The library's statements in the application's transaction", () => {
           throw new Error('only this part');
         })
         .catch(() => {});
-      expect(await fixture.outbox.stillThere(tx, lease.token, [kept.id, dropped.id])).toEqual([kept.id]);
+      expect(await fixture.outbox.stillRecorded(tx, lease.token, [kept.id, dropped.id])).toEqual([kept.id]);
     });
   });
 });

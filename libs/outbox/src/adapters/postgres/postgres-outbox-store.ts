@@ -97,8 +97,8 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     await this.database.run((await this.sql()).registerFollowUps, { source, followUps });
   }
 
-  async stillThere(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
-    const { rows } = await this.database.runIn(tx, (await this.sql()).stillThere, { leaseToken, messageIds });
+  async stillRecorded(tx: EntityManager, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
+    const { rows } = await this.database.runIn(tx, (await this.sql()).stillRecorded, { leaseToken, messageIds });
     return rows.map((row) => row.message_id!);
   }
 

@@ -10,7 +10,7 @@ export class Acknowledgements {
   /** Tags of what is in hand, in the order it came. */
   private readonly inHand = new Set<number>();
   private done: ConsumeMessage[] = [];
-  private told: Promise<void> | undefined;
+  private telling: Promise<void> | undefined;
 
   constructor(private readonly channel: Channel) {}
 
@@ -22,8 +22,8 @@ export class Acknowledgements {
   ack(message: ConsumeMessage): Promise<void> {
     this.inHand.delete(message.fields.deliveryTag);
     this.done.push(message);
-    this.told ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => quietly(() => this.tell()));
-    return this.told;
+    this.telling ??= new Promise<void>((resolve) => setImmediate(resolve)).then(() => quietly(() => this.tell()));
+    return this.telling;
   }
 
   /** Puts it back into its queue. */
@@ -35,7 +35,7 @@ export class Acknowledgements {
   private tell(): void {
     const done = this.done.sort((one, other) => one.fields.deliveryTag - other.fields.deliveryTag);
     this.done = [];
-    this.told = undefined;
+    this.telling = undefined;
     const [oldest = Infinity] = this.inHand;
     const older = done.filter(({ fields }) => fields.deliveryTag < oldest);
     const newest = older.at(-1);

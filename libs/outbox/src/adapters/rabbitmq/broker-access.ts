@@ -3,7 +3,7 @@ import type { Options } from 'amqplib';
 import { InvalidOptionsError } from '../../errors';
 import type { TransportDeps } from '../../ports/transport';
 import type { BrokerAccess } from './connection';
-import { DEFAULT_HEARTBEAT_SECONDS, type RabbitMqSettings } from './rabbitmq.options';
+import { DEFAULT_HEARTBEAT_SECONDS, type RabbitMqSettings } from './rabbitmq-options';
 
 /**
  * The broker to connect to: the option `url`, or else the one that the application already configured for golevelup, so

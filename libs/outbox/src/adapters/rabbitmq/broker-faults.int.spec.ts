@@ -1,7 +1,7 @@
 import { type RabbitServer, startRabbit, until } from '@tallystick/services';
 import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, idOf, request, requests } from '../../testing/transport-contract-scenario';
-import type { RabbitMqTransport } from './rabbitmq.transport';
+import type { RabbitMqTransport } from './rabbitmq-transport';
 
 /** A broker of our own, because it is killed, drained of memory and shut down. */
 describe('while the broker itself fails', () => {

@@ -49,7 +49,7 @@ export class Bundler {
     const lane: Lane = { underWay: 1, waiting: [], bytes: HEAD_BYTES };
     this.lanes.set(address, lane);
     const outcome = await this.publisher.publish(outgoing);
-    this.landed(address, lane);
+    this.published(address, lane);
     return outcome;
   }
 
@@ -68,7 +68,7 @@ export class Bundler {
     });
   }
 
-  private landed(address: string, lane: Lane): void {
+  private published(address: string, lane: Lane): void {
     lane.underWay -= 1;
     if (lane.waiting.length > 0) this.leave(address, lane);
     if (lane.underWay === 0) this.lanes.delete(address);
@@ -91,6 +91,6 @@ export class Bundler {
     const outgoing = members.length === 1 ? members[0]!.outgoing : bundleOf(members);
     const outcome = await this.inOwnContext(() => this.publisher.publish(outgoing));
     for (const { resolve } of members) resolve(outcome);
-    this.landed(address, lane);
+    this.published(address, lane);
   }
 }

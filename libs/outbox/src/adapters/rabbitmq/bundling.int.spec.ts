@@ -5,8 +5,8 @@ import { decode, encode, type Envelope, type MessageEnvelope } from '../../messa
 import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { cancellation, ContractEndpoint, idOf, request, requests } from '../../testing/transport-contract-scenario';
 import { isBundle } from './bundle';
-import type { RabbitMqOptions } from './rabbitmq.options';
-import type { RabbitMqTransport } from './rabbitmq.transport';
+import type { RabbitMqOptions } from './rabbitmq-options';
+import type { RabbitMqTransport } from './rabbitmq-transport';
 import { Tap } from './tap.fixture';
 import { fromMessage, toProperties } from './wire';
 

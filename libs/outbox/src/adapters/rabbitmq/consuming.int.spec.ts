@@ -1,7 +1,7 @@
 import { connectTestRabbit, TcpProxy, testBroker, until } from '@tallystick/services';
 import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, idOf, request, requests } from '../../testing/transport-contract-scenario';
-import type { RabbitMqTransport } from './rabbitmq.transport';
+import type { RabbitMqTransport } from './rabbitmq-transport';
 
 const QUEUE = 'order-service.order.requested';
 const QUARANTINE = 'order-service.quarantine';

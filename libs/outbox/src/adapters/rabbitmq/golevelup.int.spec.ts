@@ -10,7 +10,7 @@ import { SystemClock } from '../system/system-clock';
 import { SystemRandom } from '../system/system-random';
 import { rabbitMq } from '.';
 import { brokerAccess } from './broker-access';
-import { rabbitMqSettings } from './rabbitmq.options';
+import { rabbitMqSettings } from './rabbitmq-options';
 
 @Injectable()
 class Lookup {

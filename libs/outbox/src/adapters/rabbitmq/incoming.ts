@@ -21,7 +21,7 @@ import type { Bundler } from './bundler';
 import type { Publisher } from './publisher';
 import { isCopyOf, quarantineCopy } from './quarantine';
 import { ComesAgainError, Returns } from './returns';
-import type { RabbitMqSettings } from './rabbitmq.options';
+import type { RabbitMqSettings } from './rabbitmq-options';
 import { senderProblem } from './sender';
 import type { Takers } from './takers';
 import type { Topology } from './topology';

@@ -1,3 +1,3 @@
-export { rabbitMq } from './rabbitmq.factory';
-export type { RabbitMqOptions } from './rabbitmq.options';
-export { RabbitMqTransport } from './rabbitmq.transport';
+export { rabbitMq } from './rabbitmq-factory';
+export type { RabbitMqOptions } from './rabbitmq-options';
+export { RabbitMqTransport } from './rabbitmq-transport';

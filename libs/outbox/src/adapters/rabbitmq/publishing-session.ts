@@ -31,7 +31,7 @@ interface InFlight {
 const REFUSED_MS = 30_000;
 
 /** How long a planned end waits for confirms that are on their way. */
-const LANDING_MS = 2_000;
+const DRAIN_MS = 2_000;
 /** How long somebody who looks into a queue waits: a broker that has an alarm may answer nothing. */
 const LOOKING_MS = 2_000;
 
@@ -45,12 +45,12 @@ export class PublishingSession implements Session {
   private open = true;
   private blocked = false;
   /** Kept by us: when a channel closes, amqplib forgets callbacks that stand behind a confirm out of order. */
-  private readonly flying = new Set<InFlight>();
-  private flyingBytes = 0;
+  private readonly unconfirmed = new Set<InFlight>();
+  private unconfirmedBytes = 0;
   /** Since when nothing but refusals came from a queue, by exchange and key. */
   private readonly refusedSince = new Map<string, number>();
   private watching = false;
-  private onLanded: () => void = () => {};
+  private onAllFinished: () => void = () => {};
 
   constructor(
     private readonly connection: ChannelModel,
@@ -66,7 +66,7 @@ export class PublishingSession implements Session {
     this.over = new Promise((resolve) => {
       this.end = (why) => {
         this.open = false;
-        for (const inFlight of this.flying) this.land(inFlight, { kind: 'unknown', error: why ?? 'closed' });
+        for (const inFlight of this.unconfirmed) this.finish(inFlight, { kind: 'unknown', error: why ?? 'closed' });
         resolve(why);
         options.onChange();
       };
@@ -79,7 +79,7 @@ export class PublishingSession implements Session {
 
   /** Would a publish be sent at once? Not while the broker refuses to read (memory or disk alarm), or too much is in flight. */
   get ready(): boolean {
-    return this.open && !this.blocked && this.flyingBytes < MAX_BYTES_IN_FLIGHT;
+    return this.open && !this.blocked && this.unconfirmedBytes < MAX_BYTES_IN_FLIGHT;
   }
 
   get maxBodyBytes(): number {
@@ -95,7 +95,7 @@ export class PublishingSession implements Session {
   }
 
   get inFlight(): number {
-    return this.flying.size;
+    return this.unconfirmed.size;
   }
 
   /** Never rejects. *Confirmed* means: safe at the broker, and in at least one queue. */
@@ -106,14 +106,14 @@ export class PublishingSession implements Session {
 
     const { exchange, routingKey, body, properties } = outgoing;
     return new Promise((resolve) => {
-      const inFlight = this.takeOff(outgoing, resolve);
+      const inFlight = this.begin(outgoing, resolve);
       try {
         this.channel.publish(exchange, routingKey, body, { ...properties, mandatory: true }, (error: unknown) => {
           if (error == null) {
             this.refusedSince.delete(addressOf(outgoing));
-            this.land(inFlight, { kind: inFlight.returned ? 'returned' : 'confirmed' });
+            this.finish(inFlight, { kind: inFlight.returned ? 'returned' : 'confirmed' });
           } else if (isNack(error)) {
-            this.land(inFlight, {
+            this.finish(inFlight, {
               kind: 'refused',
               error: 'the broker said no (nack): a queue is full, or has no leader',
             });
@@ -150,7 +150,7 @@ export class PublishingSession implements Session {
 
   async close(): Promise<void> {
     this.open = false;
-    await this.landing();
+    await this.drain();
     this.end(undefined);
     await closeConnection(this.connection, this.options.clock);
   }
@@ -163,53 +163,53 @@ export class PublishingSession implements Session {
     else if (now - since > REFUSED_MS) void this.retire(`everything for ${address} was refused for ${REFUSED_MS} ms`);
   }
 
-  /** Takes no more, lets what is in flight land, and makes room for another session. */
+  /** Takes no more, lets what is in flight end, and makes room for another session. */
   private async retire(why: string): Promise<void> {
     if (!this.open) return;
     this.open = false;
     this.options.onChange();
-    await this.landing();
+    await this.drain();
     this.end(why);
   }
 
-  private async landing(): Promise<void> {
-    const landed = new Promise<void>((resolve) => (this.onLanded = resolve));
-    if (this.flying.size > 0) await wait(this.options.clock, LANDING_MS, landed);
+  private async drain(): Promise<void> {
+    const finished = new Promise<void>((resolve) => (this.onAllFinished = resolve));
+    if (this.unconfirmed.size > 0) await wait(this.options.clock, DRAIN_MS, finished);
   }
 
-  private takeOff(outgoing: Outgoing, resolve: InFlight['resolve']): InFlight {
+  private begin(outgoing: Outgoing, resolve: InFlight['resolve']): InFlight {
     const expires = this.options.clock.monotonic() + this.options.timeoutMs;
     const inFlight = { outgoing, expires, resolve, returned: false };
-    this.flying.add(inFlight);
+    this.unconfirmed.add(inFlight);
     this.weigh(outgoing.body.length);
     this.watch();
     return inFlight;
   }
 
-  private land(inFlight: InFlight, outcome: PublishOutcome): void {
-    if (!this.flying.delete(inFlight)) return;
+  private finish(inFlight: InFlight, outcome: PublishOutcome): void {
+    if (!this.unconfirmed.delete(inFlight)) return;
     this.weigh(-inFlight.outgoing.body.length);
-    if (this.flying.size === 0) this.onLanded();
+    if (this.unconfirmed.size === 0) this.onAllFinished();
     inFlight.resolve(outcome);
   }
 
   private weigh(bytes: number): void {
     const wasReady = this.ready;
-    this.flyingBytes += bytes;
+    this.unconfirmedBytes += bytes;
     if (this.ready !== wasReady) this.options.onChange();
   }
 
-  /** All have the same time, so the one that took off first is the next to expire: one timer is enough. */
+  /** All have the same time, so the one that began first is the next to expire: one timer is enough. */
   private watch(): void {
-    const [first] = this.flying;
+    const [first] = this.unconfirmed;
     if (this.watching || !first) return;
     this.watching = true;
     const { clock, timeoutMs } = this.options;
     clock.schedule(Math.max(0, first.expires - clock.monotonic()), () => {
       this.watching = false;
-      for (const inFlight of this.flying) {
+      for (const inFlight of this.unconfirmed) {
         if (inFlight.expires > clock.monotonic()) break;
-        this.land(inFlight, {
+        this.finish(inFlight, {
           kind: 'unknown',
           error: `no confirm within ${timeoutMs} ms (\`publishTimeout\` of rabbitMq())`,
         });
@@ -224,7 +224,7 @@ export class PublishingSession implements Session {
    */
   private markReturned({ fields, properties }: Message): void {
     const key = keyOf({ ...fields, properties });
-    for (const inFlight of this.flying) if (keyOf(inFlight.outgoing) === key) inFlight.returned = true;
+    for (const inFlight of this.unconfirmed) if (keyOf(inFlight.outgoing) === key) inFlight.returned = true;
   }
 
   private setBlocked(blocked: boolean): void {

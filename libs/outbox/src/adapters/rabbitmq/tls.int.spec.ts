@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { Cleanup, freePort, rabbitInstalled, startRabbit, until } from '@tallystick/services';
 import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, request, requests } from '../../testing/transport-contract-scenario';
-import type { RabbitMqOptions } from './rabbitmq.options';
+import type { RabbitMqOptions } from './rabbitmq-options';
 
 /** The certificate is for this address and no other name of this host. */
 const ADDRESS = '127.0.0.1';

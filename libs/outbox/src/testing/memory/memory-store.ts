@@ -66,8 +66,8 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     await this.alone((tx) => recording.registerFollowUps(this.t, tx, source, followUps));
   }
 
-  stillThere(tx: MemoryTransaction, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
-    return tx.statement(() => recording.stillThere(this.t, tx, leaseToken, messageIds));
+  stillRecorded(tx: MemoryTransaction, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
+    return tx.statement(() => recording.stillRecorded(this.t, tx, leaseToken, messageIds));
   }
 
   /** Nobody looks at its connections. */

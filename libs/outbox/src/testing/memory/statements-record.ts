@@ -76,7 +76,7 @@ export async function registerFollowUps(
     await t.followUp.insert(tx, followUpKeyOf(source, { type, verdict }), () => ({ type, verdict, where }));
 }
 
-export function stillThere(
+export function stillRecorded(
   t: OutboxTables,
   tx: MemoryTransaction,
   leaseToken: string,

@@ -93,9 +93,9 @@ on duplicate key update handler = handler`,
   );
 }
 
-export function stillThere(t: MariaDbTables, leaseToken: string, ids: readonly string[]): Question {
+export function stillRecorded(t: MariaDbTables, leaseToken: string, ids: readonly string[]): Question {
   return question(
-    'outbox.still-there',
+    'outbox.still-recorded',
     `
 select distinct d.message_id
 from ${t.delivery} d

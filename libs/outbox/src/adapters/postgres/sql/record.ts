@@ -67,9 +67,9 @@ on conflict do nothing`,
       ],
     ),
 
-    stillThere: statement(
+    stillRecorded: statement(
       t,
-      'outbox.still-there',
+      'outbox.still-recorded',
       `
 select distinct message_id
 from ${t.delivery}

@@ -5,7 +5,7 @@ import { type CancelEnvelope, malformed, type MalformedEnvelope, type MessageEnv
 import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import type { Endpoint, Reaction } from '../../ports/transport';
-import { type Address, addressText, type DirectSettings } from './direct.options';
+import { type Address, addressText, type DirectSettings } from './direct-options';
 import { frameSocketClass } from './frame-socket';
 import { Lane } from '../../concurrency/lane';
 import { nestMicroservices, socketProblem } from './nest-microservices';

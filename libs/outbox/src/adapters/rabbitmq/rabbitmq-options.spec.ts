@@ -1,7 +1,7 @@
 import { InvalidOptionsError } from '../../errors';
 import { brokerAccess } from './broker-access';
 import { describeAddress } from './connection';
-import { type RabbitMqOptions, rabbitMqSettings } from './rabbitmq.options';
+import { type RabbitMqOptions, rabbitMqSettings } from './rabbitmq-options';
 
 const url = 'amqp://shop:s3cr%2Fet@broker.internal/my%2Fhost';
 

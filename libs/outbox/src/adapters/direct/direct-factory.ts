@@ -1,6 +1,6 @@
 import type { TransportFactory } from '../../ports/transport';
-import { type DirectOptions, directSettings } from './direct.options';
-import { DirectTransport } from './direct.transport';
+import { type DirectOptions, directSettings } from './direct-options';
+import { DirectTransport } from './direct-transport';
 import { nestMicroservices } from './nest-microservices';
 
 /**

@@ -1,6 +1,6 @@
 import { DataSource } from 'typeorm';
 import { InvalidOptionsError } from '../../errors';
-import { mariadb } from './mariadb.factory';
+import { mariadb } from './mariadb-factory';
 
 const DEPS = { tables: {}, poolSize: 1 };
 

@@ -1,7 +1,7 @@
 import type { TransportFactory } from '../../ports/transport';
 import { loadAmqplib } from './amqplib';
-import { type RabbitMqOptions, rabbitMqSettings } from './rabbitmq.options';
-import { RabbitMqTransport } from './rabbitmq.transport';
+import { type RabbitMqOptions, rabbitMqSettings } from './rabbitmq-options';
+import { RabbitMqTransport } from './rabbitmq-transport';
 
 /**
  * Messages travel through RabbitMQ: `OutboxModule.forRoot({ service: 'user-service', transport: rabbitMq() })`.

@@ -10,7 +10,7 @@ import { OutboxOperations } from './operations/operations';
 import { OutboxPressure } from './operations/pressure';
 import { Pruner } from './operations/pruner';
 import { Sampler } from './operations/sampler';
-import type { ResolvedOptions } from './outbox.options';
+import type { ResolvedOptions } from './outbox-options';
 import { Outbox } from './outbox/outbox';
 import { VerdictWatch } from './outbox/verdict-watch';
 import type { Clock, Random } from './ports/clock';

@@ -9,8 +9,8 @@ import type { Receipt } from '../../message/receipt';
 import type { Endpoint, Reaction, Transport } from '../../ports/transport';
 import { SystemClock } from '../system/system-clock';
 import { SystemRandom } from '../system/system-random';
-import { direct } from './direct.factory';
-import type { DirectOptions } from './direct.options';
+import { direct } from './direct-factory';
+import type { DirectOptions } from './direct-options';
 import { PATTERN } from './replies';
 
 const random = new SystemRandom();

@@ -7,8 +7,8 @@ import {
 } from '../../message/envelope';
 import { isVerdict } from '../../message/receipt';
 import type { Endpoint, Transport, TransportDeps } from '../../ports/transport';
-import type { DirectSettings } from './direct.options';
-import { DirectServer } from './direct.server';
+import type { DirectSettings } from './direct-options';
+import { DirectServer } from './direct-server';
 import { type CallOutcome, Peer } from './peer';
 import type { UntrustedReply } from './replies';
 
@@ -117,14 +117,14 @@ export class DirectTransport implements Transport {
     if (listeners.length === 0) return { kind: 'returned' };
     // There is a caller here to be answered, so listeners need not keep to themselves what they could not handle.
     const asked = { ...envelope, replyTo: this.endpoint!.service };
-    const outcomes = await Promise.all(listeners.map((service) => this.hear(asked, this.peers.get(service)!)));
+    const outcomes = await Promise.all(listeners.map((service) => this.askListener(asked, this.peers.get(service)!)));
     const errors = outcomes.flatMap((outcome) => ('error' in outcome ? [outcome.error] : []));
     if (errors.length === 0) return { kind: 'confirmed' };
     const notSent = outcomes.every((outcome) => outcome.kind === 'not-sent');
     return { kind: notSent ? 'not-sent' : 'unknown', error: errors.join('; ') };
   }
 
-  private hear(envelope: MessageEnvelope, peer: Peer): Promise<CallOutcome> {
+  private askListener(envelope: MessageEnvelope, peer: Peer): Promise<CallOutcome> {
     return peer.call(this.deps.codec.encode(envelope, peer.service), (reply) =>
       this.accept(peer, reply, async (wire) => {
         const found = this.receipt(envelope, peer, wire);

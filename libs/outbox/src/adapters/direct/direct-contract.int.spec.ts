@@ -13,8 +13,8 @@ import {
 } from '../../testing/transport-contract';
 import { SystemClock } from '../system/system-clock';
 import { SystemRandom } from '../system/system-random';
-import { direct } from './direct.factory';
-import type { DirectOptions } from './direct.options';
+import { direct } from './direct-factory';
+import type { DirectOptions } from './direct-options';
 import { PATTERN } from './replies';
 
 /** Services that call each other through a bad network: one that can cut every connection. */

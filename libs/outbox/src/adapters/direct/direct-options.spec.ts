@@ -1,6 +1,6 @@
 import { InvalidOptionsError } from '../../errors';
-import { direct } from './direct.factory';
-import { type DirectOptions, directSettings } from './direct.options';
+import { direct } from './direct-factory';
+import { type DirectOptions, directSettings } from './direct-options';
 
 describe('direct options', () => {
   it('reads addresses as text and in two parts', () => {

@@ -11,7 +11,7 @@ import { type BrokerAccess, closeConnection, connect, gone } from './connection'
 import { Consumer } from './consumer';
 import { KeepOpen, type KeepOpenOptions, type Session } from './keep-open';
 import { Publisher } from './publisher';
-import type { RabbitMqSettings } from './rabbitmq.options';
+import type { RabbitMqSettings } from './rabbitmq-options';
 import { Incoming } from './incoming';
 import { isBeingMade, needsPerson, quarantineOf, type Queue, Topology } from './topology';
 import { Takers } from './takers';

@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from '../../errors';
-import { postgres, type PostgresOptions } from './postgres.factory';
+import { postgres, type PostgresOptions } from './postgres-factory';
 
 describe('postgres()', () => {
   it.each([

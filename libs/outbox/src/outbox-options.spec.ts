@@ -1,5 +1,5 @@
 import { InvalidOptionsError } from './errors';
-import { type OutboxModuleOptions, resolveOptions } from './outbox.options';
+import { type OutboxModuleOptions, resolveOptions } from './outbox-options';
 
 const transport = { name: 'none', create: () => ({}) as never };
 const problemsOf = (options: object): readonly string[] => {
