@@ -1,7 +1,7 @@
 import { postgres } from './adapters/postgres';
 import { InvalidOptionsError } from './errors';
 import type { SigningKeys } from './message/codec';
-import { describeMs, type Duration, toMs } from './message/duration';
+import { describeMs, type Duration, noDuration, toMs } from './message/duration';
 import { serviceNameProblem } from './message/names';
 import { unknownOptions } from './message/unknown-options';
 import type { OnAlarm, OnError } from './operations/monitor';
@@ -245,9 +245,7 @@ class Reader {
   duration(name: string, value: Duration | undefined, fallback: Duration): number {
     const ms = toMs(value ?? fallback);
     if (ms !== undefined && ms > 0) return ms;
-    this.problems.push(
-      `${name} ${JSON.stringify(value)} is no duration: write milliseconds or text like '${fallback}'`,
-    );
+    this.problems.push(noDuration(name, value, String(fallback)));
     return toMs(fallback)!;
   }
 

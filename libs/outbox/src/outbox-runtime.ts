@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { TracedTransport, tracedArrival, tracedCreation, tracedHandlers } from './operations/traced';
 import { Turns } from './concurrency/turns';
+import { wait } from './concurrency/waiting';
 import { waitingRoom } from './inbox/announcements';
 import { Inbox } from './inbox/inbox';
 import { waits } from './message/backoff';
@@ -222,9 +223,8 @@ export class OutboxRuntime<Tx = EntityManager> {
   async stop(): Promise<void> {
     const { clock, options, transport } = this.parts;
     const leftMs = Math.max(options.shutdownTimeoutMs - this.stopConsumingTook, transport.publishTimeoutMs);
-    let cancel = (): void => {};
-    const over = new Promise<void>((resolve) => (cancel = clock.schedule(leftMs, resolve)));
-    await Promise.race([this.finish(), over]).finally(() => cancel());
+    const finished = this.finish();
+    if (await wait(clock, leftMs, finished)) await finished;
     this.closing = true;
     await transport.close();
   }

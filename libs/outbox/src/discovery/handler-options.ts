@@ -1,4 +1,4 @@
-import { type Duration, toMs } from '../message/duration';
+import { type Duration, noDuration, toMs } from '../message/duration';
 
 export interface MessageHandlerOptions {
   /** How many messages of this type are in hand at once in this process. Default: 8. */
@@ -66,8 +66,7 @@ export function optionsProblem(options: HandlerOptions): string | undefined {
   const inHand = concurrencyOf(options);
   if (groupCommit !== undefined && groupCommit !== 'auto' && !isWhole(groupCommit, inHand))
     return `groupCommit ${groupCommit} is no whole number from 1 to its concurrency (${inHand}), nor 'auto'.`;
-  if (timeout !== undefined && !toMs(timeout))
-    return `timeout ${JSON.stringify(timeout)} is no duration: write milliseconds or '30s'.`;
+  if (timeout !== undefined && !toMs(timeout)) return `${noDuration('timeout', timeout, '30s')}.`;
   return undefined;
 }
 

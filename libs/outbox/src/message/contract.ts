@@ -1,5 +1,5 @@
 import { UnknownMessageError } from '../errors';
-import { describeMs, type Duration, toMs } from './duration';
+import { describeMs, type Duration, noDuration, toMs } from './duration';
 import { unknownOptions } from './unknown-options';
 import { messageTypeProblem, serviceNameProblem } from './names';
 
@@ -117,8 +117,7 @@ function read(contract: ContractClass, options: OutboxMessageOptions<string, obj
     ...consumers.map(serviceNameProblem),
   ];
   if (new Set(consumers).size !== consumers.length) problems.push('a consumer is named twice');
-  if (options.deadline !== undefined && !deadlineMs)
-    problems.push(`deadline ${JSON.stringify(options.deadline)} is no duration: write milliseconds or '15m'`);
+  if (options.deadline !== undefined && !deadlineMs) problems.push(noDuration('deadline', options.deadline, '15m'));
   if (options.deadline !== undefined && consumers.length === 0)
     problems.push('an announcement has no deadline: nobody answers it');
   if (options.ordered && consumers.length === 0)

@@ -9,6 +9,18 @@ export function toMs(duration: Duration): number | undefined {
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined;
 }
 
+/** Says so of what is none. `example` is how one is written. */
+export function noDuration(name: string, value: unknown, example: string): string {
+  return `${name} ${JSON.stringify(value)} is no duration: write milliseconds or '${example}'`;
+}
+
+/** An argument of a call. @throws TypeError if it is none */
+export function durationOf(name: string, value: Duration, example: string): number {
+  const found = toMs(value);
+  if (found === undefined) throw new TypeError(`${noDuration(name, value, example)}.`);
+  return found;
+}
+
 /** `90_000` → `2m`: for messages to people, rounded to one unit. */
 export function describeMs(value: number): string {
   return ms(value);

@@ -12,7 +12,8 @@ const MAX_SHORT_TEXT = 255;
 /** Largest attempt: PostgreSQL's `int`. */
 export const MAX_ATTEMPT = 2 ** 31 - 1;
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
+const ANY_UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/i;
+const UUID = new RegExp(`^${ANY_UUID.source}$`, 'i');
 const SHA_256 = /^[0-9a-f]{64}$/;
 /** RFC 3339, with at most the microseconds of PostgreSQL. */
 const INSTANT =
@@ -32,6 +33,11 @@ export function shortTextProblem(value: unknown): string | undefined {
 
 export function uuidProblem(value: unknown): string | undefined {
   return typeof value === 'string' && UUID.test(value) ? undefined : 'is no UUID';
+}
+
+/** The first one in what a database says. */
+export function uuidIn(text: string): string | undefined {
+  return ANY_UUID.exec(text)?.[0];
 }
 
 /** SHA-256 in lower-case hexadecimal digits. */

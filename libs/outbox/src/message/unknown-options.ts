@@ -5,10 +5,15 @@ export function unknownOptions(given: object, known: readonly string[]): string[
   return Object.keys(given)
     .filter((name) => !known.includes(name))
     .map((name) => {
-      const nearest = [...known].sort((a, b) => distance(a, name) - distance(b, name))[0]!;
-      const hint = distance(nearest, name) <= Math.max(2, name.length / 3) ? ` Did you mean '${nearest}'?` : '';
-      return `unknown option '${name}'.${hint}`;
+      const meant = probablyMeant(name, known);
+      return `unknown option '${name}'.${meant === undefined ? '' : ` Did you mean '${meant}'?`}`;
     });
+}
+
+/** The known word next to one that is not; undefined if none is near. */
+export function probablyMeant(word: string, known: readonly string[]): string | undefined {
+  const nearest = [...known].sort((one, other) => distance(one, word) - distance(other, word))[0]!;
+  return distance(nearest, word) <= Math.max(2, word.length / 3) ? nearest : undefined;
 }
 
 /** For callers without types, and for what was spread into an argument. @throws TypeError */

@@ -1,8 +1,8 @@
-import { distance } from 'fastest-levenshtein';
 import { InvalidFilterError } from '../errors';
 import { type DeliveryState, FINAL_STATES, OPEN_STATES } from '../message/delivery';
 import { type Duration, toMs } from '../message/duration';
 import { uuidProblem } from '../message/fields';
+import { probablyMeant } from '../message/unknown-options';
 import type { Criteria } from '../ports/store';
 
 /**
@@ -132,9 +132,8 @@ function isWord(word: string): word is Word {
 
 function unknownWord(word: string): string {
   const names = [...Object.keys(WORDS), 'data'];
-  const nearest = [...names].sort((one, other) => distance(one, word) - distance(other, word))[0]!;
-  const hint = distance(nearest, word) <= 2 ? ` Did you mean ${nearest}?` : '';
-  return `There is no word "${word}".${hint} There are ${Object.keys(WORDS).join(', ')}, and data.FIELD.`;
+  const meant = probablyMeant(word, names);
+  return `There is no word "${word}".${meant === undefined ? '' : ` Did you mean ${meant}?`} There are ${Object.keys(WORDS).join(', ')}, and data.FIELD.`;
 }
 
 /** What a store looks for. @throws InvalidFilterError with all that is wrong */

@@ -1,3 +1,4 @@
+import { wait } from '../concurrency/waiting';
 import type { PauseTarget } from '../message/pause';
 import type { Clock } from '../ports/clock';
 import type { OutboxStore } from '../ports/store';
@@ -76,17 +77,13 @@ export class OutboxHealth {
   }
 
   private async indicate(timeoutMs: number): Promise<OutboxHealthIndication> {
-    let cancel = (): void => {};
-    const over = new Promise<OutboxHealthIndication>((resolve) => {
-      const down = { status: 'down', message: `the database has not answered within ${timeoutMs} ms` } as const;
-      cancel = this.clock.schedule(timeoutMs, () => resolve(down));
-    });
     const checked = this.check().then(
       ({ status, ...report }) => ({ status: 'up', degraded: status === 'degraded', ...report }) as const,
       // Why, is for the log: health is often open to strangers.
       () => ({ status: 'down', message: 'the database cannot be asked' }) as const,
     );
-    return Promise.race([checked, over]).finally(() => cancel());
+    if (await wait(this.clock, timeoutMs, checked)) return checked;
+    return { status: 'down', message: `the database has not answered within ${timeoutMs} ms` };
   }
 
   /** Rejects if the database cannot be asked: that service *is* down. */

@@ -1,5 +1,5 @@
 import { FilterTooBroadError, InvalidFilterError, OperationRefusedError, UnknownDeliveryError } from '../errors';
-import { type Duration, toMs } from '../message/duration';
+import { type Duration, noDuration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
 import { type Pause, type PauseTarget, pauseText } from '../message/pause';
 import { refuseUnknownOptions } from '../message/unknown-options';
@@ -258,8 +258,7 @@ export class OutboxOperations {
 
 function deadlineOf(deadline: Duration | undefined): number | undefined {
   const deadlineMs = deadline === undefined ? undefined : toMs(deadline);
-  if (deadline !== undefined && !deadlineMs)
-    throw new TypeError(`deadline ${JSON.stringify(deadline)} is no duration: write milliseconds or '15m'.`);
+  if (deadline !== undefined && !deadlineMs) throw new TypeError(`${noDuration('deadline', deadline, '15m')}.`);
   return deadlineMs;
 }
 

@@ -2,7 +2,7 @@ import { InvalidMessageError } from '../errors';
 import { conversationHeaders } from '../message/conversation';
 import { deadlineProblem, type MessageContract } from '../message/contract';
 import { EVERYBODY, LISTENERS_HEADER } from '../message/delivery';
-import { describeMs, type Duration, toMs } from '../message/duration';
+import { describeMs, type Duration, noDuration, toMs } from '../message/duration';
 import { isReservedHeader } from '../message/envelope';
 import { headerNameProblem, headerValueProblem, shortTextProblem, uuidProblem } from '../message/fields';
 import { writePayload } from '../message/payload';
@@ -88,8 +88,7 @@ export async function contentOf(
 /** @returns milliseconds */
 function checkedDelay({ horizonMs }: DraftSettings, contract: MessageContract, delay: Duration = 0): number {
   const delayMs = toMs(delay);
-  if (delayMs === undefined)
-    throw new InvalidMessageError(`delay ${JSON.stringify(delay)} is no duration: write milliseconds or '30s'.`, []);
+  if (delayMs === undefined) throw new InvalidMessageError(`${noDuration('delay', delay, '30s')}.`, []);
   if (delayMs >= horizonMs / 2) {
     throw new InvalidMessageError(
       `delay (${describeMs(delayMs)}) must be shorter than half the horizon (${describeMs(horizonMs)}): a consumer refuses what is older.`,

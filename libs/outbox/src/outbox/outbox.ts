@@ -9,7 +9,7 @@ import {
 import type { Turns } from '../concurrency/turns';
 import { type ContractClass, contractOf, type MessageContract } from '../message/contract';
 import { type ClaimedDelivery, EVERYBODY, isFinal } from '../message/delivery';
-import { describeMs, type Duration, toMs } from '../message/duration';
+import { describeMs, type Duration, durationOf } from '../message/duration';
 import { uuidProblem } from '../message/fields';
 import { TRACEPARENT } from '../message/trace';
 import { refuseUnknownOptions } from '../message/unknown-options';
@@ -239,9 +239,7 @@ export class Outbox<Tx = EntityManager> {
    * @throws UnknownDeliveryError if there is no such delivery
    */
   async waitForVerdict(id: string, options: { to?: string; timeout?: Duration } = {}): Promise<MessageStatus> {
-    const timeoutMs = toMs(options.timeout ?? '10s');
-    if (timeoutMs === undefined)
-      throw new TypeError(`timeout ${JSON.stringify(options.timeout)} is no duration: write milliseconds or '10s'.`);
+    const timeoutMs = durationOf('timeout', options.timeout ?? '10s', '10s');
     const ends = this.parts.clock.monotonic() + timeoutMs;
     for (let pauseMs = 50; ; pauseMs = Math.min(1000, pauseMs * 2)) {
       const news = this.parts.verdicts.watch(id);

@@ -3,7 +3,7 @@ import { MemoryDatabase } from './memory/memory-database';
 import type { DeliveryRow } from './memory/memory-tables';
 import { SeededRandom } from './memory/seeded-random';
 import { VirtualClock } from './memory/virtual-clock';
-import { type Duration, toMs } from '../message/duration';
+import { type Duration, durationOf } from '../message/duration';
 import type { MessageStatus } from '../outbox/outbox';
 import { HarnessFaults } from './harness-faults';
 import { type Behaviour, HarnessService, type HarnessServiceOptions } from './harness-service';
@@ -60,10 +60,7 @@ export class OutboxHarness {
 
   /** Lets time pass, and everything happen that is due meanwhile. */
   async advance(duration: Duration): Promise<void> {
-    const ms = toMs(duration);
-    if (ms === undefined)
-      throw new TypeError(`${JSON.stringify(duration)} is no duration: write milliseconds or '1h'.`);
-    await this.clock.advance(ms);
+    await this.clock.advance(durationOf('the time', duration, '1h'));
   }
 
   /**

@@ -29,7 +29,7 @@ describe('direct options', () => {
     [
       'an option it does not know',
       { listen: 'a:1', windw: 3 } as DirectOptions,
-      /no option 'windw'; did you mean 'window'/,
+      /unknown option 'windw'\. Did you mean 'window'/,
     ],
     ['an address without a port', { listen: 'localhost' }, /listen is "localhost"; write 'host:port'/],
     ['a port that does not exist', { listen: 'localhost:70000' }, /listen is "localhost:70000"/],

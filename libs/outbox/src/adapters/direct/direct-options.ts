@@ -1,8 +1,8 @@
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
-import { closest } from 'fastest-levenshtein';
 import { InvalidOptionsError } from '../../errors';
 import { type Duration, toMs } from '../../message/duration';
 import { messageTypeProblem, serviceNameProblem } from '../../message/names';
+import { unknownOptions } from '../../message/unknown-options';
 
 /** `'order-service:4000'`, `'[::1]:4000'`, or the same in two parts. */
 export type DirectAddress = string | { readonly host: string; readonly port: number };
@@ -63,9 +63,7 @@ const KNOWN: readonly string[] = ['listen', 'peers', 'listeners', 'timeout', 'wi
 
 /** @throws InvalidOptionsError with all problems */
 export function directSettings(options: DirectOptions): DirectSettings {
-  const problems = Object.keys(options)
-    .filter((name) => !KNOWN.includes(name))
-    .map((name) => `direct(): there is no option '${name}'; did you mean '${closest(name, KNOWN)}'?`);
+  const problems = unknownOptions(options, KNOWN).map((text) => `direct(): ${text}`);
   const problem = (text: string | undefined): void => {
     if (text !== undefined) problems.push(`direct(): ${text}`);
   };

@@ -8,6 +8,7 @@ import type { Endpoint, Reaction } from '../../ports/transport';
 import { type Address, addressText, type DirectSettings } from './direct-options';
 import { frameSocketClass } from './frame-socket';
 import { Lane } from '../../concurrency/lane';
+import { wait } from '../../concurrency/waiting';
 import { nestMicroservices, socketProblem } from './nest-microservices';
 import { maxFrameBytes, PATTERN, readRequest, type Reply } from './replies';
 
@@ -76,10 +77,7 @@ export class DirectServer {
   /** Answers new calls with `busy`; resolves when the running ones are answered, or when the time is over. */
   async stop(timeoutMs: number): Promise<void> {
     for (const lane of [...this.lanes.values(), this.others]) lane.close();
-    let cancel = (): void => {};
-    const timeIsOver = new Promise<void>((resolve) => (cancel = this.deps.clock.schedule(timeoutMs, resolve)));
-    await Promise.race([Promise.allSettled(this.running), timeIsOver]);
-    cancel();
+    await wait(this.deps.clock, timeoutMs, Promise.allSettled(this.running));
     await new Promise(setImmediate); // Nest writes a reply one tick after its handler is done
   }
 

@@ -2,6 +2,7 @@ import type { EntityManager } from 'typeorm';
 import { MessageAlreadyRecordedError } from '../../errors';
 import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
+import { uuidIn } from '../../message/fields';
 import type { Pause, PauseTarget } from '../../message/pause';
 import { deferred, keptAnswer, lateVerdict, parked } from '../../message/transitions';
 import {
@@ -42,7 +43,6 @@ import { readPauses } from './sql/pause';
 import { count, search } from './sql/search';
 import type { MariaDbTables } from './tables';
 
-const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 /** As long as a person looks around, and no longer: the database has other things to do. */
 const SEARCH_MS = 2_000;
 /** Rows of one transaction that are released. */
@@ -287,7 +287,7 @@ function lowerCase<Key extends DeliveryKey>(key: Key): Key {
 
 function alreadyRecorded(error: unknown, messages: readonly NewMessage[]): MessageAlreadyRecordedError | undefined {
   if (errnoOf(error) !== DUPLICATE_KEY) return undefined;
-  const ids = UUID.exec(messageOf(error))?.[0] ?? messages.map(({ id }) => id).join(', ');
+  const ids = uuidIn(messageOf(error)) ?? messages.map(({ id }) => id).join(', ');
   return new MessageAlreadyRecordedError(
     `A message with id ${ids} is recorded already; nothing was added. If this request may come twice, recognise it by a ` +
       'unique key of the business table before calling add; the outbox forgets finished messages.',

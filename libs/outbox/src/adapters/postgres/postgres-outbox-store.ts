@@ -3,6 +3,7 @@ import { MessageAlreadyRecordedError } from '../../errors';
 import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
 import { keyText } from '../../message/envelope';
+import { uuidIn } from '../../message/fields';
 import type { Pause, PauseTarget } from '../../message/pause';
 import type {
   AddedMessage,
@@ -48,7 +49,6 @@ import { countSql, searchSql } from './sql/search';
 import type { Tables } from './tables';
 
 const UNIQUE_VIOLATION = '23505';
-const UUID = /[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}/;
 const QUERY_CANCELED = '57014';
 /** As long as a person looks around, and no longer: the database has other things to do. */
 const SEARCH_MS = 2_000;
@@ -293,7 +293,7 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
     const { constraint, detail } = (error as QueryFailedError).driverError as { constraint?: string; detail?: string };
     if (!this.keys.includes(constraint)) return undefined;
     // PostgreSQL names the id in a sentence of the server's language, and leaves it out where the role may not see it.
-    const ids = UUID.exec(detail ?? '')?.[0] ?? messages.map(({ id }) => id).join(', ');
+    const ids = uuidIn(detail ?? '') ?? messages.map(({ id }) => id).join(', ');
     return new MessageAlreadyRecordedError(
       `A message with id ${ids} is recorded already; nothing was added. If this request may come twice, recognise it by a ` +
         "unique key of the business table before calling add; the outbox forgets finished messages. Don't catch this " +

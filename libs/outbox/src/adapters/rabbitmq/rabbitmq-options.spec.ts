@@ -25,7 +25,7 @@ describe('the options of rabbitMq()', () => {
 
     expect(() => rabbitMqSettings(options as RabbitMqOptions)).toThrow(InvalidOptionsError);
     for (const problem of [
-      "no option 'publishTimeOut'; did you mean 'publishTimeout'?",
+      "unknown option 'publishTimeOut'. Did you mean 'publishTimeout'?",
       'prefix is "has space"',
       'heartbeatSeconds is 0.5',
       'idleResubscribe is "soon"',

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
-import { closest } from 'fastest-levenshtein';
 import { InvalidOptionsError } from '../../errors';
 import { type Duration, toMs } from '../../message/duration';
+import { unknownOptions } from '../../message/unknown-options';
 
 export interface RabbitMqOptions {
   /**
@@ -92,9 +92,7 @@ const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** @throws InvalidOptionsError with all problems; never with a url, which may hold a password */
 export function rabbitMqSettings(options: RabbitMqOptions): RabbitMqSettings {
-  const problems = Object.keys(options)
-    .filter((name) => !KNOWN.includes(name))
-    .map((name) => `there is no option '${name}'; did you mean '${closest(name, KNOWN)}'?`);
+  const problems = unknownOptions(options, KNOWN);
   const duration = (name: 'publishTimeout' | 'idleResubscribe'): number => {
     const value = options[name] ?? DEFAULTS[name];
     const milliseconds = toMs(value);
