@@ -21,7 +21,7 @@ export function nameOf(text: string): string {
 
 /** Where a process is that is about to send this. @param done what it has sent in this transaction */
 export function before(statement: string, done: ReadonlySet<string>): Point | undefined {
-  if (statement === 'outbox.settle') return 'before a settlement';
+  if (statement === 'outbox.mark') return 'before a mark';
   if (statement === 'outbox.close-many') return 'before receipts are applied in a batch';
   if (statement === 'outbox.close-and-take') return 'before a receipt closes one, and the next one is taken';
   if (statement === 'outbox.next-turn') return 'before a look whose turn it is';
@@ -56,7 +56,7 @@ export function after(statement: string, done: ReadonlySet<string>, rows: number
       return rows > 0 ? 'discarded, and the next one not looked for' : undefined;
     case 'outbox.claim':
       return rows > 0 ? 'claimed' : undefined;
-    case 'outbox.settle':
+    case 'outbox.mark':
       return 'settled';
     case 'inbox.begin':
       return 'inbox row inserted';

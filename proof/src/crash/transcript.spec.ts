@@ -28,7 +28,7 @@ describe('what is said to MariaDB is told as steps', () => {
       'claim',
       1,
     ],
-    ['a settlement', [BEGIN, SKIPPING, 'outbox.write', 'outbox.read', COMMIT], 'settle', 1],
+    ['a mark', [BEGIN, SKIPPING, 'outbox.write', 'outbox.read', COMMIT], 'mark', 1],
     ['receipts in a batch', [BEGIN, SKIPPING, 'outbox.messages', 'outbox.write', COMMIT], 'close-many', 1],
     [
       'receipts that take the next ones',

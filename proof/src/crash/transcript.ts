@@ -65,7 +65,7 @@ export class Transcript {
         if (this.has('outbox.due') || this.has('outbox.due-to-others')) return 'outbox.claim';
         if (this.has('outbox.deliveries-of')) return 'outbox.discard';
         if (!this.has('outbox.lock-skipping')) return undefined; // of one row, by what was said about it
-        if (!this.has('outbox.messages')) return 'outbox.settle';
+        if (!this.has('outbox.messages')) return 'outbox.mark';
         return IN_LINE.test(text) ? 'outbox.close-and-take' : 'outbox.close-many';
       default:
         return undefined;

@@ -58,18 +58,18 @@ describe('Marks', () => {
   it('are not written when the receipt was faster; one that is being written says when it is done', async () => {
     const [early, late] = ['early', 'late'].map((messageId) => ({ messageId, consumer: 'order-service' }));
     let writing: Promise<void> | undefined;
-    const { calls, clock, settlements, record } = open(() => {
-      queueMicrotask(() => (writing = settlements.skip(late!)));
+    const { calls, clock, marks, record } = open(() => {
+      queueMicrotask(() => (writing = marks.skip(late!)));
       return [];
     });
     const recorded = [record('early'), record('late')];
-    expect(settlements.skip(early!)).toBeUndefined();
+    expect(marks.skip(early!)).toBeUndefined();
     await clock.advance(25);
     await Promise.all(recorded);
     expect(calls).toEqual([['late']]);
     expect(writing).toBeInstanceOf(Promise);
     await writing;
-    expect(settlements.skip(late!)).toBeUndefined();
+    expect(marks.skip(late!)).toBeUndefined();
   });
 
   it('drains what is tried again, too', async () => {

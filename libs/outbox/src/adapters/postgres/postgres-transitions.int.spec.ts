@@ -8,7 +8,7 @@ import {
   isFinal,
   OPEN_STATES,
   type ParkCode,
-  type Settlement,
+  type Mark,
 } from '../../message/delivery';
 import type { Verdict } from '../../message/receipt';
 import { HARMLESS, isLegal, isOneOf, STEPS, VERDICT_IN } from '../../message/rules';
@@ -25,7 +25,7 @@ import {
   lateVerdict,
   parked,
   retried,
-  settled,
+  marked,
 } from '../../message/transitions';
 import { PostgresFixture } from './postgres.fixture';
 
@@ -105,7 +105,7 @@ const later = fc.record({
   error: text,
 });
 
-const settlements: fc.Arbitrary<Settlement> = fc.oneof(
+const marks: fc.Arbitrary<Mark> = fc.oneof(
   fc.record({ kind: fc.constant('sent' as const), waitMs: future }),
   fc.constant({ kind: 'delivered' as const }),
   fc.record({ kind: fc.constant('retry' as const), waitMs: future, code: fc.constant('UNROUTABLE'), error: text }),
@@ -115,11 +115,10 @@ const settlements: fc.Arbitrary<Settlement> = fc.oneof(
 );
 
 const acts: fc.Arbitrary<Act> = fc.oneof(
-  settlements.map((settlement) => ({
-    name: `settle as ${settlement.kind}`,
-    rule: (row: DeliveryRow, now: number) => settled(row, LEASE, settlement, now),
-    statement: (key: DeliveryKey, { outbox }: PostgresFixture) =>
-      outbox.settle([{ ...key, leaseToken: LEASE, settlement }]),
+  marks.map((mark) => ({
+    name: `mark as ${mark.kind}`,
+    rule: (row: DeliveryRow, now: number) => marked(row, LEASE, mark, now),
+    statement: (key: DeliveryKey, { outbox }: PostgresFixture) => outbox.mark([{ ...key, leaseToken: LEASE, mark }]),
   })),
   fc.constant<Act>({
     name: 'claim',
@@ -222,8 +221,8 @@ describe("PostgreSQL's statements", () => {
     for (const verb of VERBS) expect(changed.get(verb) ?? 0).toBeGreaterThan(5);
   });
 
-  it('know every settlement there is', () => {
-    const kinds = fc.sample(settlements, 500).map(({ kind }) => kind);
+  it('know every mark there is', () => {
+    const kinds = fc.sample(marks, 500).map(({ kind }) => kind);
     expect(new Set(kinds)).toEqual(new Set(Object.keys(STEPS)));
   });
 });
