@@ -30,7 +30,7 @@ export function versionProblems(server: keyof typeof OLDEST, version: string): F
   if (server === 'mariadb') return [];
   return [
     note(
-      `This is MySQL (${version}). The statements keep to what it documents, but nothing was run on it yet.`,
+      `This is MySQL (${version}). The store keeps to what it documents, and is tested on MariaDB.`,
       'Run the contract of the store on yours: docs/mariadb.md says how.',
     ),
   ];

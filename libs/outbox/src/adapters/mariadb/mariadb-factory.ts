@@ -6,7 +6,7 @@ import { poolFrom } from './pool';
 /**
  * The tables are in MariaDB (10.6 and later), where the DataSource of type `mariadb` or `mysql` writes: `OutboxModule.forRoot({ …, store: mariadb() })`,
  * with `mariaDbMigrations()` among its migrations. Needs `mysql2`, which TypeORM needs for it, too. Statements are those that MySQL
- * 8.0.16 has as well, but nothing was run on MySQL yet.
+ * 8.0.16 has as well; docs/mariadb.md says what was run on which.
  */
 export function mariadb(): StoreFactory<DataSource, EntityManager> {
   return {
