@@ -64,6 +64,17 @@ describe('Coalescer', () => {
     expect(flushes).toEqual([[1], [2], [3, 4, 5]]);
   });
 
+  it('rests for a moment only after a flush that hung', async () => {
+    const { coalescer, flushes, finish, clock } = open(0);
+    void coalescer.add('a', 1);
+    await clock.advance(30_000);
+    void coalescer.add('b', 2);
+    await finish();
+    await clock.advance(50);
+    expect(flushes).toEqual([[1], [2]]);
+    await finish();
+  });
+
   it('lets those wait for company again that came during a flush', async () => {
     const { coalescer, flushes, finish, clock } = open();
     void coalescer.add('a', 1);

@@ -1,7 +1,10 @@
 import type { Clock } from '../ports/clock';
 
+/** A batch that took longer than this was held up by something else: no more gather for it. */
+const MOST_REST_MS = 50;
+
 /**
- * Turns many single writes into few batched ones. At most one flush is in flight, and none for as long after it as it took; whatever
+ * Turns many single writes into few batched ones. At most one flush is in flight, and none for as long after it as it took (50 ms at most); whatever
  * arrives meanwhile goes with the next, so the batch size emerges from the load: alone, an item waits `lingerMs`; under
  * load nobody waits longer than two flushes and that.
  *
@@ -74,7 +77,7 @@ export class Coalescer<Item, Result> {
     this.flushing = this.flushNow().finally(() => {
       this.flushing = undefined;
       const ended = this.clock.monotonic();
-      this.restsUntil = ended + (ended - began);
+      this.restsUntil = ended + Math.min(ended - began, MOST_REST_MS);
       if (this.waiting.size > 0) this.flushInTime();
     });
   }
