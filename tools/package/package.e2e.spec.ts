@@ -131,7 +131,7 @@ describe('a new application', () => {
 
   it('keeps its tables in MariaDB, and has no pg then', async () => {
     const app = join(folder, 'nest-11-mariadb');
-    await run('cp', ['-al', join(folder, 'nest-11'), app], { cwd: folder });
+    await run('cp', ['-a', join(folder, 'nest-11'), app], { cwd: folder });
     await install('npm remove pg\nnpm install mysql2@3', app);
     expect(existsSync(join(app, 'node_modules', 'pg'))).toBe(false);
     const server = await findMariaDb({ install: true });
