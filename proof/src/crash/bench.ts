@@ -132,7 +132,7 @@ export class Bench {
           const recorded = await this.rig.recordMany({ ...crowd, script }, producer).catch(() => []);
           this.acknowledged.push(...recorded.map(({ purchaseId }) => purchaseId));
           // More than can be handled would only be waited for in the end.
-          await until('the crowd has gone', async () => stopped || (await this.open()) < CROWD, { timeoutMs: 240_000 });
+          await until('the crowd has gone', async () => stopped || (await this.open()) < CROWD, { timeoutMs: 60_000 });
         }
       }),
     );

@@ -3,8 +3,7 @@ import { join } from 'node:path';
 import { until } from '@tallystick/services';
 import { ARMED, DIRECTORY_VARIABLE, HIT, type Point } from './points';
 
-/** Against hanging only: on a slow machine several messages may not be ready together for minutes, as bundles and batches need it. */
-const HIT_WITHIN_MS = 240_000;
+const HIT_WITHIN_MS = 60_000;
 
 /** Where processes are told at which point to stop, and tell that they have. The other end is `preload.ts`. */
 export class Stops {
