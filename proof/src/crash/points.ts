@@ -14,7 +14,7 @@ export const POINTS = [
   'published',
   'confirmed',
   'before a mark',
-  'settled',
+  'marked',
   // consumer
   'delivered',
   'inbox row inserted',

@@ -57,7 +57,7 @@ export function after(statement: string, done: ReadonlySet<string>, rows: number
     case 'outbox.claim':
       return rows > 0 ? 'claimed' : undefined;
     case 'outbox.mark':
-      return 'settled';
+      return 'marked';
     case 'inbox.begin':
       return 'inbox row inserted';
     case 'inbox.begin-many':
