@@ -98,14 +98,14 @@ describe('Coalescer', () => {
     expect(await Promise.all(all)).toHaveLength(4);
   });
 
-  it('says when what is on its way has landed, and of nothing else', async () => {
+  it('says when what is on its way is written, and of nothing else', async () => {
     const { coalescer, finish, clock } = open(0);
     const all = [coalescer.add('a', 1), coalescer.add('b', 2)];
-    expect(coalescer.landing('b')).toBeUndefined();
-    const landed = coalescer.landing('a')!;
+    expect(coalescer.writing('b')).toBeUndefined();
+    const written = coalescer.writing('a')!;
     await finish();
-    await landed;
-    expect(coalescer.landing('a')).toBeUndefined();
+    await written;
+    expect(coalescer.writing('a')).toBeUndefined();
     await clock.advance(0);
     await finish();
     expect(await Promise.all(all)).toEqual(['wrote 1', 'wrote 2']);
@@ -141,7 +141,7 @@ describe('Coalescer', () => {
     expect(await next).toBe('wrote 3');
   });
 
-  it('drains: writes at once what waits, and resolves when all has landed', async () => {
+  it('drains: writes at once what waits, and resolves when all is written', async () => {
     const { coalescer, flushes, finish, clock } = open();
     void coalescer.add('a', 1);
     let drained = false;

@@ -4,17 +4,17 @@ import type { Clock } from '../ports/clock';
 const MOST_REST_MS = 50;
 
 /**
- * Turns many single writes into few batched ones. At most one flush is in flight, and none for as long after it as it took (50 ms at most); whatever
- * arrives meanwhile goes with the next, so the batch size emerges from the load: alone, an item waits `lingerMs`; under
- * load nobody waits longer than two flushes and that.
+ * Turns many single writes into few batched ones. At most one flush is in flight, and none for as long after it as it took
+ * (50 ms at most); whatever arrives meanwhile goes with the next, so the batch size emerges from the load: alone, an item
+ * waits `lingerMs`; under load nobody waits longer than two flushes and that.
  *
- * Items are keyed, and a batch holds a key once. `add` resolves when the item's batch has landed: a caller that awaits
- * it knows that its row is written.
+ * Items are keyed, and a batch holds a key once. `add` resolves when the item's batch is written: a caller that awaits
+ * it knows that its row is.
  */
 export class Coalescer<Item, Result> {
   private waiting = new Map<string, Waiting<Item, Result>>();
   /** Keys of the flush that is in flight, or of the last one. */
-  private flying: ReadonlySet<string> = new Set();
+  private inFlight: ReadonlySet<string> = new Set();
   private flushing: Promise<void> | undefined;
   private cancelTimer: (() => void) | undefined;
   /** Until then more may gather: a flush costs as much for one item as for a few. */
@@ -32,9 +32,9 @@ export class Coalescer<Item, Result> {
     return this.waiting.get(key)?.item;
   }
 
-  /** Resolves when the item that is on its way under this key has landed, or has not. Undefined if none is. */
-  landing(key: string): Promise<void> | undefined {
-    return this.flying.has(key) ? this.flushing : undefined;
+  /** Resolves when the item that is on its way under this key is written, or has failed to be. Undefined if none is. */
+  writing(key: string): Promise<void> | undefined {
+    return this.inFlight.has(key) ? this.flushing : undefined;
   }
 
   /** Adds an item. One that waits under the same key is joined: it keeps its own value, and both learn its result. */
@@ -84,8 +84,8 @@ export class Coalescer<Item, Result> {
 
   private async flushNow(): Promise<void> {
     const batch = [...this.waiting].slice(0, this.limits.maxBatch);
-    this.flying = new Set(batch.map(([key]) => key));
-    for (const key of this.flying) this.waiting.delete(key);
+    this.inFlight = new Set(batch.map(([key]) => key));
+    for (const key of this.inFlight) this.waiting.delete(key);
     if (batch.length === 0) return;
     try {
       const results = await this.flush(batch.map(([, { item }]) => item));

@@ -23,15 +23,15 @@ describe('Marks', () => {
     return { calls, clock, marks, record };
   }
 
-  it('tries again what somebody else held for a moment, and is done when that has landed', async () => {
+  it('tries again what somebody else held for a moment, and is done when that is written', async () => {
     const { calls, clock, record } = open((rows, call) =>
       call === 1 ? rows.filter(({ messageId }) => messageId === 'held') : [],
     );
-    const landed: string[] = [];
-    void record('free').then(() => landed.push('free'));
-    void record('held').then(() => landed.push('held'));
+    const written: string[] = [];
+    void record('free').then(() => written.push('free'));
+    void record('held').then(() => written.push('held'));
     await clock.advance(50);
-    expect([calls, landed]).toEqual([
+    expect([calls, written]).toEqual([
       [['free', 'held'], ['held']],
       ['free', 'held'],
     ]);

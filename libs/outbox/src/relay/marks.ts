@@ -27,7 +27,7 @@ const PAUSES_MS = [0, 25, 50, 100, 200, 400, 800, 1_600];
 type Tried = MarkRow & { readonly tries: number };
 
 /**
- * Writes the outcomes of attempts, batched. `write` resolves when the row has landed, when the store found that it no
+ * Writes the outcomes of attempts, batched. `write` resolves when the row is written, when the store found that it no
  * longer is ours to write (R1: silent), or when its receipt made it needless.
  */
 export class Marks implements PendingMarks {
@@ -60,7 +60,7 @@ export class Marks implements PendingMarks {
   skip(delivery: DeliveryKey): Promise<void> | undefined {
     const key = keyText(delivery);
     if (this.coalescer.peek(key)?.mark.kind === 'sent') this.coalescer.withdraw(key, undefined);
-    return this.coalescer.landing(key);
+    return this.coalescer.writing(key);
   }
 
   async drain(): Promise<void> {
@@ -77,12 +77,12 @@ export class Marks implements PendingMarks {
     if (pauseMs === undefined) return undefined;
     const add = (): Promise<void> => this.coalescer.add(keyText(mark), { ...mark, tries: tries + 1 });
     if (pauseMs === 0) return add();
-    let landed: Promise<void> | undefined;
+    let written: Promise<void> | undefined;
     const added = new Promise<void>((resolve) => this.clock.schedule(pauseMs, resolve)).then(() => {
       this.pausing.delete(added);
-      landed = add();
+      written = add();
     });
     this.pausing.add(added);
-    return added.then(() => landed);
+    return added.then(() => written);
   }
 }

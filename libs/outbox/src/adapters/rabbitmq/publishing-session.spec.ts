@@ -142,7 +142,7 @@ describe('PublishingSession', () => {
       expect(await outcome).toMatchObject({ kind: 'refused' });
     };
 
-    it('everything for one queue for half a minute, is replaced when what is in flight has landed', async () => {
+    it('everything for one queue for half a minute, is replaced when what is in flight has ended', async () => {
       await refuse('a');
       await clock.advance(29_999);
       await refuse('b');
