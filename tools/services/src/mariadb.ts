@@ -1,4 +1,4 @@
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Guard } from './guard';
@@ -7,6 +7,7 @@ import { type MariaDbPrograms, mariaDbPrograms } from './mariadb-programs';
 import { freePort } from './ports';
 import { serverAccount } from './postgres-binaries';
 import { execFile, ServerProcess } from './processes';
+import { removeFolder } from './remove-folder';
 
 /** What tests and programs may do with a MariaDB or MySQL server, whoever started it. */
 export interface MariaDbDatabaseServer {
@@ -192,6 +193,6 @@ class PrivateMariaDb implements MariaDbServer {
   async stop(): Promise<void> {
     await this.server?.kill(); // what it has not written down yet is removed anyway
     this.guard.release();
-    await rm(this.directory, { recursive: true, force: true });
+    await removeFolder(this.directory);
   }
 }

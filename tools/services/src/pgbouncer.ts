@@ -1,4 +1,4 @@
-import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chown, mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from 'pg';
@@ -8,6 +8,7 @@ import { serverAccount } from './postgres-binaries';
 import type { PostgresDatabaseServer } from './postgres';
 import { ServerProcess } from './processes';
 import { findProgram, type Program } from './program';
+import { removeFolder } from './remove-folder';
 
 /** A pooler in front of a PostgreSQL. */
 export interface PgBouncerServer {
@@ -134,6 +135,6 @@ class PrivatePgBouncer implements PgBouncerServer {
   async stop(): Promise<void> {
     await this.server?.kill(); // it has nothing to write down
     this.guard.release();
-    await rm(this.directory, { recursive: true, force: true });
+    await removeFolder(this.directory);
   }
 }

@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, readFile, rm, stat } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readFile, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { Guard } from './guard';
@@ -6,6 +6,7 @@ import { freePort } from './ports';
 import { postgresBinaries, type PostgresBinaries, serverAccount } from './postgres-binaries';
 import { PostgresDatabases } from './postgres-databases';
 import { execFile, ServerProcess } from './processes';
+import { removeFolder } from './remove-folder';
 import { until } from './until';
 
 /** What tests and programs may do with a PostgreSQL server, whoever started it. */
@@ -167,7 +168,7 @@ class EmbeddedPostgres implements PostgresServer {
     if (this.killed) await this.start();
     await this.postmaster?.end(this.keep ? 'SIGINT' : 'SIGQUIT');
     this.guard.release();
-    if (!this.keep) await rm(this.directory, { recursive: true, force: true });
+    if (!this.keep) await removeFolder(this.directory);
   }
 
   /** @returns false while an earlier server is still ending in this directory, or its orphaned children are */

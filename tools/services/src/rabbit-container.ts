@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Guard } from './guard';
@@ -7,6 +7,7 @@ import { freePort } from './ports';
 import { execFile } from './processes';
 import type { RabbitServer } from './rabbit';
 import { rabbitAnswers, RabbitControl } from './rabbit-control';
+import { removeFolder } from './remove-folder';
 import { until } from './until';
 
 const IMAGE = 'rabbitmq:4-alpine';
@@ -75,7 +76,7 @@ class RabbitContainer extends RabbitControl implements RabbitServer {
   async stop(): Promise<void> {
     this.guard.release();
     await execFile('docker', ['rm', '--force', '--volumes', this.name]);
-    await rm(this.folder, { recursive: true, force: true });
+    await removeFolder(this.folder);
   }
 
   private ready(): Promise<void> {

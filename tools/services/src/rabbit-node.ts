@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Guard } from './guard';
@@ -9,6 +9,7 @@ import { execFile, ServerProcess } from './processes';
 import type { RabbitServer } from './rabbit';
 import { rabbitAnswers, RabbitControl } from './rabbit-control';
 import { rabbitInstalled } from './rabbit-installation';
+import { removeFolder } from './remove-folder';
 
 export interface RabbitOptions {
   /** @default a free one, never 5672 */
@@ -163,7 +164,7 @@ export class PrivateNode extends RabbitControl implements RabbitServer {
     await this.server?.kill(); // an orderly end takes seconds, and nothing is to be kept
     await this.portMapper?.kill();
     this.guard.release();
-    await rm(this.directory, { recursive: true, force: true });
+    await removeFolder(this.directory);
   }
 }
 

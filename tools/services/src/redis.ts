@@ -1,10 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Guard } from './guard';
 import { freePort, portAnswers } from './ports';
 import { ServerProcess } from './processes';
 import { findProgram, type Program } from './program';
+import { removeFolder } from './remove-folder';
 
 /** A Redis of ours. */
 export interface RedisServer {
@@ -86,6 +87,6 @@ class PrivateRedis implements RedisServer {
   async stop(): Promise<void> {
     await this.server?.kill(); // it has nothing to write down
     this.guard.release();
-    await rm(this.directory, { recursive: true, force: true });
+    await removeFolder(this.directory);
   }
 }
