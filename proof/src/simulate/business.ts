@@ -100,6 +100,12 @@ export interface Effect extends OrderFields {
   readonly arrived?: number;
 }
 
+/** An order that user-service was told of. */
+export interface Heard {
+  readonly purchaseId: string;
+  readonly times: number;
+}
+
 /** Which handlers a process has. `old` serves the queues but has no code for them; `new` knows puzzles, too. */
 export type Version = 'old' | 'current' | 'new';
 
@@ -223,7 +229,7 @@ function placedHandler(process: SimulatedProcess): BoundHandler {
     where: 'Purchases.heard',
     handle: async (message, { messageId, manager }) => {
       const { purchaseId } = message as OrderPlaced;
-      const heard = (manager as MemoryTransaction).table<{ purchaseId: string; times: number }>('heard');
+      const heard = (manager as MemoryTransaction).table<Heard>('heard');
       if (await heard.insert(messageId, { purchaseId, times: 1 })) return;
       await heard.update(messageId, (row) => ({ ...row, times: row.times + 1 }));
     },

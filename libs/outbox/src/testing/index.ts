@@ -3,6 +3,7 @@ export { type Fate, type FaultPlan, fates, type Passage } from './memory/fates';
 export { membersOf } from '../adapters/rabbitmq/bundle';
 export { MemoryBroker } from './memory/memory-broker';
 export { type Interference, type MemoryClient, MemoryDatabase, type Moment } from './memory/memory-database';
+export type { MemoryTable, RowChange } from './memory/memory-table';
 export { MemoryDatabaseError } from './memory/memory-database-error';
 export { MemoryStore } from './memory/memory-store';
 export { type DeliveryRow, type InboxMessageRow, OutboxTables } from './memory/memory-tables';

@@ -1,6 +1,7 @@
 import { SilentRollbackError, TransactionEndedError } from '../../errors';
 import { type Interference, MemoryDatabase } from './memory-database';
 import { MemoryDatabaseError } from './memory-database-error';
+import type { RowChange } from './memory-table';
 import type { MemoryTransaction } from './memory-transaction';
 import { MemoryTransactions } from './memory-transactions';
 import { VirtualClock } from './virtual-clock';
@@ -48,6 +49,24 @@ describe('MemoryDatabase', () => {
     await accounts(transaction).delete('anna');
     await transaction.rollback();
     expect(rows()).toEqual([{ cents: 100 }]);
+  });
+
+  it('tells whoever listens what each commit has changed, and nothing of what is taken back', async () => {
+    const told: RowChange<Account>[] = [];
+    database.table<Account>('accounts').onCommit((change) => told.push(change));
+    const [kept, lost] = [await begin(), await begin()];
+    await accounts(kept).put('anna', { cents: 90 });
+    await accounts(kept).put('anna', { cents: 80 });
+    await accounts(kept).insert('bert', { cents: 1 });
+    await accounts(kept).lock('bert');
+    await accounts(lost).insert('cleo', { cents: 1 });
+    expect(told).toEqual([]);
+    await kept.commit();
+    await lost.rollback();
+    expect(told).toEqual([
+      { key: 'anna', before: { cents: 100 }, after: { cents: 80 } },
+      { key: 'bert', before: undefined, after: { cents: 1 } },
+    ]);
   });
 
   it('makes a second writer wait for the first, and then work on what that one committed', async () => {

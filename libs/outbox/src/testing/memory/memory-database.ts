@@ -12,8 +12,6 @@ export type Interference = (moment: Moment) => Promise<void> | void;
  * keys, rollback, read committed, a clock of its own. It takes time only from the clock it is given.
  */
 export class MemoryDatabase {
-  /** How many rows commits have changed so far: the same number means the same data. */
-  changes = 0;
   // Each table knows its own type of row; this map cannot.
   private readonly tables = new Map<string, unknown>();
   private startsAt: number;

@@ -10,6 +10,22 @@ export interface LockOwner {
   noteUndo(undo: () => void): void;
 }
 
+/** The table a slot is in. */
+export interface SlotTable<Row> {
+  readonly name: string;
+  /** Told of every row that a commit has changed. */
+  committed(change: RowChange<Row>): void;
+  /** Nothing is left to remember under this key. */
+  emptied(key: string): void;
+}
+
+/** A committed change of one row; undefined where there is none. */
+export interface RowChange<Row> {
+  readonly key: string;
+  readonly before: Row | undefined;
+  readonly after: Row | undefined;
+}
+
 /** How long to wait for a row that somebody else holds. */
 export type Patience = 'skip' | { readonly timeoutMs?: number };
 
@@ -32,11 +48,14 @@ export class Slot<Row = unknown> {
   private readonly waiting: Waiter[] = [];
 
   constructor(
-    private readonly name: string,
+    private readonly table: SlotTable<Row>,
+    private readonly key: string,
     private readonly clock: Clock,
-    /** Called when nothing is left here to remember. */
-    private readonly onEmpty: () => void,
   ) {}
+
+  private get name(): string {
+    return `${this.table.name}[${this.key}]`;
+  }
 
   /** The row as this transaction sees it (read committed); without one, the committed row. */
   seenBy(owner: LockOwner | undefined): Row | undefined {
@@ -71,19 +90,21 @@ export class Slot<Row = unknown> {
     this.written = { row };
   }
 
-  /** Makes what was written (and not undone) visible to all, and lets the next one in. @returns whether anything was */
-  commit(): boolean {
-    const changed = this.written !== undefined;
-    if (this.written) this.committed = this.written.row;
+  /** Makes what was written (and not undone) visible to all, and lets the next one in. */
+  commit(): void {
+    if (this.written) {
+      const change = { key: this.key, before: this.committed, after: this.written.row };
+      this.committed = change.after;
+      this.table.committed(change);
+    }
     this.release();
-    return changed;
   }
 
   release(): void {
     this.written = undefined;
     this.holder = undefined;
     this.waiting.shift()?.grant();
-    if (this.holder === undefined && this.committed === undefined) this.onEmpty();
+    if (this.holder === undefined && this.committed === undefined) this.table.emptied(this.key);
   }
 
   /** The owner does not want this lock any more: its process died. */

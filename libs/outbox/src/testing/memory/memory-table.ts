@@ -1,9 +1,12 @@
 import type { Clock } from '../../ports/clock';
-import { type LockOwner, type Patience, Slot } from './memory-slot';
+import { type LockOwner, type Patience, type RowChange, Slot, type SlotTable } from './memory-slot';
+
+export type { RowChange } from './memory-slot';
 
 /** Rows by key. Rows are immutable: a change is a new row. Every access belongs to a statement of a transaction. */
-export class MemoryTable<Row extends object> {
+export class MemoryTable<Row extends object> implements SlotTable<Row> {
   private readonly slots = new Map<string, Slot<Row>>();
+  private readonly listeners: ((change: RowChange<Row>) => void)[] = [];
 
   constructor(
     readonly name: string,
@@ -11,6 +14,11 @@ export class MemoryTable<Row extends object> {
     /** The table's CHECK constraints: throws if the row breaks one. */
     private readonly check: (row: Row) => void = () => undefined,
   ) {}
+
+  /** From now on this is told every row that a commit has changed, one by one, in the order of the commits. */
+  onCommit(listener: (change: RowChange<Row>) => void): void {
+    this.listeners.push(listener);
+  }
 
   get(owner: LockOwner | undefined, key: string): Row | undefined {
     return this.slots.get(key)?.seenBy(owner);
@@ -69,6 +77,14 @@ export class MemoryTable<Row extends object> {
     this.slots.get(key)!.write(owner, undefined);
   }
 
+  committed(change: RowChange<Row>): void {
+    for (const listener of this.listeners) listener(change);
+  }
+
+  emptied(key: string): void {
+    this.slots.delete(key);
+  }
+
   private store(slot: Slot<Row>, owner: LockOwner, row: Row): Row {
     this.check(row);
     slot.write(owner, Object.freeze(row));
@@ -78,7 +94,7 @@ export class MemoryTable<Row extends object> {
   private slotOf(key: string): Slot<Row> {
     let slot = this.slots.get(key);
     if (!slot) {
-      slot = new Slot<Row>(`${this.name}[${key}]`, this.clock, () => this.slots.delete(key));
+      slot = new Slot<Row>(this, key, this.clock);
       this.slots.set(key, slot);
     }
     return slot;

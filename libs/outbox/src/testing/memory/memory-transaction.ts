@@ -16,7 +16,7 @@ export type Moment = 'begin' | 'statement' | 'commit' | 'committed';
 
 /** The process whose transaction it is, and its database. */
 interface Client {
-  readonly database: { changes: number; table<Row extends object>(name: string): MemoryTable<Row> };
+  readonly database: { table<Row extends object>(name: string): MemoryTable<Row> };
   interfere(moment: Moment): Promise<void>;
   forget(transaction: MemoryTransaction): void;
 }
@@ -148,8 +148,8 @@ export class MemoryTransaction implements LockOwner {
     this.state = 'ended';
     this.client.forget(this);
     for (const slot of this.held.splice(0)) {
-      if (!committed) slot.release();
-      else if (slot.commit()) this.client.database.changes++;
+      if (committed) slot.commit();
+      else slot.release();
     }
   }
 
