@@ -1,9 +1,9 @@
 import { postgres } from './adapters/postgres';
 import { InvalidOptionsError } from './errors';
 import type { SigningKeys } from './message/codec';
-import { describeMs, type Duration, noDuration, toMs } from './message/duration';
+import { describeMs, type Duration } from './message/duration';
 import { serviceNameProblem } from './message/names';
-import { unknownOptions } from './message/unknown-options';
+import { OptionReader } from './message/options';
 import type { OnAlarm, OnError } from './operations/monitor';
 import type { Meter } from './ports/meter';
 import type { StoreFactory as Factory } from './ports/store-factory';
@@ -150,7 +150,7 @@ const MIN_SECRET_BYTES = 32;
  * @throws InvalidOptionsError with all problems
  */
 export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
-  const reader = new Reader();
+  const reader = new OptionReader(given, Object.keys(KNOWN));
   const options: ResolvedOptions = {
     service: given.service,
     transport: given.transport,
@@ -185,9 +185,8 @@ export function resolveOptions(given: OutboxModuleOptions): ResolvedOptions {
     tracing: given.tracing,
   };
   const problems = [
-    ...unknownOptions(given, Object.keys(KNOWN)),
-    serviceNameProblem(given.service),
     ...reader.problems,
+    serviceNameProblem(given.service),
     ...contradictions(options),
     ...signingProblems(given.signing),
   ];
@@ -236,41 +235,4 @@ function signingProblems(signing: SigningKeys | undefined): string[] {
     );
   }
   return problems;
-}
-
-/** Reads single values and collects what is wrong with them. */
-class Reader {
-  readonly problems: string[] = [];
-
-  duration(name: string, value: Duration | undefined, fallback: Duration): number {
-    const ms = toMs(value ?? fallback);
-    if (ms !== undefined && ms > 0) return ms;
-    this.problems.push(noDuration(name, value, String(fallback)));
-    return toMs(fallback)!;
-  }
-
-  doubling(
-    name: string,
-    value: { first: Duration; max: Duration } | undefined,
-    fallback: { first: Duration; max: Duration },
-  ): { firstMs: number; maxMs: number } {
-    const firstMs = this.duration(`${name}.first`, value?.first, fallback.first);
-    const maxMs = this.duration(`${name}.max`, value?.max, fallback.max);
-    if (firstMs > maxMs)
-      this.problems.push(`${name}.first (${describeMs(firstMs)}) is longer than ${name}.max (${describeMs(maxMs)})`);
-    return { firstMs, maxMs };
-  }
-
-  whole(name: string, value: number | undefined, fallback: number, min: number, max: number): number {
-    if (value === undefined) return fallback;
-    if (Number.isSafeInteger(value) && value >= min && value <= max) return value;
-    this.problems.push(`${name} ${JSON.stringify(value)} must be a whole number from ${min} to ${max}`);
-    return fallback;
-  }
-
-  flag(name: string, value: boolean | undefined, fallback: boolean): boolean {
-    if (value === undefined || typeof value === 'boolean') return value ?? fallback;
-    this.problems.push(`${name} ${JSON.stringify(value)} must be true or false`);
-    return fallback;
-  }
 }

@@ -1,6 +1,6 @@
 import { InvalidHandlerError } from '../errors';
 import type { ContractClass } from '../message/contract';
-import { unknownOptions } from '../message/unknown-options';
+import { unknownOptions } from '../message/options';
 import type * as ports from '../ports/handlers';
 import type { EntityManager } from '../transactions';
 import type { BatchHandlerOptions, HandlerOptions, MessageHandlerOptions } from './handler-options';

@@ -1,6 +1,6 @@
 import { UnknownMessageError } from '../errors';
 import { describeMs, type Duration, noDuration, toMs } from './duration';
-import { unknownOptions } from './unknown-options';
+import { unknownOptions } from './options';
 import { messageTypeProblem, serviceNameProblem } from './names';
 
 /** Which local follow-ups a delivery expects once its verdict is known (R13). */

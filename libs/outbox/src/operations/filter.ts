@@ -2,7 +2,7 @@ import { InvalidFilterError } from '../errors';
 import { type DeliveryState, FINAL_STATES, OPEN_STATES } from '../message/delivery';
 import { type Duration, toMs } from '../message/duration';
 import { uuidProblem } from '../message/fields';
-import { probablyMeant } from '../message/unknown-options';
+import { probablyMeant } from '../message/options';
 import type { Criteria } from '../ports/store';
 
 /**

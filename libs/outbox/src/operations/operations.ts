@@ -2,7 +2,7 @@ import { FilterTooBroadError, InvalidFilterError, OperationRefusedError, Unknown
 import { type Duration, noDuration, toMs } from '../message/duration';
 import type { DeliveryKey } from '../message/delivery';
 import { type Pause, type PauseTarget, pauseText } from '../message/pause';
-import { refuseUnknownOptions } from '../message/unknown-options';
+import { refuseUnknownOptions } from '../message/options';
 import type { Clock, Random } from '../ports/clock';
 import type { BulkJob, BulkVerb } from '../ports/jobs';
 import type { HandOff } from '../ports/hand-off';

@@ -12,7 +12,7 @@ import { type ClaimedDelivery, EVERYBODY, isFinal } from '../message/delivery';
 import { describeMs, type Duration, durationOf } from '../message/duration';
 import { uuidProblem } from '../message/fields';
 import { TRACEPARENT } from '../message/trace';
-import { refuseUnknownOptions } from '../message/unknown-options';
+import { refuseUnknownOptions } from '../message/options';
 import type { Clock, Random } from '../ports/clock';
 import type { HandOff, HandOffSlot } from '../ports/hand-off';
 import type { Monitor } from '../ports/monitor';

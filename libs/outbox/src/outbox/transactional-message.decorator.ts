@@ -2,7 +2,7 @@ import { Inject } from '@nestjs/common';
 import { InvalidMessageError } from '../errors';
 import type { ContractClass } from '../message/contract';
 import { noteRecorded } from '../message/records';
-import { refuseUnknownOptions } from '../message/unknown-options';
+import { refuseUnknownOptions } from '../message/options';
 import { TRANSACTION_OPTIONS } from '../transactions/transactions-options';
 import { injectTransactions, type TransactionOptions, transactionsOf, wrapMethod } from '../transactions';
 import { Outbox } from './outbox';

@@ -1,6 +1,6 @@
 import { Inject } from '@nestjs/common';
 import { TransactionRequiredError } from '../errors';
-import { refuseUnknownOptions } from '../message/unknown-options';
+import { refuseUnknownOptions } from '../message/options';
 import { Transactions } from './transactions';
 import { TRANSACTION_OPTIONS, type TransactionOptions } from './transactions-options';
 import { AsyncMethodDecorator, MethodCall, wrapMethod } from './wrap-method';

@@ -46,9 +46,9 @@ describe('direct options', () => {
       /listeners\['x.y'\] is "a"/,
     ],
     ['a type that is reserved', { peers: { a: 'a:1' }, listeners: { 'outbox.receipt': ['a'] } }, /is reserved/],
-    ['a time-out of nothing', { listen: 'a:1', timeout: 0 }, /timeout is 0/],
-    ['a time-out nobody can read', { listen: 'a:1', timeout: 'soon' }, /timeout is "soon"/],
-    ['a window that lets nothing through', { listen: 'a:1', window: 0 }, /window is 0/],
+    ['a time-out of nothing', { listen: 'a:1', timeout: 0 }, /timeout 0 is no duration/],
+    ['a time-out nobody can read', { listen: 'a:1', timeout: 'soon' }, /timeout "soon" is no duration/],
+    ['a window that lets nothing through', { listen: 'a:1', window: 0 }, /window 0 must be a whole number from 1/],
     ['neither an address to listen on nor one to call', {}, /neither listen nor peers/],
   ])('refuses %s', (_, options, message) => {
     expect(() => direct(options)).toThrow(InvalidOptionsError);

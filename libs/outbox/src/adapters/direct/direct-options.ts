@@ -1,8 +1,8 @@
 import type { ConnectionOptions, TlsOptions } from 'node:tls';
 import { InvalidOptionsError } from '../../errors';
-import { type Duration, toMs } from '../../message/duration';
+import type { Duration } from '../../message/duration';
 import { messageTypeProblem, serviceNameProblem } from '../../message/names';
-import { unknownOptions } from '../../message/unknown-options';
+import { OptionReader } from '../../message/options';
 
 /** `'order-service:4000'`, `'[::1]:4000'`, or the same in two parts. */
 export type DirectAddress = string | { readonly host: string; readonly port: number };
@@ -58,14 +58,16 @@ export interface Address {
   readonly port: number;
 }
 
-const DEFAULTS = { timeout: '7s', window: 32, maxConnections: 128 } as const;
+/** More connections than a process can hold, and more calls than it could answer. */
+const MAX_COUNT = 1_000_000;
 const KNOWN: readonly string[] = ['listen', 'peers', 'listeners', 'timeout', 'window', 'maxConnections', 'tls'];
 
 /** @throws InvalidOptionsError with all problems */
 export function directSettings(options: DirectOptions): DirectSettings {
-  const problems = unknownOptions(options, KNOWN).map((text) => `direct(): ${text}`);
+  const reader = new OptionReader(options, KNOWN);
+  const { problems } = reader;
   const problem = (text: string | undefined): void => {
-    if (text !== undefined) problems.push(`direct(): ${text}`);
+    if (text !== undefined) problems.push(text);
   };
   const address = (option: string, value: DirectAddress): Address => {
     const found = readAddress(value);
@@ -92,15 +94,17 @@ export function directSettings(options: DirectOptions): DirectSettings {
   }
   if (!listen && peers.size === 0) problem(`neither listen nor peers is given: there is nobody to talk to`);
 
-  const { timeout = DEFAULTS.timeout, tls = {} } = options;
-  const { window = DEFAULTS.window, maxConnections = DEFAULTS.maxConnections } = options;
-  const timeoutMs = toMs(timeout);
-  if (!timeoutMs) problem(`timeout is ${JSON.stringify(timeout)}; write milliseconds or a duration such as '10s'`);
-  for (const [name, value] of Object.entries({ window, maxConnections }))
-    if (!Number.isSafeInteger(value) || value < 1) problem(`${name} is ${value}; write a whole number from 1`);
-
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
-  return { listen, peers, listeners, timeoutMs: timeoutMs!, window, maxConnections, tls };
+  const settings = {
+    listen,
+    peers,
+    listeners,
+    timeoutMs: reader.duration('timeout', options.timeout, '7s'),
+    window: reader.whole('window', options.window, 32, 1, MAX_COUNT),
+    maxConnections: reader.whole('maxConnections', options.maxConnections, 128, 1, MAX_COUNT),
+    tls: options.tls ?? {},
+  };
+  if (problems.length > 0) throw new InvalidOptionsError(problems.map((text) => `direct(): ${text}`));
+  return settings;
 }
 
 export function addressText({ host, port }: Address): string {

@@ -1,6 +1,6 @@
 import { DataSource, type EntityManager } from 'typeorm';
 import { InvalidOptionsError } from '../../errors';
-import { unknownOptions } from '../../message/unknown-options';
+import { unknownOptions } from '../../message/options';
 import type { StoreFactory } from '../../ports/store-factory';
 import { poolFrom } from './pool';
 import { PostgresStore } from './postgres-store';

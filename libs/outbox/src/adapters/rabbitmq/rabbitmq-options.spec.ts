@@ -21,16 +21,23 @@ describe('the options of rabbitMq()', () => {
   });
 
   it('are refused with all problems at once, and with the name that was meant', () => {
-    const options = { publishTimeOut: '1s', prefix: 'has space', heartbeatSeconds: 0.5, idleResubscribe: 'soon' };
+    const options = {
+      publishTimeOut: '1s',
+      prefix: 'has space',
+      heartbeatSeconds: 0.5,
+      idleResubscribe: 'soon',
+      bundles: 'no',
+    };
 
-    expect(() => rabbitMqSettings(options as RabbitMqOptions)).toThrow(InvalidOptionsError);
+    expect(() => rabbitMqSettings(options as object)).toThrow(InvalidOptionsError);
     for (const problem of [
       "unknown option 'publishTimeOut'. Did you mean 'publishTimeout'?",
       'prefix is "has space"',
-      'heartbeatSeconds is 0.5',
-      'idleResubscribe is "soon"',
+      'heartbeatSeconds 0.5 must be a whole number from 1',
+      'idleResubscribe "soon" is no duration',
+      'bundles "no" must be true or false',
     ]) {
-      expect(() => rabbitMqSettings(options as RabbitMqOptions)).toThrow(problem);
+      expect(() => rabbitMqSettings(options as object)).toThrow(problem);
     }
   });
 

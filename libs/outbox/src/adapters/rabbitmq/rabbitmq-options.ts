@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from 'node:tls';
 import { InvalidOptionsError } from '../../errors';
-import { type Duration, toMs } from '../../message/duration';
-import { unknownOptions } from '../../message/unknown-options';
+import type { Duration } from '../../message/duration';
+import { OptionReader } from '../../message/options';
 
 export interface RabbitMqOptions {
   /**
@@ -74,8 +74,9 @@ export interface RabbitMqSettings {
   readonly tls: ConnectionOptions | undefined;
 }
 
-const DEFAULTS = { prefix: 'outbox', publishTimeout: '10s', idleResubscribe: '60s' } as const;
 export const DEFAULT_HEARTBEAT_SECONDS = 15;
+/** It travels as 16 bits (AMQP 0-9-1, `connection.tune`). */
+const MAX_HEARTBEAT_SECONDS = 65_535;
 const KNOWN = [
   'url',
   'prefix',
@@ -92,16 +93,8 @@ const PREFIX = /^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/;
 
 /** @throws InvalidOptionsError with all problems; never with a url, which may hold a password */
 export function rabbitMqSettings(options: RabbitMqOptions): RabbitMqSettings {
-  const problems = unknownOptions(options, KNOWN);
-  const duration = (name: 'publishTimeout' | 'idleResubscribe'): number => {
-    const value = options[name] ?? DEFAULTS[name];
-    const milliseconds = toMs(value);
-    if (milliseconds === undefined || milliseconds === 0) {
-      problems.push(`${name} is ${JSON.stringify(value)}; write a time above zero, for example '${DEFAULTS[name]}'`);
-    }
-    return milliseconds ?? 0;
-  };
-
+  const reader = new OptionReader(options, KNOWN);
+  const { problems } = reader;
   const urls = options.url === undefined ? [] : [options.url].flat();
   if (options.url !== undefined && urls.length === 0) problems.push('url is an empty list');
   urls.forEach((url, index) => {
@@ -109,21 +102,18 @@ export function rabbitMqSettings(options: RabbitMqOptions): RabbitMqSettings {
       problems.push(`url ${index + 1} of ${urls.length} is none; write 'amqp://user:password@host:5672/vhost'`);
     }
   });
-  const { prefix = DEFAULTS.prefix, heartbeatSeconds } = options;
+  const { prefix = 'outbox' } = options;
   if (!PREFIX.test(prefix)) problems.push(`prefix is ${JSON.stringify(prefix)}; it must match ${PREFIX.source}`);
-  if (heartbeatSeconds !== undefined && (!Number.isInteger(heartbeatSeconds) || heartbeatSeconds < 1)) {
-    problems.push(`heartbeatSeconds is ${JSON.stringify(heartbeatSeconds)}; write a whole number from 1`);
-  }
   problems.push(...userProblems(options));
   const settings = {
     urls,
     prefix,
     user: options.user,
     users: options.user === undefined ? undefined : (options.users ?? {}),
-    publishTimeoutMs: duration('publishTimeout'),
-    heartbeatSeconds,
-    idleResubscribeMs: duration('idleResubscribe'),
-    bundles: options.bundles ?? true,
+    publishTimeoutMs: reader.duration('publishTimeout', options.publishTimeout, '10s'),
+    heartbeatSeconds: reader.whole('heartbeatSeconds', options.heartbeatSeconds, undefined, 1, MAX_HEARTBEAT_SECONDS),
+    idleResubscribeMs: reader.duration('idleResubscribe', options.idleResubscribe, '60s'),
+    bundles: reader.flag('bundles', options.bundles, true),
     tls: options.tls,
   };
   if (problems.length > 0) throw new InvalidOptionsError(problems.map((problem) => `rabbitMq(): ${problem}`));
