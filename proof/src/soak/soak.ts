@@ -111,8 +111,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakSummary> {
       ...stage.crew.problems,
       ...stage.rig.problems,
       ...(await auditRig(stage.rig, { parked: parked.map(({ id }) => id), acknowledged: buyers.acknowledged })),
-      // Not asked on MariaDB yet.
-      ...(database === 'postgres' ? await differences(stage.rig.databaseUrls) : []),
+      ...(await differences(stage.rig.databaseUrls)),
     ];
     const seconds = (now - begun) / 1_000;
     return {
