@@ -33,7 +33,7 @@ import type { EntityManager } from './transactions';
 /** Everything that can be replaced: by PostgreSQL and RabbitMQ, or by a simulation. */
 export interface RuntimeParts<Tx = EntityManager> {
   readonly options: ResolvedOptions;
-  readonly store: OutboxStore<Tx> & InboxStore<Tx>;
+  readonly store: OutboxStore<Tx> & { readonly inbox: InboxStore<Tx> };
   readonly transactions: TransactionRunner<Tx>;
   readonly transport: Transport;
   readonly handlers: HandlerRegistry;
@@ -116,7 +116,7 @@ export class OutboxRuntime<Tx = EntityManager> {
       },
     );
     this.inbox = new Inbox(
-      { store, transactions, handlers, clock, random, monitor },
+      { store: store.inbox, transactions, handlers, clock, random, monitor },
       { service: options.service, horizonMs: options.horizonMs, lockTimeoutMs: INBOX_LOCK_TIMEOUT_MS },
     );
     this.receipts = new Receipts(
@@ -204,7 +204,7 @@ export class OutboxRuntime<Tx = EntityManager> {
     const { handlers, store, options, monitor } = this.parts;
     const here = handlers.handlers();
     if (here.length === 0 && !options.relay) return;
-    for (const { type, where } of await store.registerHandlers(options.service, here))
+    for (const { type, where } of await store.inbox.registerHandlers(options.service, here))
       monitor.record({ event: 'inbox.not-handled-here', type, where });
   }
 

@@ -1,5 +1,4 @@
-import type { MemoryStore } from '@tallystick/outbox/testing';
-import type { Sabotage } from '../simulate/sabotage';
+import { altered, alteredInbox, type Sabotage } from '../simulate/sabotage';
 
 /** The rules that the simulation's own sabotages do not take out, in the same manner: a store that lacks one of them. */
 export const MORE_SABOTAGES: Readonly<Record<string, Sabotage>> = {
@@ -14,9 +13,9 @@ export const MORE_SABOTAGES: Readonly<Record<string, Sabotage>> = {
     }),
 
   'R14: a cancel is answered before the inbox is asked': (store) =>
-    altered(store, {
+    alteredInbox(store, {
       reject: async (message, reason, limits) => {
-        const rejected = await store.reject(message, reason, limits);
+        const rejected = await store.inbox.reject(message, reason, limits);
         if (!['CANCELLED', 'DEADLINE'].includes(reason.code) || rejected.kind !== 'known') return rejected;
         const { payloadHash, source, recordedAt } = message;
         const row = { verdict: 'rejected', reason, result: undefined, payloadHash, source } as const;
@@ -33,7 +32,3 @@ export const MORE_SABOTAGES: Readonly<Record<string, Sabotage>> = {
       },
     }),
 };
-
-function altered(store: MemoryStore, methods: Partial<MemoryStore>): MemoryStore {
-  return Object.assign(Object.create(store) as MemoryStore, methods);
-}

@@ -6,7 +6,7 @@ import {
   OutboxTables,
 } from '@tallystick/outbox/testing';
 
-type InboxResult = Parameters<MemoryStore['keepResults']>[1][number];
+type InboxResult = Parameters<MemoryStore['inbox']['keepResults']>[1][number];
 
 /** A store with one rule taken out. */
 export type Sabotage = (store: MemoryStore, client: MemoryClient) => MemoryStore;
@@ -29,31 +29,31 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     }),
 
   'R2: a second copy is the first again': (store) =>
-    altered(store, {
+    alteredInbox(store, {
       begin: async (tx, message, limits) => {
-        const begun = await store.begin(tx, message, limits);
+        const begun = await store.inbox.begin(tx, message, limits);
         const again = begun.kind === 'known' && begun.row.verdict === 'accepted';
         return again ? { kind: 'first', receivedAt: begun.row.receivedAt } : begun;
       },
     }),
 
   'R2: the rows of a group are told by their position, although some were left out': (store) =>
-    altered(store, {
+    alteredInbox(store, {
       beginMany: async (tx, messages, limits) => {
-        const begun = await store.beginMany(tx, messages, limits);
+        const begun = await store.inbox.beginMany(tx, messages, limits);
         return begun.map((row, index) => ({ ...row, messageId: messages[index]!.messageId }));
       },
     }),
 
   'R3: the verdict is committed before the effect': (store, client) =>
-    altered(store, {
-      begin: (_, message, limits) => client.transaction((own) => store.begin(own, message, limits)),
+    alteredInbox(store, {
+      begin: (_, message, limits) => client.transaction((own) => store.inbox.begin(own, message, limits)),
     }),
 
   'R4: a rejection is answered, not stored': (store) =>
-    altered(store, {
+    alteredInbox(store, {
       reject: async (message, reason, limits) => {
-        const found = await store.look(message, limits);
+        const found = await store.inbox.look(message, limits);
         if (found.kind !== 'new') return found;
         const { payloadHash, source, recordedAt } = message;
         const row = {
@@ -69,9 +69,9 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     }),
 
   'R5: duplicates are met with silence': (store) =>
-    altered(store, {
+    alteredInbox(store, {
       begin: async (tx, message, limits) => {
-        const begun = await store.begin(tx, message, limits);
+        const begun = await store.inbox.begin(tx, message, limits);
         if (begun.kind === 'known') throw new Error('seen before');
         return begun;
       },
@@ -109,12 +109,12 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     }),
 
   'R9: the inbox forgets before the last copy has come': (store) =>
-    altered(store, { pruneInbox: (consumer) => store.pruneInbox(consumer, 30_000, 100) }),
+    alteredInbox(store, { prune: (consumer) => store.inbox.prune(consumer, 30_000, 100) }),
 
   'R9: nobody asks for the age of a message': (store) =>
-    altered(store, {
-      begin: (tx, message, limits) => store.begin(tx, message, { ...limits, horizonMs: YEARS_MS }),
-      reject: (message, reason, limits) => store.reject(message, reason, { ...limits, horizonMs: YEARS_MS }),
+    alteredInbox(store, {
+      begin: (tx, message, limits) => store.inbox.begin(tx, message, { ...limits, horizonMs: YEARS_MS }),
+      reject: (message, reason, limits) => store.inbox.reject(message, reason, { ...limits, horizonMs: YEARS_MS }),
     }),
 
   'R10: messages are recorded in a transaction of their own': (store, client) =>
@@ -183,13 +183,13 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
 
   'the results of a group are kept by position, although some were left out': (store) => {
     const whole: InboxResult['key'][] = [];
-    return altered(store, {
+    return alteredInbox(store, {
       beginMany: (tx, messages, limits) => {
         whole.splice(0, whole.length, ...messages);
-        return store.beginMany(tx, messages, limits);
+        return store.inbox.beginMany(tx, messages, limits);
       },
       keepResults: (tx, results) =>
-        store.keepResults(
+        store.inbox.keepResults(
           tx,
           results.map(({ result }, index) => ({ key: whole[index] ?? results[index]!.key, result })),
         ),
@@ -207,8 +207,13 @@ export const SABOTAGES: Readonly<Record<string, Sabotage>> = {
     }),
 };
 
-function altered(store: MemoryStore, methods: Partial<MemoryStore>): MemoryStore {
-  return Object.assign(Object.create(store) as MemoryStore, methods);
+export function altered<Of extends object>(original: Of, methods: Partial<Of>): Of {
+  return Object.assign(Object.create(original) as Of, methods);
+}
+
+/** The same in the consumer's half. */
+export function alteredInbox(store: MemoryStore, methods: Partial<MemoryStore['inbox']>): MemoryStore {
+  return altered(store, { inbox: altered(store.inbox, methods) });
 }
 
 /** Past the CHECK constraints, which alone would have refused this. */

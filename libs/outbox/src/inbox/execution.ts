@@ -8,17 +8,19 @@ import { boundedReason, errorText, type Reason, sendablePart } from '../message/
 import type { Clock } from '../ports/clock';
 import { type BoundHandler, contextOf, type MessageContext } from '../ports/handlers';
 import type { Monitor } from '../ports/monitor';
-import { type InboxMessage, type InboxRow, type InboxStore, TwinInProgressError } from '../ports/store';
+import {
+  type InboxLimits,
+  type InboxMessage,
+  type InboxRow,
+  type InboxStore,
+  TwinInProgressError,
+} from '../ports/store';
 import type { TransactionRunner } from '../ports/transaction-runner';
 import { notBegun, type Outcome } from './outcome';
 import { resultsOf } from './results';
 
-export interface InboxSettings {
+export interface InboxSettings extends InboxLimits {
   readonly service: string;
-  /** Older messages without an inbox row are never executed (R9). */
-  readonly horizonMs: number;
-  /** How long a copy waits for its twin in progress. */
-  readonly lockTimeoutMs: number;
 }
 
 export interface ExecutionParts {

@@ -41,7 +41,10 @@ describe('the inbox', () => {
       followUp: () => undefined,
       followUps: () => [],
     };
-    inbox = new Inbox({ ...at, handlers }, { service: 'order-service', horizonMs: 14 * DAY, lockTimeoutMs: 1_000 });
+    inbox = new Inbox(
+      { ...at, store: at.store.inbox, handlers },
+      { service: 'order-service', horizonMs: 14 * DAY, lockTimeoutMs: 1_000 },
+    );
   });
 
   function message(

@@ -23,7 +23,7 @@ export class Pruner {
 
   constructor(
     private readonly settings: PruneSettings,
-    private readonly store: OutboxStore & InboxStore,
+    private readonly store: Pick<OutboxStore, 'prune'> & { readonly inbox: Pick<InboxStore, 'prune'> },
     private readonly clock: Clock,
     private readonly monitor: Monitor,
   ) {}
@@ -46,7 +46,7 @@ export class Pruner {
   async prune(): Promise<{ messages: number; inboxRows: number }> {
     const { service, outboxMs, inboxMs } = this.settings;
     const messages = await this.repeat(() => this.store.prune(service, outboxMs, BATCH));
-    const inboxRows = await this.repeat(() => this.store.pruneInbox(service, inboxMs, BATCH));
+    const inboxRows = await this.repeat(() => this.store.inbox.prune(service, inboxMs, BATCH));
     return { messages, inboxRows };
   }
 

@@ -1,7 +1,9 @@
 import type { InboxStore, OutboxStore } from './store';
 
 /** Both halves' tables in one database, and what is to be known of that database before a process relies on it. */
-export interface Store<Tx = unknown> extends OutboxStore<Tx>, InboxStore<Tx> {
+export interface Store<Tx = unknown> extends OutboxStore<Tx> {
+  /** The consumer's table. */
+  readonly inbox: InboxStore<Tx>;
   /** @throws SchemaMismatchError if the tables are missing, are not the library's, or are of another version; says what to run */
   checkSchema(): Promise<void>;
   /** What about this server could lose an acknowledged commit, as sentences for a log; empty if nothing. */

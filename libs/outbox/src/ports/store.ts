@@ -381,37 +381,43 @@ export interface InboxStore<Tx = unknown> {
    * (DEADLINE)* if the deadline has passed. Waits for a twin in progress up to `lockTimeoutMs`, then throws
    * {@link TwinInProgressError}.
    */
-  begin(tx: Tx, message: InboxMessage, limits: { horizonMs: number; lockTimeoutMs: number }): Promise<InboxBegin>;
+  begin(tx: Tx, message: InboxMessage, limits: InboxLimits): Promise<InboxBegin>;
   /**
    * The same for several messages with different ids, in one statement: inserts those as *accepted* that are new, in time
    * and within the horizon, in the order of their ids. Says nothing about the others: ask `begin` for each.
    * @returns those it inserted
    */
-  beginMany(
-    tx: Tx,
-    messages: readonly InboxMessage[],
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<{ messageId: string; receivedAt: string }[]>;
+  beginMany(tx: Tx, messages: readonly InboxMessage[], limits: InboxLimits): Promise<BegunMessage[]>;
   /** Adds what the handler returned to rows of `begin` or `beginMany`, in the same transaction, in one statement. */
   keepResults(tx: Tx, results: readonly InboxResult[]): Promise<void>;
   /**
    * Stores a rejection on its own: after the handler's work was rolled back, or for a CANCEL. Somebody else's verdict
    * stands: then it is returned.
    */
-  reject(
-    message: InboxMessage,
-    reason: Reason,
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<InboxReject>;
+  reject(message: InboxMessage, reason: Reason, limits: InboxLimits): Promise<InboxReject>;
   /** The stored row, or how the message stands to the horizon when there is none. */
-  look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook>;
+  look(message: InboxMessage, limits: Pick<InboxLimits, 'horizonMs'>): Promise<InboxLook>;
   /**
    * Writes down what a process of the service handles. What is registered already stays as it is.
    * @returns what the service has handled besides, in other processes or in older versions
    */
   registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]>;
   /** Deletes at most `limit` rows of this consumer received longer than `olderThanMs` ago. @returns how many */
-  pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number>;
+  prune(consumer: string, olderThanMs: number, limit: number): Promise<number>;
+}
+
+export interface InboxLimits {
+  /** Older messages without a row are never executed (R9). */
+  readonly horizonMs: number;
+  /** How long a copy waits for its twin in progress. */
+  readonly lockTimeoutMs: number;
+}
+
+/** A message that `beginMany` inserted. */
+export interface BegunMessage {
+  readonly messageId: string;
+  /** ISO 8601, the consumer's database clock. */
+  readonly receivedAt: string;
 }
 
 /** A handler that some process of the service has or had. */

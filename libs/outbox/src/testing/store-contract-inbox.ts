@@ -267,16 +267,16 @@ export const inboxCases = [
     assert.deepEqual(await s.inbox.registerHandlers(CONSUMER, []), [note, create]);
   }),
 
-  behaviour('pruneInbox deletes rows received long ago, a bounded number at a time', async (s) => {
+  behaviour('prune deletes rows received long ago, a bounded number at a time', async (s) => {
     const old = await Promise.all(Array.from({ length: 3 }, () => s.arriving({ messageId: randomUUID() })));
     for (const message of old) await begin(s, message);
     await s.advance(16 * DAY);
     const fresh = await s.arriving();
     await begin(s, fresh);
-    assert.equal(await s.inbox.pruneInbox('stock', 15 * DAY, 2), 0);
-    assert.equal(await s.inbox.pruneInbox(CONSUMER, 15 * DAY, 2), 2);
-    assert.equal(await s.inbox.pruneInbox(CONSUMER, 15 * DAY, 2), 1);
-    assert.equal(await s.inbox.pruneInbox(CONSUMER, 15 * DAY, 2), 0);
+    assert.equal(await s.inbox.prune('stock', 15 * DAY, 2), 0);
+    assert.equal(await s.inbox.prune(CONSUMER, 15 * DAY, 2), 2);
+    assert.equal(await s.inbox.prune(CONSUMER, 15 * DAY, 2), 1);
+    assert.equal(await s.inbox.prune(CONSUMER, 15 * DAY, 2), 0);
     assert.equal((await s.inbox.look(fresh, LIMITS)).kind, 'known');
     for (const message of old) assert.notEqual((await s.inbox.look(message, LIMITS)).kind, 'known');
   }),

@@ -51,7 +51,7 @@ function inMemory(): StoreFixture {
   const client = database.connect();
   const store = new MemoryStore(client);
   const transactions = new MemoryTransactions(client);
-  return { outbox: store, inbox: store, transactions, advance: async (ms) => database.moveNow(ms) };
+  return { outbox: store, inbox: store.inbox, transactions, advance: async (ms) => database.moveNow(ms) };
 }
 
 /** The first sentence that is not true any more. */

@@ -3,8 +3,10 @@ import { TransactionEndedError } from '../../errors';
 import { outOfTime } from '../../message/age';
 import { PAST_DEADLINE, type Reason } from '../../message/receipt';
 import {
+  type BegunMessage,
   type InboxBegin,
   type InboxKey,
+  type InboxLimits,
   type InboxLook,
   type InboxMessage,
   type InboxReject,
@@ -21,11 +23,6 @@ import type { Ask, Row } from './question';
 import { inboxRowOf } from './rows';
 import * as sql from './sql/inbox';
 import type { MariaDbTables } from './tables';
-
-interface Limits {
-  readonly horizonMs: number;
-  readonly lockTimeoutMs: number;
-}
 
 /** What a look found: the row, or how the message stands to the clock. */
 interface Seen {
@@ -47,7 +44,7 @@ export class MariaDbInboxStore implements InboxStore<EntityManager> {
     private readonly tables: () => Promise<MariaDbTables>,
   ) {}
 
-  async begin(tx: EntityManager, message: InboxMessage, limits: Limits): Promise<InboxBegin> {
+  async begin(tx: EntityManager, message: InboxMessage, limits: InboxLimits): Promise<InboxBegin> {
     const t = await this.tables();
     const ask = await this.database.inside(tx);
     const seen = await lookAt(t, ask, message, limits);
@@ -61,11 +58,7 @@ export class MariaDbInboxStore implements InboxStore<EntityManager> {
     return { kind: 'past-deadline', row: { verdict: 'rejected', reason, result: undefined, payloadHash, receivedAt } };
   }
 
-  async beginMany(
-    tx: EntityManager,
-    messages: readonly InboxMessage[],
-    limits: Limits,
-  ): Promise<{ messageId: string; receivedAt: string }[]> {
+  async beginMany(tx: EntityManager, messages: readonly InboxMessage[], limits: InboxLimits): Promise<BegunMessage[]> {
     if (messages.length === 0) return [];
     const t = await this.tables();
     const ask = await this.database.inside(tx);
@@ -90,7 +83,7 @@ export class MariaDbInboxStore implements InboxStore<EntityManager> {
     }
   }
 
-  async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {
+  async reject(message: InboxMessage, reason: Reason, limits: InboxLimits): Promise<InboxReject> {
     const t = await this.tables();
     return this.database.together(async (ask): Promise<InboxReject> => {
       const seen = await lookAt(t, ask, message, limits);
@@ -102,7 +95,7 @@ export class MariaDbInboxStore implements InboxStore<EntityManager> {
     });
   }
 
-  async look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
+  async look(message: InboxMessage, limits: Pick<InboxLimits, 'horizonMs'>): Promise<InboxLook> {
     const { rows } = await this.database.run(sql.look(await this.tables(), [message]));
     return seenOf(rows[0]!, limits).look;
   }
@@ -116,7 +109,7 @@ export class MariaDbInboxStore implements InboxStore<EntityManager> {
       .filter(({ type }) => !handlers.some((each) => each.type === type));
   }
 
-  async pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
+  async prune(consumer: string, olderThanMs: number, limit: number): Promise<number> {
     const t = await this.tables();
     return this.database.together(async (ask) => {
       const { rows } = await ask(sql.lockOld(t, consumer, olderThanMs, limit));
@@ -127,7 +120,7 @@ export class MariaDbInboxStore implements InboxStore<EntityManager> {
   }
 }
 
-async function lookAt(t: MariaDbTables, ask: Ask, message: InboxMessage, limits: Limits): Promise<Seen> {
+async function lookAt(t: MariaDbTables, ask: Ask, message: InboxMessage, limits: InboxLimits): Promise<Seen> {
   return seenOf((await ask(sql.look(t, [message]))).rows[0]!, limits);
 }
 
@@ -136,7 +129,7 @@ async function insertOrKnown(
   t: MariaDbTables,
   ask: Ask,
   message: InboxMessage,
-  limits: Limits,
+  limits: InboxLimits,
   { now, lockWaitS }: Seen,
   reason?: Reason,
 ): Promise<InboxRow | undefined> {
@@ -158,7 +151,7 @@ async function insertOrKnown(
 }
 
 /** Waits for a lock no longer than it may. The handler's own statements wait as long as the application wants. */
-async function withPatience<T>(ask: Ask, limits: Limits, usual: number, work: () => Promise<T>): Promise<T> {
+async function withPatience<T>(ask: Ask, limits: InboxLimits, usual: number, work: () => Promise<T>): Promise<T> {
   const wanted = Math.max(1, Math.round(limits.lockTimeoutMs / 1000));
   if (usual <= wanted) return work();
   await ask(sql.lockWait(wanted));
@@ -169,7 +162,7 @@ async function withPatience<T>(ask: Ask, limits: Limits, usual: number, work: ()
   }
 }
 
-function seenOf(row: Row, { horizonMs }: { horizonMs: number }): Seen {
+function seenOf(row: Row, { horizonMs }: Pick<InboxLimits, 'horizonMs'>): Seen {
   const look: InboxLook =
     row.verdict == null
       ? { kind: outOfTime(Number(row.age_ms), horizonMs) ?? 'new' }

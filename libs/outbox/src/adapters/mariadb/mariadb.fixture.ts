@@ -21,7 +21,7 @@ export interface MariaDbFixtureOptions extends MariaDbTableOptions {
 /** A MariaDB store in a database of its own, migrated, with everything a test needs to look behind it. */
 export class MariaDbFixture {
   readonly outbox: MariaDbStore;
-  readonly inbox: MariaDbStore;
+  readonly inbox: MariaDbStore['inbox'];
   private readonly ambient: Transactions;
 
   private constructor(
@@ -31,7 +31,8 @@ export class MariaDbFixture {
     readonly tables: MariaDbTables,
     private readonly options: MariaDbFixtureOptions,
   ) {
-    this.outbox = this.inbox = this.store();
+    this.outbox = this.store();
+    this.inbox = this.outbox.inbox;
     this.ambient = new Transactions(dataSource, { strictWrites: 'throw' });
   }
 

@@ -1,7 +1,9 @@
 import type { EntityManager } from 'typeorm';
 import type { Reason } from '../../message/receipt';
 import {
+  type BegunMessage,
   type InboxBegin,
+  type InboxLimits,
   type InboxLook,
   type InboxMessage,
   type InboxReject,
@@ -14,7 +16,7 @@ import {
 } from '../../ports/store';
 import { type Database, type Result, sqlState } from './database';
 import { inboxRowOf } from './rows';
-import { type InboxSql, inboxSql, type Limits } from './sql/inbox';
+import { type InboxSql, inboxSql } from './sql/inbox';
 import type { Tables } from './tables';
 
 const LOCK_NOT_AVAILABLE = '55P03';
@@ -34,7 +36,7 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     this.sql = async () => (sql ??= inboxSql(await tables()));
   }
 
-  async begin(tx: EntityManager, message: InboxMessage, limits: Limits): Promise<InboxBegin> {
+  async begin(tx: EntityManager, message: InboxMessage, limits: InboxLimits): Promise<InboxBegin> {
     const arrived = { message, limits };
     const { rows } = await unlessTwin(message.messageId, this.database.runIn(tx, (await this.sql()).begin, arrived));
     const inserted = rows[0];
@@ -45,11 +47,7 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     return row.verdict === 'accepted' ? { kind: 'first', receivedAt: row.receivedAt } : { kind: 'past-deadline', row };
   }
 
-  async beginMany(
-    tx: EntityManager,
-    messages: readonly InboxMessage[],
-    limits: Limits,
-  ): Promise<{ messageId: string; receivedAt: string }[]> {
+  async beginMany(tx: EntityManager, messages: readonly InboxMessage[], limits: InboxLimits): Promise<BegunMessage[]> {
     if (messages.length === 0) return [];
     const { rows } = await unlessTwin(
       `one of ${messages.length}`,
@@ -69,7 +67,7 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     else await this.database.runIn(tx, keepResults, results);
   }
 
-  async reject(message: InboxMessage, reason: Reason, limits: Limits): Promise<InboxReject> {
+  async reject(message: InboxMessage, reason: Reason, limits: InboxLimits): Promise<InboxReject> {
     const arrived = { message, reason, limits };
     const { rows } = await unlessTwin(message.messageId, this.database.run((await this.sql()).reject, arrived));
     return rows[0]
@@ -77,7 +75,7 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
       : refused(message, await this.database.run((await this.sql()).look, arrived));
   }
 
-  async look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
+  async look(message: InboxMessage, limits: Pick<InboxLimits, 'horizonMs'>): Promise<InboxLook> {
     return standingOf(await this.database.run((await this.sql()).look, { message, limits }));
   }
 
@@ -86,7 +84,7 @@ export class PostgresInboxStore implements InboxStore<EntityManager> {
     return rows.map((row) => ({ type: row.type!, where: row.handler! }));
   }
 
-  async pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
+  async prune(consumer: string, olderThanMs: number, limit: number): Promise<number> {
     return (await this.database.run((await this.sql()).prune, { consumer, olderThanMs, limit })).count;
   }
 }

@@ -1,14 +1,5 @@
 import type { Pool } from 'pg';
 import type { EntityManager } from 'typeorm';
-import type { Reason } from '../../message/receipt';
-import type {
-  InboxBegin,
-  InboxLook,
-  InboxMessage,
-  InboxReject,
-  InboxResult,
-  RegisteredHandler,
-} from '../../ports/store';
 import type { Store } from '../../ports/store-factory';
 import { Database } from './database';
 import { PostgresInboxStore } from './postgres-inbox-store';
@@ -29,7 +20,7 @@ export interface PostgresStoreOptions extends TableOptions {
 
 /** Outbox and inbox in PostgreSQL. Statements with a `tx` run in the caller's TypeORM transaction, others on the pool. */
 export class PostgresStore extends PostgresOutboxStore implements Store<EntityManager> {
-  private readonly inbox: PostgresInboxStore;
+  readonly inbox: PostgresInboxStore;
   private readonly inPlace: () => Promise<Tables>;
 
   /** @throws InvalidOptionsError if schema or prefix are not on the allow-list */
@@ -57,45 +48,5 @@ export class PostgresStore extends PostgresOutboxStore implements Store<EntityMa
 
   end(): Promise<void> {
     return endPool(this.database.pool);
-  }
-
-  begin(
-    tx: EntityManager,
-    message: InboxMessage,
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<InboxBegin> {
-    return this.inbox.begin(tx, message, limits);
-  }
-
-  beginMany(
-    tx: EntityManager,
-    messages: readonly InboxMessage[],
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<{ messageId: string; receivedAt: string }[]> {
-    return this.inbox.beginMany(tx, messages, limits);
-  }
-
-  keepResults(tx: EntityManager, results: readonly InboxResult[]): Promise<void> {
-    return this.inbox.keepResults(tx, results);
-  }
-
-  reject(
-    message: InboxMessage,
-    reason: Reason,
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<InboxReject> {
-    return this.inbox.reject(message, reason, limits);
-  }
-
-  look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
-    return this.inbox.look(message, limits);
-  }
-
-  registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]> {
-    return this.inbox.registerHandlers(consumer, handlers);
-  }
-
-  pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
-    return this.inbox.pruneInbox(consumer, olderThanMs, limit);
   }
 }

@@ -23,7 +23,7 @@ export type RoleSettings = Readonly<Record<string, string>>;
 /** A PostgreSQL store in a database of its own, migrated, with everything a test needs to look behind it. */
 export class PostgresFixture {
   readonly outbox: PostgresStore;
-  readonly inbox: PostgresStore;
+  readonly inbox: PostgresStore['inbox'];
   readonly transactions: Transactions;
 
   private constructor(
@@ -34,7 +34,8 @@ export class PostgresFixture {
     readonly tables: Tables,
     private readonly options: FixtureOptions,
   ) {
-    this.outbox = this.inbox = this.store(pool);
+    this.outbox = this.store(pool);
+    this.inbox = this.outbox.inbox;
     this.transactions = new Transactions(dataSource, { strictWrites: 'throw' });
   }
 

@@ -51,7 +51,7 @@ describe.each(['public', 'Messaging', 'an "odd" one', "it's; --", 'größe'])('T
           recordedAt: new Date().toISOString(),
           deadlineAt: undefined,
         };
-        expect(await store.begin(tx, arrived, LIMITS)).toMatchObject({ kind: 'first' });
+        expect(await store.inbox.begin(tx, arrived, LIMITS)).toMatchObject({ kind: 'first' });
         expect(await store.find(message.id, tx)).toHaveLength(1);
         expect(await store.close(tx, key, ACCEPTED)).toMatchObject(key);
       });

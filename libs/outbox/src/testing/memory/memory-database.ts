@@ -92,6 +92,11 @@ export class MemoryClient {
     }
   }
 
+  /** One statement, in a transaction of its own. */
+  alone<T>(statement: (transaction: MemoryTransaction) => T | Promise<T>): Promise<T> {
+    return this.transaction((transaction) => transaction.statement(() => statement(transaction)));
+  }
+
   /** The process dies: what it had open is rolled back, and none of its calls is ever answered. */
   kill(): void {
     this.dead = true;

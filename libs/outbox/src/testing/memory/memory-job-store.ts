@@ -15,7 +15,7 @@ export class MemoryJobStore implements JobStore {
   ) {}
 
   start({ source, id, token }: JobLease, order: BulkOrder): Promise<BulkJob> {
-    return this.alone(async (tx) => {
+    return this.client.alone(async (tx) => {
       const ids = [...this.t.message.entries(tx)].map(([key]) => key).sort();
       const startedAt = this.t.now();
       const row: JobRow = {
@@ -37,7 +37,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   take({ source, id, token }: JobLease): Promise<BulkJob | undefined> {
-    return this.alone(async (tx) => {
+    return this.client.alone(async (tx) => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (!row || !['stopped', 'abandoned'].includes(this.jobOf(row).state)) return undefined;
       const leasedUntil = this.t.now() + JOB_LEASE_MS;
@@ -52,7 +52,7 @@ export class MemoryJobStore implements JobStore {
     key: DeliveryKey,
     why: (found: readonly DeliveryRecord[]) => string | undefined,
   ): Promise<JobStep> {
-    return this.alone(async (tx): Promise<JobStep> => {
+    return this.client.alone(async (tx): Promise<JobStep> => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (row?.state !== 'running' || row.token !== token) return { kind: 'lost' };
       const note = (change: Partial<JobRow>): JobRow =>
@@ -79,7 +79,7 @@ export class MemoryJobStore implements JobStore {
     state: 'stopped' | 'done',
     note?: string,
   ): Promise<BulkJob | undefined> {
-    return this.alone(async (tx) => {
+    return this.client.alone(async (tx) => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (row?.state !== 'running' || (token !== undefined && row.token !== token)) return undefined;
       const auditId = this.t.nextAuditId();
@@ -93,7 +93,7 @@ export class MemoryJobStore implements JobStore {
   }
 
   list(source: string, { limit, id }: { limit: number; id?: string }): Promise<BulkJob[]> {
-    return this.alone((tx) =>
+    return this.client.alone((tx) =>
       [...this.t.job.entries(tx)]
         .map(([, row]) => row)
         .filter((row) => row.source === source && (id === undefined || row.id === id))
@@ -130,9 +130,5 @@ export class MemoryJobStore implements JobStore {
       startedAt: iso(startedAt),
       endedAt: endedAt === undefined ? undefined : iso(endedAt),
     };
-  }
-
-  private alone<T>(statement: (tx: MemoryTransaction) => T | Promise<T>): Promise<T> {
-    return this.client.transaction((tx) => tx.statement(() => statement(tx)));
   }
 }

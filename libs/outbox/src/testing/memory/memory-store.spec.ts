@@ -11,7 +11,7 @@ function fixture(): StoreFixture {
   const store = new MemoryStore(client);
   return {
     outbox: store,
-    inbox: store,
+    inbox: store.inbox,
     transactions: new MemoryTransactions(client),
     advance: async (ms) => database.moveNow(ms),
   };

@@ -1,7 +1,6 @@
 import type { FollowUp } from '../../message/contract';
 import type { DeliveryKey, ParkCode, ReceivedAnswer, Trouble } from '../../message/delivery';
 import type { Pause, PauseTarget } from '../../message/pause';
-import type { Reason } from '../../message/receipt';
 import type {
   AddedMessage,
   AnsweredDelivery,
@@ -13,30 +12,23 @@ import type {
   Criteria,
   DeliveryHistoryEntry,
   DeliveryRecord,
-  InboxBegin,
-  InboxLook,
-  InboxMessage,
-  InboxReject,
-  InboxResult,
-  InboxStore,
   NewMessage,
   NextTurns,
   OutboxSample,
   OutboxStats,
   OutboxStore,
   RegisteredFollowUp,
-  RegisteredHandler,
   Marked,
   MarkRow,
   TurnLease,
 } from '../../ports/store';
 import type { MemoryClient } from './memory-database';
+import { MemoryInboxStore } from './memory-inbox-store';
 import { MemoryJobStore } from './memory-job-store';
 import { OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
 import * as auditing from './statements-audit';
 import * as deciding from './statements-decide';
-import * as inbox from './statements-inbox';
 import * as operating from './statements-operate';
 import * as pausing from './statements-pause';
 import * as searching from './statements-search';
@@ -48,13 +40,15 @@ import * as turns from './statements-turn';
  * Both stores in a {@link MemoryDatabase}, with the locks, waits and checks of the PostgreSQL tables. Each method is one
  * statement: in the caller's transaction, or in one of its own that commits before the method resolves.
  */
-export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<MemoryTransaction> {
+export class MemoryStore implements OutboxStore<MemoryTransaction> {
   private readonly t: OutboxTables;
   readonly jobs: MemoryJobStore;
+  readonly inbox: MemoryInboxStore;
 
   constructor(private readonly client: MemoryClient) {
     this.t = new OutboxTables(client.database);
     this.jobs = new MemoryJobStore(client, this.t);
+    this.inbox = new MemoryInboxStore(client, this.t);
   }
 
   add(tx: MemoryTransaction, messages: readonly NewMessage[]): Promise<AddedMessage[]> {
@@ -63,7 +57,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
 
   async registerFollowUps(source: string, followUps: readonly RegisteredFollowUp[]): Promise<void> {
     if (followUps.length === 0) return;
-    await this.alone((tx) => recording.registerFollowUps(this.t, tx, source, followUps));
+    await this.client.alone((tx) => recording.registerFollowUps(this.t, tx, source, followUps));
   }
 
   stillRecorded(tx: MemoryTransaction, leaseToken: string, messageIds: readonly string[]): Promise<string[]> {
@@ -74,19 +68,19 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   async fingerprint(): Promise<undefined> {}
 
   claim(request: ClaimRequest): Promise<ClaimResult> {
-    return this.alone((tx) => sending.claim(this.t, tx, request));
+    return this.client.alone((tx) => sending.claim(this.t, tx, request));
   }
 
   nextTurn(keys: readonly DeliveryKey[], lease?: TurnLease): Promise<NextTurns> {
-    return this.alone((tx) => turns.nextTurn(this.t, tx, keys, lease));
+    return this.client.alone((tx) => turns.nextTurn(this.t, tx, keys, lease));
   }
 
   mark(marks: readonly MarkRow[]): Promise<Marked> {
-    return this.alone((tx) => sending.mark(this.t, tx, marks));
+    return this.client.alone((tx) => sending.mark(this.t, tx, marks));
   }
 
   closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]> {
-    return this.alone((tx) => deciding.closeMany(this.t, tx, answers, lease));
+    return this.client.alone((tx) => deciding.closeMany(this.t, tx, answers, lease));
   }
 
   close(tx: MemoryTransaction, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {
@@ -94,7 +88,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
   }
 
   keepAnswer(key: DeliveryKey, answer: ReceivedAnswer, later: { waitMs: number } & Trouble): Promise<boolean> {
-    return this.alone((tx) => deciding.keepAnswer(this.t, tx, key, answer, later));
+    return this.client.alone((tx) => deciding.keepAnswer(this.t, tx, key, answer, later));
   }
 
   closeAnswered(tx: MemoryTransaction, key: DeliveryKey, leaseToken: string): Promise<FollowUp | undefined> {
@@ -106,7 +100,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     attempt: number,
     later: { waitMs: number; payloadHash?: string } & Trouble,
   ): Promise<boolean> {
-    return this.alone((tx) => deciding.defer(this.t, tx, key, attempt, later));
+    return this.client.alone((tx) => deciding.defer(this.t, tx, key, attempt, later));
   }
 
   park(
@@ -114,24 +108,24 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     attempt: number | 'any',
     reason: { code: ParkCode; error: string; payloadHash?: string },
   ): Promise<boolean> {
-    return this.alone((tx) => deciding.park(this.t, tx, key, attempt, reason));
+    return this.client.alone((tx) => deciding.park(this.t, tx, key, attempt, reason));
   }
 
   noteLateVerdict(key: DeliveryKey, answer: ReceivedAnswer): Promise<void> {
-    return this.alone((tx) => deciding.noteLateVerdict(this.t, tx, key, answer));
+    return this.client.alone((tx) => deciding.noteLateVerdict(this.t, tx, key, answer));
   }
 
   find(messageId: string, tx?: MemoryTransaction): Promise<DeliveryRecord[]> {
     if (tx) return tx.statement(async () => operating.find(this.t, tx, messageId));
-    return this.alone((own) => operating.find(this.t, own, messageId));
+    return this.client.alone((own) => operating.find(this.t, own, messageId));
   }
 
   history(messageId: string): Promise<DeliveryHistoryEntry[]> {
-    return this.alone((tx) => operating.history(this.t, tx, messageId));
+    return this.client.alone((tx) => operating.history(this.t, tx, messageId));
   }
 
   contentHash(messageId: string): Promise<string | undefined> {
-    return this.alone((tx) => deciding.contentHashOf(this.t, tx, messageId));
+    return this.client.alone((tx) => deciding.contentHashOf(this.t, tx, messageId));
   }
 
   search(
@@ -139,27 +133,27 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     criteria: Criteria,
     { limit, after }: { limit: number; after?: DeliveryKey },
   ): Promise<DeliveryRecord[]> {
-    return this.alone((tx) => searching.search(this.t, tx, source, criteria, after).slice(0, limit));
+    return this.client.alone((tx) => searching.search(this.t, tx, source, criteria, after).slice(0, limit));
   }
 
   countUpTo(source: string, criteria: Criteria, cap: number): Promise<number> {
-    return this.alone((tx) => Math.min(cap, searching.search(this.t, tx, source, criteria, undefined).length));
+    return this.client.alone((tx) => Math.min(cap, searching.search(this.t, tx, source, criteria, undefined).length));
   }
 
   ageMs(recordedAt: string): Promise<number> {
-    return this.alone(() => this.t.now() - Date.parse(recordedAt));
+    return this.client.alone(() => this.t.now() - Date.parse(recordedAt));
   }
 
   oldestDueMs(source: string): Promise<number> {
-    return this.alone((tx) => operating.stats(this.t, tx, source).oldestDueMs);
+    return this.client.alone((tx) => operating.stats(this.t, tx, source).oldestDueMs);
   }
 
   stats(source: string): Promise<OutboxStats> {
-    return this.alone((tx) => operating.stats(this.t, tx, source));
+    return this.client.alone((tx) => operating.stats(this.t, tx, source));
   }
 
   sample(source: string, look: { overdueMs: number; cap: number }): Promise<OutboxSample> {
-    return this.alone((tx) => operating.sample(this.t, tx, source, look));
+    return this.client.alone((tx) => operating.sample(this.t, tx, source, look));
   }
 
   cancel(
@@ -167,7 +161,7 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     messageId: string,
     options: { to?: string; reason: string; by?: string },
   ): Promise<DeliveryKey[]> {
-    if (!tx) return this.alone((own) => operating.cancel(this.t, own, messageId, options));
+    if (!tx) return this.client.alone((own) => operating.cancel(this.t, own, messageId, options));
     return tx.statement(() => operating.cancel(this.t, tx, messageId, options));
   }
 
@@ -175,18 +169,18 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     messageId: string,
     options: { to?: string; deadlineMs?: number; by?: string; reason?: string },
   ): Promise<DeliveryKey[]> {
-    return this.alone((tx) => operating.retry(this.t, tx, messageId, options));
+    return this.client.alone((tx) => operating.retry(this.t, tx, messageId, options));
   }
 
   discard(
     messageId: string,
     options: { to?: string; reason: string; force: boolean; by?: string },
   ): Promise<DeliveryKey[]> {
-    return this.alone((tx) => operating.discard(this.t, tx, messageId, options));
+    return this.client.alone((tx) => operating.discard(this.t, tx, messageId, options));
   }
 
   pause(source: string, target: PauseTarget, asked: { by: string; reason: string }): Promise<Pause> {
-    return this.alone((tx) => pausing.pause(this.t, tx, source, target, asked));
+    return this.client.alone((tx) => pausing.pause(this.t, tx, source, target, asked));
   }
 
   async resume(
@@ -194,63 +188,19 @@ export class MemoryStore implements OutboxStore<MemoryTransaction>, InboxStore<M
     target: PauseTarget,
     asked: { by: string; reason: string | undefined },
   ): Promise<{ pause: Pause | undefined; released: number }> {
-    const pause = await this.alone((tx) => pausing.resume(this.t, tx, source, target, asked));
-    return { pause, released: await this.alone((tx) => pausing.releaseHeld(this.t, tx, source, target)) };
+    const pause = await this.client.alone((tx) => pausing.resume(this.t, tx, source, target, asked));
+    return { pause, released: await this.client.alone((tx) => pausing.releaseHeld(this.t, tx, source, target)) };
   }
 
   pauses(source: string): Promise<Pause[]> {
-    return this.alone((tx) => pausing.pauses(this.t, tx, source));
+    return this.client.alone((tx) => pausing.pauses(this.t, tx, source));
   }
 
   audit(source: string, page: { limit: number; after?: string }): Promise<AuditRecord[]> {
-    return this.alone((tx) => auditing.audit(this.t, tx, source, page));
+    return this.client.alone((tx) => auditing.audit(this.t, tx, source, page));
   }
 
   prune(source: string, olderThanMs: number, limit: number): Promise<number> {
-    return this.alone((tx) => operating.prune(this.t, tx, source, olderThanMs, limit));
-  }
-
-  begin(
-    tx: MemoryTransaction,
-    message: InboxMessage,
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<InboxBegin> {
-    return tx.statement(() => inbox.begin(this.t, tx, message, limits));
-  }
-
-  beginMany(
-    tx: MemoryTransaction,
-    messages: readonly InboxMessage[],
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<{ messageId: string; receivedAt: string }[]> {
-    return tx.statement(() => inbox.beginMany(this.t, tx, messages, limits));
-  }
-
-  keepResults(tx: MemoryTransaction, results: readonly InboxResult[]): Promise<void> {
-    return tx.statement(() => inbox.keepResults(this.t, tx, results));
-  }
-
-  reject(
-    message: InboxMessage,
-    reason: Reason,
-    limits: { horizonMs: number; lockTimeoutMs: number },
-  ): Promise<InboxReject> {
-    return this.alone((tx) => inbox.reject(this.t, tx, message, reason, limits));
-  }
-
-  look(message: InboxMessage, limits: { horizonMs: number }): Promise<InboxLook> {
-    return this.alone((tx) => inbox.look(this.t, tx, message, limits));
-  }
-
-  registerHandlers(consumer: string, handlers: readonly RegisteredHandler[]): Promise<RegisteredHandler[]> {
-    return this.alone((tx) => inbox.registerHandlers(this.t, tx, consumer, handlers));
-  }
-
-  pruneInbox(consumer: string, olderThanMs: number, limit: number): Promise<number> {
-    return this.alone((tx) => inbox.pruneInbox(this.t, tx, consumer, olderThanMs, limit));
-  }
-
-  private alone<T>(statement: (tx: MemoryTransaction) => T | Promise<T>): Promise<T> {
-    return this.client.transaction((tx) => tx.statement(() => statement(tx)));
+    return this.client.alone((tx) => operating.prune(this.t, tx, source, olderThanMs, limit));
   }
 }

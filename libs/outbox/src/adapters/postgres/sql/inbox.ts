@@ -1,20 +1,15 @@
 import { MAX_AHEAD_MS } from '../../../message/age';
 import { PAST_DEADLINE, type Reason } from '../../../message/receipt';
-import type { InboxMessage, InboxResult, RegisteredHandler } from '../../../ports/store';
+import type { InboxLimits, InboxMessage, InboxResult, RegisteredHandler } from '../../../ports/store';
 import { iso, ms, statement } from './text';
 import type { Tables } from '../tables';
 import { jsonText } from './values';
 
 const FUTURE = `interval '${MAX_AHEAD_MS / 3_600_000} hour'`;
 
-export interface Limits {
-  readonly horizonMs: number;
-  readonly lockTimeoutMs: number;
-}
-
 export interface Arrived {
   readonly message: InboxMessage;
-  readonly limits: Limits;
+  readonly limits: InboxLimits;
 }
 
 export interface Pruned {
@@ -24,12 +19,12 @@ export interface Pruned {
 }
 
 /** `$1` to `$5` of every statement that is about one message. */
-function lookValues({ message, limits }: { message: InboxMessage; limits: Pick<Limits, 'horizonMs'> }): unknown[] {
+function lookValues({ message, limits }: { message: InboxMessage; limits: Pick<InboxLimits, 'horizonMs'> }): unknown[] {
   return [message.consumer, message.messageId, message.recordedAt, limits.horizonMs, message.source];
 }
 
 /** For PostgreSQL 0 means: wait for ever. */
-function patience({ lockTimeoutMs }: Limits): string {
+function patience({ lockTimeoutMs }: InboxLimits): string {
   return String(Math.max(1, Math.round(lockTimeoutMs)));
 }
 
@@ -111,7 +106,7 @@ select inserted.*, set_config('lock_timeout', patience.lock_timeout, true)
 from patience
 cross join all_inserted
 left join inserted on true`,
-      ({ messages, limits }: { messages: readonly InboxMessage[]; limits: Limits }) => [
+      ({ messages, limits }: { messages: readonly InboxMessage[]; limits: InboxLimits }) => [
         messages[0]!.consumer,
         messages.map(({ messageId }) => messageId),
         messages.map(({ recordedAt }) => recordedAt),
