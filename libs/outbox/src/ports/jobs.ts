@@ -49,6 +49,12 @@ export interface JobLease {
   readonly token: string;
 }
 
+/** A job somebody works on. Without a token: whoever does. */
+export type JobToEnd = Omit<JobLease, 'token'> & Partial<Pick<JobLease, 'token'>>;
+
+/** What to say of a delivery that may not be changed; undefined: there was nothing to do. */
+export type WhyNot = (found: readonly DeliveryRecord[]) => string | undefined;
+
 /** What became of one delivery of a job; `lost`: the job was stopped or taken over, and nothing has happened. */
 export type JobStep = { readonly kind: 'changed' | 'nothing' | 'lost' } | ({ readonly kind: 'refused' } & Refusal);
 
@@ -63,24 +69,14 @@ export interface JobStore {
   take(lease: JobLease): Promise<BulkJob | undefined>;
   /**
    * Comes to one delivery: asks for the change by the same guarded transition as for a single one, and writes down how it went.
-   * @param why what to say of one that may not be changed; undefined: there was nothing to do
    */
-  step(
-    lease: JobLease,
-    order: BulkOrder,
-    key: DeliveryKey,
-    why: (found: readonly DeliveryRecord[]) => string | undefined,
-  ): Promise<JobStep>;
+  step(lease: JobLease, order: BulkOrder, key: DeliveryKey, why: WhyNot): Promise<JobStep>;
   /**
-   * Ends it and writes it into the audit. Without a token: whoever works on it.
+   * Ends it and writes it into the audit.
    * @param note what the audit says beside the reason: who stopped it, or went on with it
    * @returns undefined if it is not running (any more)
    */
-  end(
-    job: Omit<JobLease, 'token'> & { token?: string },
-    state: 'stopped' | 'done',
-    note?: string,
-  ): Promise<BulkJob | undefined>;
+  end(job: JobToEnd, state: 'stopped' | 'done', note?: string): Promise<BulkJob | undefined>;
   /** At most `limit`, the latest first; or the one with this `id`. */
   list(source: string, which: { limit: number; id?: string }): Promise<BulkJob[]>;
 }

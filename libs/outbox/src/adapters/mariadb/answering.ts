@@ -3,7 +3,8 @@ import { type ClaimedDelivery, type DeliveryKey, expects, type ReceivedAnswer } 
 import { keyText } from '../../message/envelope';
 import { type Change, closed, closedAnswered } from '../../message/transitions';
 import type { AnsweredDelivery, ClosedDelivery, ClosedRow, TurnLease } from '../../ports/store';
-import type { Ask, Row } from './question';
+import type { Row } from '../rows';
+import type { Ask } from './question';
 import { deliveryOf, expectation, factsOf, keyIn, messageOf, type ReadDelivery } from './rows';
 import { takeNext } from './sending';
 import { lockKeys, writeDeliveries } from './sql/delivery';

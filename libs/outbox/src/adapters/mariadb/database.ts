@@ -2,9 +2,10 @@ import type { Connection, Pool, PoolConnection, ResultSetHeader } from 'mysql2';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionEndedError, TransactionRequiredError } from '../../errors';
 import { mysqlFaults, mysqlSessions } from '../../transactions';
+import type { Row } from '../rows';
 import { errnoOf } from './failure';
 import { loadMysql2, type Mysql2 } from './mysql2';
-import { type Answer, type Ask, question, type Question, type Row } from './question';
+import { type Answer, type Ask, question, type Question } from './question';
 
 /**
  * For each statement on the library's own pool. They take milliseconds and wait for rows no longer than {@link LOCK_WAIT_S}, so who has

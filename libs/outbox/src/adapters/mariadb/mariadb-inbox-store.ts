@@ -19,7 +19,8 @@ import {
 import type { Database } from './database';
 import { DUPLICATE_KEY, errnoOf, LOCK_WAIT_TIMEOUT } from './failure';
 import { isoOf } from './instants';
-import type { Ask, Row } from './question';
+import type { Row } from '../rows';
+import type { Ask } from './question';
 import { inboxRowOf } from './rows';
 import * as sql from './sql/inbox';
 import type { MariaDbTables } from './tables';

@@ -1,13 +1,11 @@
 import type { DeliveryKey } from '../../message/delivery';
 import { errorText } from '../../message/receipt';
 import { REFUSALS_KEPT } from '../../message/rules';
-import type { BulkJob, BulkOrder, BulkVerb, JobLease, JobStep, JobStore, Refusal } from '../../ports/jobs';
-import type { DeliveryRecord } from '../../ports/store';
+import type { BulkJob, BulkOrder, JobLease, JobStep, JobStore, JobToEnd, Refusal, WhyNot } from '../../ports/jobs';
 import type { Database } from './database';
-import { isoOf } from './instants';
 import { cancel, discard, retry } from './operating';
-import type { Ask, Row } from './question';
-import { recordOf } from './rows';
+import type { Ask } from './question';
+import { jobOf, recordOf } from './rows';
 import * as sql from './sql/jobs';
 import { find, writeAudit } from './sql/operate';
 import type { MariaDbTables } from './tables';
@@ -39,12 +37,7 @@ export class MariaDbJobStore implements JobStore {
     });
   }
 
-  async step(
-    lease: JobLease,
-    order: BulkOrder,
-    key: DeliveryKey,
-    why: (found: readonly DeliveryRecord[]) => string | undefined,
-  ): Promise<JobStep> {
+  async step(lease: JobLease, order: BulkOrder, key: DeliveryKey, why: WhyNot): Promise<JobStep> {
     const t = await this.tables();
     return this.database.together(async (ask): Promise<JobStep> => {
       const found = await locked(t, ask, lease);
@@ -71,11 +64,7 @@ export class MariaDbJobStore implements JobStore {
     });
   }
 
-  async end(
-    lease: Omit<JobLease, 'token'> & { token?: string },
-    state: 'stopped' | 'done',
-    note?: string,
-  ): Promise<BulkJob | undefined> {
+  async end(lease: JobToEnd, state: 'stopped' | 'done', note?: string): Promise<BulkJob | undefined> {
     const t = await this.tables();
     return this.database.together(async (ask) => {
       const found = await locked(t, ask, lease);
@@ -130,26 +119,4 @@ function changing(
     default:
       return verb satisfies never;
   }
-}
-
-function jobOf(row: Row): BulkJob {
-  const abandoned = row.state === 'running' && row.lease_over === '1';
-  return {
-    id: row.id!,
-    state: abandoned ? 'abandoned' : (row.state as BulkJob['state']),
-    verb: row.verb as BulkVerb,
-    filter: row.filter!,
-    by: row.actor!,
-    reason: row.reason ?? undefined,
-    deadlineMs: row.deadline_ms == null ? undefined : Number(row.deadline_ms),
-    force: row.forced === '1',
-    rate: Number(row.rate),
-    matching: Number(row.matching),
-    at: { messageId: row.last_id!, consumer: row.last_consumer! },
-    changed: Number(row.changed),
-    refused: Number(row.refused),
-    refusals: JSON.parse(row.refusals!) as Refusal[],
-    startedAt: isoOf(row.started_at!),
-    endedAt: row.ended_at == null ? undefined : isoOf(row.ended_at),
-  };
 }

@@ -27,6 +27,7 @@ import {
   type MarkRow,
   type TurnLease,
 } from '../../ports/store';
+import { sampleOf } from '../rows';
 import { changeOne, close, closeAnswered, closeMany } from './answering';
 import { fingerprint } from './boot-checks';
 import type { Database } from './database';
@@ -194,20 +195,7 @@ export class MariaDbOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async sample(source: string, look: { overdueMs: number; cap: number }): Promise<OutboxSample> {
-    const row = (await this.database.run(sql.sample(await this.tables(), source, look))).rows[0]!;
-    const counted = (state: keyof OutboxSample['open']): number => Number(row[state] ?? 0);
-    return {
-      open: {
-        pending: counted('pending'),
-        sent: counted('sent'),
-        cancelling: counted('cancelling'),
-        answered: counted('answered'),
-        parked: counted('parked'),
-      },
-      oldestDueMs: Math.max(0, Number(row.oldest_due_ms ?? 0)),
-      overdue: Number(row.overdue ?? 0),
-      nowMs: Number(row.now_ms),
-    };
+    return sampleOf((await this.database.run(sql.sample(await this.tables(), source, look))).rows[0]!);
   }
 
   async cancel(

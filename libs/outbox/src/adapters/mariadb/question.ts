@@ -1,3 +1,5 @@
+import type { Row } from '../rows';
+
 /** What stands for a question mark; a list becomes one, for `in (?)`. */
 export type Value = string | number | null | undefined | readonly string[];
 
@@ -10,9 +12,6 @@ export interface Question {
   /** The server keeps it parsed, and gets its values beside it: for texts of which there are few. */
   readonly prepared?: boolean;
 }
-
-/** Every column arrives as text, or null. */
-export type Row = Readonly<Record<string, string | null>>;
 
 export interface Answer {
   readonly rows: Row[];

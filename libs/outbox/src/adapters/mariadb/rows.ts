@@ -12,9 +12,11 @@ import type { HistoryEntry } from '../../message/history';
 import type { Pause } from '../../message/pause';
 import type { Reason, Verdict } from '../../message/receipt';
 import type { DeliveryRow } from '../../message/transitions';
+import type { BulkJob } from '../../ports/jobs';
 import type { AuditRecord, DeliveryHistoryEntry, DeliveryRecord, InboxRow } from '../../ports/store';
+import * as read from '../rows';
+import { jsonOf, keyOf, type Row } from '../rows';
 import { columnOf, isoOf, msOf } from './instants';
-import type { Row } from './question';
 
 /** Rows into the words of rules and ports. Columns are text or null; a CHECK or NOT NULL stands behind every `!` and cast. */
 
@@ -74,15 +76,12 @@ export function factsOf(row: Row): MessageFacts {
 }
 
 export function messageOf(row: Row): RecordedMessage {
-  return {
-    id: row.id!,
-    type: row.type!,
-    source: row.source!,
-    key: row.message_key ?? undefined,
-    payload: row.payload!,
-    headers: (jsonOf(row.headers) ?? {}) as Record<string, string>,
-    recordedAt: isoOf(row.created_at!),
-  };
+  return read.messageOf({
+    ...row,
+    message_id: row.id!,
+    key: row.message_key!,
+    recorded_at: isoOf(row.created_at!),
+  });
 }
 
 /** What a row says and what its service has registered (R13). */
@@ -109,27 +108,14 @@ export function claimedOf(row: DeliveryRow, message: RecordedMessage): ClaimedDe
   };
 }
 
+/** With what its service has registered. */
 export function recordOf(row: Row): DeliveryRecord {
-  const instant = (column: string | null | undefined): string | undefined =>
-    column == null ? undefined : isoOf(column);
-  return {
-    ...keyOf(row),
-    type: row.type!,
-    key: row.message_key ?? undefined,
-    state: row.state as DeliveryState,
-    attempts: Number(row.attempts),
-    followUp: expectation({ followUp: row.follow_up as FollowUp }, factsOf(row)),
-    verdict: (row.verdict as Verdict | null) ?? undefined,
-    reason: jsonOf(row.reason) as Reason | undefined,
-    result: jsonOf(row.result),
-    code: row.code ?? undefined,
-    lastError: row.last_error ?? undefined,
-    recordedAt: isoOf(row.created_at!),
-    nextAt: instant(row.next_at),
-    deadlineAt: instant(row.deadline_at),
-    sentAt: instant(row.sent_at),
-    settledAt: instant(row.settled_at),
-  };
+  return read.recordOf({
+    ...inIso(row, 'next_at', 'deadline_at', 'sent_at', 'settled_at'),
+    key: row.message_key!,
+    follow_up: expectation({ followUp: row.follow_up as FollowUp }, factsOf(row)),
+    recorded_at: isoOf(row.created_at!),
+  });
 }
 
 export function historyOf(row: Row): DeliveryHistoryEntry[] {
@@ -143,40 +129,31 @@ export function historyText(history: readonly HistoryEntry<number>[]): string | 
   return JSON.stringify(history.map((entry) => ({ ...entry, at: instant(entry.at), since: instant(entry.since) })));
 }
 
-export function pauseOf({ consumer, type, since, actor, reason }: Row): Pause {
-  return {
-    ...(consumer && { to: consumer }),
-    ...(type && { type }),
-    since: isoOf(since!),
-    by: actor!,
-    reason: reason!,
-  };
+export function pauseOf(row: Row): Pause {
+  return read.pauseOf(inIso(row, 'since'));
 }
 
 export function auditOf(row: Row): AuditRecord {
-  return {
-    id: row.id!,
-    at: isoOf(row.at!),
-    actor: row.actor!,
-    verb: row.verb as AuditRecord['verb'],
-    target: row.target!,
-    changed: Number(row.changed),
-    reason: row.reason ?? undefined,
-  };
+  return read.auditOf(inIso(row, 'at'));
+}
+
+export function jobOf(row: Row): BulkJob {
+  const abandoned = row.state === 'running' && row.lease_over === '1';
+  return read.jobOf({
+    ...inIso(row, 'started_at', 'ended_at'),
+    ...(abandoned && { state: 'abandoned' }),
+    force: String(row.forced === '1'),
+  });
 }
 
 export function inboxRowOf(row: Row): InboxRow {
-  return {
-    verdict: row.verdict as Verdict,
-    reason: jsonOf(row.reason) as Reason | undefined,
-    result: jsonOf(row.result),
-    payloadHash: row.payload_hash == null ? undefined : Buffer.from(row.payload_hash, 'hex'),
-    receivedAt: isoOf(row.received_at!),
-  };
+  return read.inboxRowOf(inIso(row, 'received_at'));
 }
 
-export function keyOf(row: Row): DeliveryKey {
-  return { messageId: row.message_id!, consumer: row.consumer! };
+/** The same row, with times as every reader of rows expects them. */
+function inIso(row: Row, ...columns: string[]): Row {
+  const instants = columns.map((column) => [column, row[column] == null ? null : isoOf(row[column])] as const);
+  return { ...row, ...Object.fromEntries(instants) };
 }
 
 export function keyIn({ messageId, consumer }: DeliveryKey): DeliveryKey {
@@ -186,10 +163,6 @@ export function keyIn({ messageId, consumer }: DeliveryKey): DeliveryKey {
 /** `undefined` becomes an SQL null, `null` the JSON text: both come back as what they were. */
 export function jsonText(value: unknown): string | undefined {
   return JSON.stringify(value);
-}
-
-function jsonOf(text: string | null | undefined): unknown {
-  return text == null ? undefined : JSON.parse(text);
 }
 
 function entriesOf(text: string | null | undefined): HistoryEntry[] {

@@ -4,13 +4,13 @@ import { isPaused } from '../../message/pause';
 import { CODES, type HoldCode } from '../../message/rules';
 import { claimed, isHeld, letGo, marked, mayBeMarked, taken } from '../../message/transitions';
 import type { ClaimRequest, ClaimResult, Marked, MarkRow, NextTurns, TurnLease } from '../../ports/store';
-import type { Ask, Row } from './question';
+import { keyOf, type Row } from '../rows';
+import type { Ask } from './question';
 import {
   claimedOf,
   deliveryOf,
   factsOf,
   keyIn,
-  keyOf,
   messageOf,
   pauseOf,
   type ReadDelivery,

@@ -4,6 +4,7 @@ import { TransactionRequiredError } from '../../errors';
 import type { Later } from '../../ports/store';
 import { isRefusedBySession, Patience, postgresSessions } from '../../transactions';
 import { canHold } from './client/outbox-client';
+import type { Row } from '../rows';
 import { Connections } from './pool';
 
 /** A statement of the library, and what it is asked with. */
@@ -28,8 +29,6 @@ export interface Statement<Args = void> {
 /** Whatever it is asked with. */
 type Named = Pick<Statement, 'name' | 'text'>;
 
-/** Every column arrives as text, or null. */
-export type Row = Readonly<Record<string, string | null>>;
 export interface Result {
   readonly rows: Row[];
   readonly count: number;

@@ -14,8 +14,8 @@ import {
   type RegisteredHandler,
   TwinInProgressError,
 } from '../../ports/store';
+import { inboxRowOf } from '../rows';
 import { type Database, type Result, sqlState } from './database';
-import { inboxRowOf } from './rows';
 import { type InboxSql, inboxSql } from './sql/inbox';
 import type { Tables } from './tables';
 

@@ -1,8 +1,7 @@
 import type { DeliveryKey } from '../../message/delivery';
-import type { BulkJob, BulkOrder, BulkVerb, JobLease, JobStep, JobStore, Refusal } from '../../ports/jobs';
-import type { DeliveryRecord } from '../../ports/store';
-import type { Database, Result, Row, Statement } from './database';
-import { recordOf } from './rows';
+import type { BulkJob, BulkOrder, JobLease, JobStep, JobStore, JobToEnd, Refusal, WhyNot } from '../../ports/jobs';
+import { jobOf, recordOf } from '../rows';
+import type { Database, Result, Statement } from './database';
 import type { OutboxSql } from './sql/outbox';
 
 /** Bulk operations in PostgreSQL. */
@@ -22,12 +21,7 @@ export class PostgresJobStore implements JobStore {
     return rows[0] && jobOf(rows[0]);
   }
 
-  async step(
-    lease: JobLease,
-    order: BulkOrder,
-    key: DeliveryKey,
-    why: (found: readonly DeliveryRecord[]) => string | undefined,
-  ): Promise<JobStep> {
+  async step(lease: JobLease, order: BulkOrder, key: DeliveryKey, why: WhyNot): Promise<JobStep> {
     const sql = await this.sql();
     const { source, id } = lease;
     const { messageId, consumer } = key;
@@ -48,11 +42,7 @@ export class PostgresJobStore implements JobStore {
     });
   }
 
-  async end(
-    lease: Omit<JobLease, 'token'> & { token?: string },
-    state: 'stopped' | 'done',
-    note?: string,
-  ): Promise<BulkJob | undefined> {
+  async end(lease: JobToEnd, state: 'stopped' | 'done', note?: string): Promise<BulkJob | undefined> {
     const { rows } = await this.database.run((await this.sql()).endJob, { ...lease, state, note });
     return rows[0] && jobOf(rows[0]);
   }
@@ -78,25 +68,4 @@ function changing(run: Run, sql: OutboxSql, order: BulkOrder, { messageId, consu
     default:
       return verb satisfies never;
   }
-}
-
-function jobOf(row: Row): BulkJob {
-  return {
-    id: row.id!,
-    state: row.state as BulkJob['state'],
-    verb: row.verb as BulkVerb,
-    filter: row.filter!,
-    by: row.actor!,
-    reason: row.reason ?? undefined,
-    deadlineMs: row.deadline_ms == null ? undefined : Number(row.deadline_ms),
-    force: row.force === 't' || row.force === 'true',
-    rate: Number(row.rate),
-    matching: Number(row.matching),
-    at: { messageId: row.last_id!, consumer: row.last_consumer! },
-    changed: Number(row.changed),
-    refused: Number(row.refused),
-    refusals: JSON.parse(row.refusals!) as Refusal[],
-    startedAt: row.started_at!,
-    endedAt: row.ended_at ?? undefined,
-  };
 }

@@ -28,22 +28,11 @@ import type {
   TurnLease,
 } from '../../ports/store';
 import { SearchTookTooLongError } from '../../ports/store';
+import { auditOf, keyOf, pauseOf, recordOf, sampleOf } from '../rows';
 import { fingerprint } from './boot-checks';
 import { type Database, type Result, sqlState, type Statement } from './database';
 import { PostgresJobStore } from './postgres-job-store';
-import {
-  auditOf,
-  claimResultOf,
-  closedOf,
-  closedRowOf,
-  closedWithNext,
-  historyOf,
-  keyOf,
-  nextTurnsOf,
-  pauseOf,
-  recordOf,
-  sampleOf,
-} from './rows';
+import { claimResultOf, closedOf, closedRowOf, closedWithNext, historyOf, nextTurnsOf } from './rows';
 import { type OutboxSql, outboxSql } from './sql/outbox';
 import { countSql, searchSql } from './sql/search';
 import type { Tables } from './tables';

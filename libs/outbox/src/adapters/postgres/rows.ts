@@ -1,46 +1,11 @@
 import type { FollowUp } from '../../message/contract';
-import type {
-  ClaimedDelivery,
-  DeliveryKey,
-  DeliveryState,
-  OpenState,
-  ParkCode,
-  RecordedMessage,
-  StoredAnswer,
-} from '../../message/delivery';
+import type { ClaimedDelivery, OpenState, ParkCode, StoredAnswer } from '../../message/delivery';
 import type { HistoryEntry } from '../../message/history';
-import type { Pause } from '../../message/pause';
 import type { Reason, Verdict } from '../../message/receipt';
-import type {
-  AuditRecord,
-  ClaimResult,
-  ClosedDelivery,
-  ClosedRow,
-  DeliveryHistoryEntry,
-  DeliveryRecord,
-  InboxRow,
-  NextTurns,
-  OutboxSample,
-} from '../../ports/store';
-import type { Row } from './database';
+import type { ClaimResult, ClosedDelivery, ClosedRow, DeliveryHistoryEntry, NextTurns } from '../../ports/store';
+import { jsonOf, keyOf, messageOf, pauseOf, type Row } from '../rows';
 
-/** Rows into the ports' words. Columns are text or null; a CHECK or NOT NULL stands behind every `!` and cast. */
-
-export function keyOf(row: Row): DeliveryKey {
-  return { messageId: row.message_id!, consumer: row.consumer! };
-}
-
-function messageOf(row: Row): RecordedMessage {
-  return {
-    id: row.message_id!,
-    type: row.type!,
-    source: row.source!,
-    key: row.key ?? undefined,
-    payload: row.payload!,
-    headers: (jsonOf(row.headers) ?? {}) as Record<string, string>,
-    recordedAt: row.recorded_at!,
-  };
-}
+/** Rows of PostgreSQL's own statements into the ports' words. */
 
 function claimedOf(row: Row, leaseToken: string): ClaimedDelivery {
   return {
@@ -88,16 +53,6 @@ export function claimResultOf(rows: readonly Row[], leaseToken: string): ClaimRe
 
 const APART: readonly string[] = ['parked', 'paused', 'waits'];
 
-export function pauseOf({ consumer, type, since, actor, reason }: Row): Pause {
-  return {
-    ...(consumer && { to: consumer }),
-    ...(type && { type }),
-    since: since!,
-    by: actor!,
-    reason: reason!,
-  };
-}
-
 export function closedOf(row: Row): ClosedDelivery {
   return {
     ...keyOf(row),
@@ -139,69 +94,10 @@ function lineOf({ consumer, order_key }: Row): string {
   return `${consumer} ${order_key}`;
 }
 
-export function sampleOf(row: Row): OutboxSample {
-  const counted = (state: keyof OutboxSample['open']): number => Number(row[state]);
-  return {
-    open: {
-      pending: counted('pending'),
-      sent: counted('sent'),
-      cancelling: counted('cancelling'),
-      answered: counted('answered'),
-      parked: counted('parked'),
-    },
-    oldestDueMs: Number(row.oldest_due_ms),
-    overdue: Number(row.overdue),
-    nowMs: Number(row.now_ms),
-  };
-}
-
-export function recordOf(row: Row): DeliveryRecord {
-  return {
-    ...keyOf(row),
-    type: row.type!,
-    key: row.key ?? undefined,
-    state: row.state as DeliveryState,
-    attempts: Number(row.attempts),
-    followUp: row.follow_up as FollowUp,
-    verdict: (row.verdict as Verdict | null) ?? undefined,
-    reason: jsonOf(row.reason) as Reason | undefined,
-    result: jsonOf(row.result),
-    code: row.code ?? undefined,
-    lastError: row.last_error ?? undefined,
-    recordedAt: row.recorded_at!,
-    nextAt: row.next_at ?? undefined,
-    deadlineAt: row.deadline_at ?? undefined,
-    sentAt: row.sent_at ?? undefined,
-    settledAt: row.settled_at ?? undefined,
-  };
-}
-
 /** What happened once says it once. */
 export function historyOf({ consumer, entries }: Row): DeliveryHistoryEntry[] {
   const stored = jsonOf(entries) as (Omit<HistoryEntry, 'since' | 'times'> & Partial<HistoryEntry>)[];
   return stored.map((entry) => ({ consumer: consumer!, since: entry.at, times: 1, ...entry }));
-}
-
-export function auditOf(row: Row): AuditRecord {
-  return {
-    id: row.id!,
-    at: row.at!,
-    actor: row.actor!,
-    verb: row.verb as AuditRecord['verb'],
-    target: row.target!,
-    changed: Number(row.changed),
-    reason: row.reason ?? undefined,
-  };
-}
-
-export function inboxRowOf(row: Row): InboxRow {
-  return {
-    verdict: row.verdict as Verdict,
-    reason: jsonOf(row.reason) as Reason | undefined,
-    result: jsonOf(row.result),
-    payloadHash: row.payload_hash == null ? undefined : Buffer.from(row.payload_hash, 'hex'),
-    receivedAt: row.received_at!,
-  };
 }
 
 function answerOf(row: Row): StoredAnswer | undefined {
@@ -215,8 +111,4 @@ function answerOf(row: Row): StoredAnswer | undefined {
 
 function isOrdered({ order_no }: Row): boolean {
   return order_no != null;
-}
-
-function jsonOf(text: string | null | undefined): unknown {
-  return text == null ? undefined : JSON.parse(text);
 }

@@ -1,7 +1,6 @@
 import type { DeliveryKey } from '../../message/delivery';
 import { AFTER_EVERYBODY, JOB_LEASE_MS, REFUSALS_KEPT } from '../../message/rules';
-import type { BulkJob, BulkOrder, JobLease, JobStep, JobStore } from '../../ports/jobs';
-import type { DeliveryRecord } from '../../ports/store';
+import type { BulkJob, BulkOrder, JobLease, JobStep, JobStore, JobToEnd, WhyNot } from '../../ports/jobs';
 import type { MemoryClient } from './memory-database';
 import { iso, type JobRow, type OutboxTables } from './memory-tables';
 import type { MemoryTransaction } from './memory-transaction';
@@ -46,12 +45,7 @@ export class MemoryJobStore implements JobStore {
     });
   }
 
-  step(
-    { source, id, token }: JobLease,
-    order: BulkOrder,
-    key: DeliveryKey,
-    why: (found: readonly DeliveryRecord[]) => string | undefined,
-  ): Promise<JobStep> {
+  step({ source, id, token }: JobLease, order: BulkOrder, key: DeliveryKey, why: WhyNot): Promise<JobStep> {
     return this.client.alone(async (tx): Promise<JobStep> => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (row?.state !== 'running' || row.token !== token) return { kind: 'lost' };
@@ -74,11 +68,7 @@ export class MemoryJobStore implements JobStore {
     });
   }
 
-  end(
-    { source, id, token }: Omit<JobLease, 'token'> & { token?: string },
-    state: 'stopped' | 'done',
-    note?: string,
-  ): Promise<BulkJob | undefined> {
+  end({ source, id, token }: JobToEnd, state: 'stopped' | 'done', note?: string): Promise<BulkJob | undefined> {
     return this.client.alone(async (tx) => {
       const row = await this.t.job.lock(tx, `${source} ${id}`, {});
       if (row?.state !== 'running' || (token !== undefined && row.token !== token)) return undefined;

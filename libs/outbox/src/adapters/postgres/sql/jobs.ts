@@ -1,7 +1,7 @@
 import type { DeliveryKey } from '../../../message/delivery';
 import { errorText } from '../../../message/receipt';
 import { AFTER_EVERYBODY, JOB_LEASE_MS, REFUSALS_KEPT } from '../../../message/rules';
-import type { BulkOrder, JobLease, Refusal } from '../../../ports/jobs';
+import type { BulkOrder, JobLease, JobToEnd, Refusal } from '../../../ports/jobs';
 import type { Tables } from '../tables';
 import { iso, ms, statement } from './text';
 import { optionalText } from './values';
@@ -13,8 +13,7 @@ export interface Tally {
   readonly refusal?: Refusal;
 }
 
-export interface Ended extends Omit<JobLease, 'token'> {
-  readonly token?: string;
+export interface Ended extends JobToEnd {
   readonly state: 'stopped' | 'done';
   readonly note: string | undefined;
 }
