@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { SchemaMismatchError } from '../../errors';
+import { askedOnce, checkVersion } from '../boot-checks';
 import type { Database } from './database';
 import { errnoOf } from './failure';
 import { question } from './question';
@@ -18,34 +19,17 @@ const HOW_TO_MIGRATE =
 export function located(database: Database, options: MariaDbTableOptions): () => Promise<MariaDbTables> {
   const named = tables(options);
   if (options.schema !== undefined) return () => Promise.resolve(named);
-  let known: Promise<MariaDbTables> | undefined;
-  const locate = async (): Promise<MariaDbTables> => {
+  return askedOnce(async () => {
     const { rows } = await database.run(question('outbox.where-is', 'select database() as home'));
     const { home } = rows[0]!;
     if (home == null) throw new SchemaMismatchError('The DataSource names no database, and the outbox no `schema`.');
     return tables(options, home);
-  };
-  return () =>
-    (known ??= locate().catch((error: unknown) => {
-      known = undefined;
-      throw error;
-    }));
+  });
 }
 
 /** @throws SchemaMismatchError that says which command to run */
 export async function checkSchema(database: Database, t: MariaDbTables): Promise<void> {
-  const version = await versionOf(database, t);
-  if (version < SCHEMA_VERSION) {
-    throw new SchemaMismatchError(
-      `The outbox tables are at version ${version}; this library needs ${SCHEMA_VERSION}. ${HOW_TO_MIGRATE}`,
-    );
-  }
-  if (version > SCHEMA_VERSION) {
-    throw new SchemaMismatchError(
-      `The outbox tables are at version ${version}; this library knows ${SCHEMA_VERSION}. A newer release has migrated ` +
-        'them: run `npm install @tallystick/outbox@latest`.',
-    );
-  }
+  checkVersion(await versionOf(database, t), SCHEMA_VERSION, { migrate: HOW_TO_MIGRATE });
 }
 
 const NO_SUCH_TABLE = 1146;

@@ -2,6 +2,7 @@ import type { Connection, Pool, PoolConnection, ResultSetHeader } from 'mysql2';
 import { type EntityManager, QueryFailedError } from 'typeorm';
 import { TransactionEndedError, TransactionRequiredError } from '../../errors';
 import { mysqlFaults, mysqlSessions } from '../../transactions';
+import { askedOnce } from '../boot-checks';
 import type { Row } from '../rows';
 import { errnoOf } from './failure';
 import { loadMysql2, type Mysql2 } from './mysql2';
@@ -48,7 +49,7 @@ const NO_BACKSLASH_ESCAPES = 0x0200;
 export class Database {
   private readonly ready = new WeakSet<PoolConnection>();
   private readonly guarding = new WeakSet<Connection>();
-  private mariaDb: Promise<boolean> | undefined;
+  private readonly isMariaDb = askedOnce(async () => (await this.run(VERSION)).rows[0]!.version!.includes('MariaDB'));
 
   constructor(readonly pool: Pool) {}
 
@@ -122,14 +123,6 @@ export class Database {
   async insideGuarding(tx: EntityManager): Promise<Ask | undefined> {
     const ask = await this.inside(tx);
     return this.guarding.has(await connectionUnder(tx)) ? ask : undefined;
-  }
-
-  private isMariaDb(): Promise<boolean> {
-    const ask = async (): Promise<boolean> => (await this.run(VERSION)).rows[0]!.version!.includes('MariaDB');
-    return (this.mariaDb ??= ask().catch((error: unknown) => {
-      this.mariaDb = undefined;
-      throw error;
-    }));
   }
 
   private async repeating<T>(attempt: () => Promise<T>): Promise<T> {

@@ -1,4 +1,4 @@
-import { InvalidOptionsError } from '../../errors';
+import { checkNames, commonTables, type CommonTables } from '../tables';
 
 /** Where the library's tables live and what they are called. */
 export interface MariaDbTableOptions {
@@ -9,17 +9,8 @@ export interface MariaDbTableOptions {
 }
 
 /** The tables, ready to be put into SQL: quoted, and qualified if their database is known. */
-export interface MariaDbTables {
-  readonly message: string;
-  readonly delivery: string;
+export interface MariaDbTables extends CommonTables {
   readonly turn: string;
-  readonly inbox: string;
-  readonly handler: string;
-  readonly followUp: string;
-  readonly audit: string;
-  readonly pause: string;
-  readonly job: string;
-  readonly version: string;
   /** Told apart from other tables of this library, in names that must not meet; empty for the default ones. */
   readonly tag: string;
 }
@@ -32,21 +23,12 @@ const ALLOWED = /^[A-Za-z_][A-Za-z0-9_]{0,39}$/;
  * @throws InvalidOptionsError if a name is not on the allow-list; these two options and `home` are the only text put into SQL
  */
 export function tables({ schema, prefix }: MariaDbTableOptions = {}, home = schema): MariaDbTables {
-  const problems = [problem('schema', schema), problem('prefix', prefix)].filter((found) => found !== undefined);
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  checkNames({ schema, prefix }, ALLOWED);
   const database = home === undefined ? '' : `\`${home.replaceAll('`', '``')}\`.`;
   const table = (name: string): string => `${database}\`${prefix ?? ''}${name}\``;
   return {
-    message: table('outbox_message'),
-    delivery: table('outbox_delivery'),
+    ...commonTables(table),
     turn: table('outbox_turn'),
-    inbox: table('inbox_message'),
-    handler: table('inbox_handler'),
-    followUp: table('outbox_follow_up'),
-    audit: table('outbox_audit'),
-    pause: table('outbox_pause'),
-    job: table('outbox_job'),
-    version: table('outbox_schema'),
     tag: [schema, prefix].filter((name) => name !== undefined).join('_'),
   };
 }
@@ -62,8 +44,3 @@ export function mariaDbTables(options: MariaDbTableOptions = {}): MariaDbTableNa
 }
 
 export type MariaDbTableNames = Omit<MariaDbTables, 'tag'>;
-
-function problem(option: string, value: string | undefined): string | undefined {
-  if (value === undefined || (typeof value === 'string' && ALLOWED.test(value))) return undefined;
-  return `${option} ${JSON.stringify(value)} must match ${ALLOWED.source}`;
-}

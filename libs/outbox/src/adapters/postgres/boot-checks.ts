@@ -1,4 +1,5 @@
 import { SchemaMismatchError } from '../../errors';
+import { askedOnce, checkVersion } from '../boot-checks';
 import { columnProblems, COLUMNS, layouts } from './columns';
 import { type Database, sqlState, type Statement } from './database';
 import { SCHEMA_VERSION } from './schema';
@@ -8,26 +9,22 @@ const HOW_TO_MIGRATE =
   "Put ...OUTBOX_MIGRATIONS (or outboxMigrations({ schema, prefix })) into the DataSource's `migrations` and run " +
   '`npx typeorm migration:run -d <data-source>`, or apply the text of outboxSchemaSql() with psql.';
 
+const HOW_TO_REVERT = 'revert with `npx typeorm migration:revert -d <data-source>` using that newer release';
+
 /**
  * The tables, qualified by the schema they are in: asked once, of the library's own session. The application's sessions
  * may look elsewhere, with a `search_path` per tenant for example; what is recorded there must be where the relay looks.
  * @throws SchemaMismatchError if they are not found; the next call looks again
  */
 export function located(database: Database, options: TableOptions): () => Promise<Tables> {
-  let known: Promise<Tables> | undefined;
-  const locate = async (): Promise<Tables> => {
+  return askedOnce(async () => {
     const t = tables(options);
     const { rows } = await database.run(WHERE_IS, [t.version]);
     if (rows[0] === undefined) {
       throw new SchemaMismatchError(`The table ${t.version} does not exist in this database. ${HOW_TO_MIGRATE}`);
     }
     return tables(options, rows[0].schema!);
-  };
-  return () =>
-    (known ??= locate().catch((error: unknown) => {
-      known = undefined;
-      throw error;
-    }));
+  });
 }
 
 /** @throws SchemaMismatchError that says which command to run */
@@ -36,19 +33,7 @@ export async function checkSchema(database: Database, t: Tables): Promise<void> 
     plain('outbox.schema-version', `select coalesce(max(version), 0) as version from ${t.version}`),
     [],
   );
-  const version = Number(rows[0]!.version);
-  if (version < SCHEMA_VERSION) {
-    throw new SchemaMismatchError(
-      `The outbox tables are at version ${version}; this library needs ${SCHEMA_VERSION}. ${HOW_TO_MIGRATE}`,
-    );
-  }
-  if (version > SCHEMA_VERSION) {
-    throw new SchemaMismatchError(
-      `The outbox tables are at version ${version}; this library knows ${SCHEMA_VERSION}. A newer release has migrated ` +
-        'them: run `npm install @tallystick/outbox@latest`, or revert with `npx typeorm migration:revert -d <data-source>` ' +
-        'using that newer release.',
-    );
-  }
+  checkVersion(Number(rows[0]!.version), SCHEMA_VERSION, { migrate: HOW_TO_MIGRATE, revert: HOW_TO_REVERT });
   await checkColumns(database, t);
 }
 

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { InvalidOptionsError } from '../../errors';
+import { checkNames, commonTables, type CommonTables } from '../tables';
 
 /** Where the library's tables live and what they are called. */
 export interface TableOptions {
@@ -10,17 +10,8 @@ export interface TableOptions {
 }
 
 /** The tables, ready to be put into SQL: quoted, and qualified if their schema is known. */
-export interface Tables {
-  readonly message: string;
-  readonly delivery: string;
+export interface Tables extends CommonTables {
   readonly history: string;
-  readonly inbox: string;
-  readonly handler: string;
-  readonly followUp: string;
-  readonly audit: string;
-  readonly pause: string;
-  readonly job: string;
-  readonly version: string;
   /** The sequence that numbers the deliveries that are to be in order. */
   readonly order: string;
   /** The function that says which delivery rows may be. */
@@ -42,24 +33,15 @@ const MAX_IDENTIFIER = 63;
  * @throws InvalidOptionsError if a name is not on the allow-list; these two options and `home` are the only text put into SQL
  */
 export function tables({ schema, prefix }: TableOptions = {}, home = schema): Tables {
-  const problems = [problem('schema', schema), problem('prefix', prefix)].filter((found) => found !== undefined);
-  if (problems.length > 0) throw new InvalidOptionsError(problems);
+  checkNames({ schema, prefix }, ALLOWED);
 
   const bare = (name: string): string => shortened(`${prefix ?? ''}${name}`);
   const named = (name: string): string => `"${bare(name)}"`;
   const table = (name: string): string =>
     home === undefined ? named(name) : `"${home.replaceAll('"', '""')}".${named(name)}`;
   return {
-    message: table('outbox_message'),
-    delivery: table('outbox_delivery'),
+    ...commonTables(table),
     history: table('outbox_history'),
-    inbox: table('inbox_message'),
-    handler: table('inbox_handler'),
-    followUp: table('outbox_follow_up'),
-    audit: table('outbox_audit'),
-    pause: table('outbox_pause'),
-    job: table('outbox_job'),
-    version: table('outbox_schema'),
     order: table('outbox_order'),
     legal: table('outbox_delivery_is_legal'),
     named,
@@ -78,11 +60,6 @@ export function outboxTables(options: TableOptions = {}): OutboxTables {
 }
 
 export type OutboxTables = Omit<Tables, 'tag'>;
-
-function problem(option: string, value: string | undefined): string | undefined {
-  if (value === undefined || (typeof value === 'string' && ALLOWED.test(value))) return undefined;
-  return `${option} ${JSON.stringify(value)} must match ${ALLOWED.source}`;
-}
 
 /** Cut by us, with a digest, so that two long names stay two names. */
 function shortened(name: string): string {
