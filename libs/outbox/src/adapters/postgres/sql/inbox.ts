@@ -28,28 +28,30 @@ function patience({ lockTimeoutMs }: InboxLimits): string {
   return String(Math.max(1, Math.round(lockTimeoutMs)));
 }
 
+/**
+ * An insert waits for a twin that is not committed yet, as long as `lock_timeout` allows. That is set and put back within the
+ * statement: `previous` reads it, `patience` sets it before the insert, the last line restores it for the handler's own
+ * statements, after the insert.
+ */
+const PATIENCE = `previous as materialized (
+  select current_setting('lock_timeout') as lock_timeout
+),
+patience as materialized (
+  select previous.lock_timeout, set_config('lock_timeout', $8, true)
+  from previous
+)`;
+
 /** Every statement on the inbox's table. `$1`, `$2` and `$5` are its key, `$3` is when the original was recorded, `$4` the horizon. */
 export function inboxSql(t: Tables) {
   const columns = `verdict, reason::text as reason, result::text as result, encode(payload_hash, 'hex') as payload_hash, ${iso('received_at')} as received_at`;
   const executable = `$3::timestamptz between clock_timestamp() - ${ms('$4')} and clock_timestamp() + ${FUTURE}`;
 
   return {
-    /**
-     * The insert waits for a twin that is not committed yet, as long as `lock_timeout` allows. That is set and put back
-     * within the statement: `previous` reads it, `patience` sets it before the insert, the last line restores it for the
-     * handler's own statements, after the insert.
-     */
     begin: statement(
       t,
       'inbox.begin',
       `
-with previous as materialized (
-  select current_setting('lock_timeout') as lock_timeout
-),
-patience as materialized (
-  select previous.lock_timeout, set_config('lock_timeout', $8, true)
-  from previous
-),
+with ${PATIENCE},
 inserted as (
   insert into ${t.inbox} (consumer, message_id, source, verdict, reason, payload_hash, received_at)
   select $1, $2::uuid, $5, case when late then 'rejected' else 'accepted' end, case when late then $9::json end, $6::bytea, clock_timestamp()
@@ -80,13 +82,7 @@ left join inserted on true`,
       t,
       'inbox.begin-many',
       `
-with previous as materialized (
-  select current_setting('lock_timeout') as lock_timeout
-),
-patience as materialized (
-  select previous.lock_timeout, set_config('lock_timeout', $8, true)
-  from previous
-),
+with ${PATIENCE},
 inserted as (
   insert into ${t.inbox} (consumer, message_id, source, verdict, payload_hash, received_at)
   select $1, message_id, source, 'accepted', decode(payload_hash, 'hex'), clock_timestamp()

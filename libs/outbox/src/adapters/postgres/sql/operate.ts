@@ -107,20 +107,11 @@ select (extract(epoch from clock_timestamp() - $1::timestamptz) * 1000)::float8 
       (recordedAt: string) => [recordedAt],
     ),
 
-    /** A message's consumers are few, and a person wants all of them: this one waits for rows that others hold. */
     cancel: statement(
       t,
       'outbox.cancel',
       `
-with locked as materialized (
-  select message_id, consumer
-  from ${t.delivery}
-  where message_id = $1
-    and ($2::text is null or consumer = $2)
-    and ${allowed('cancel')}
-  order by message_id, consumer
-  for no key update
-),
+with ${locked(t, allowed('cancel'))},
 changed as (
   update ${t.delivery} d
   set state = 'cancelling',
@@ -152,15 +143,7 @@ ${noted(t, 'changed', { what: occurrence('cancel-requested'), code: `'${CODES.ca
       t,
       'outbox.retry',
       `
-with locked as materialized (
-  select message_id, consumer, case when $3::float8 is null then deadline_at else clock_timestamp() + ${ms('$3')} end as new_deadline_at
-  from ${t.delivery}
-  where message_id = $1
-    and ($2::text is null or consumer = $2)
-    and ${allowed('retry')}
-  order by message_id, consumer
-  for no key update
-),
+with ${locked(t, allowed('retry'), NEW_DEADLINE)},
 changed as (
   update ${t.delivery} d
   set state = ${reopenedState({ verdict: 'verdict', deadline: 'new_deadline_at', consumer: 'd.consumer' })},
@@ -190,15 +173,7 @@ ${noted(t, 'changed', { what: occurrence('retried'), why: '$5', by: '$4' })}${au
       t,
       'outbox.discard',
       `
-with locked as materialized (
-  select message_id, consumer
-  from ${t.delivery}
-  where message_id = $1
-    and ($2::text is null or consumer = $2)
-    and case when $4::boolean then ${allowed('discard-by-force')} else ${allowed('discard')} end
-  order by message_id, consumer
-  for no key update
-),
+with ${locked(t, `case when $4::boolean then ${allowed('discard-by-force')} else ${allowed('discard')} end`)},
 changed as (
   update ${t.delivery} d
   set state = 'discarded',
@@ -266,4 +241,22 @@ where m.id = old.id`,
       ],
     ),
   };
+}
+
+const NEW_DEADLINE = `case when $3::float8 is null then deadline_at else clock_timestamp() + ${ms('$3')} end as new_deadline_at`;
+
+/**
+ * The deliveries of `$1`, or the one to `$2`, to which this may be done. A message's consumers are few, and a person wants all
+ * of them: this waits for rows that others hold.
+ */
+function locked(t: Tables, may: string, ...more: string[]): string {
+  return `locked as materialized (
+  select ${['message_id', 'consumer', ...more].join(', ')}
+  from ${t.delivery}
+  where message_id = $1
+    and ($2::text is null or consumer = $2)
+    and ${may}
+  order by message_id, consumer
+  for no key update
+)`;
 }
