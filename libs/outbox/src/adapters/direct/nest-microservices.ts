@@ -1,19 +1,14 @@
-import { createRequire } from 'node:module';
-import { MissingDependencyError } from '../../errors';
 import { errorText } from '../../message/receipt';
+import { loadPeer } from '../../peer';
 
 type NestMicroservices = typeof import('@nestjs/microservices');
 
 /** Nest's TCP client and server: an optional peer, loaded only for the direct transport. */
 export function nestMicroservices(): NestMicroservices {
-  try {
-    return createRequire(__filename)('@nestjs/microservices') as NestMicroservices;
-  } catch (cause) {
-    throw new MissingDependencyError(
-      'The direct transport needs @nestjs/microservices, which could not be loaded. Run: npm install @nestjs/microservices',
-      { cause },
-    );
-  }
+  return loadPeer<NestMicroservices>(
+    '@nestjs/microservices',
+    'The direct transport needs @nestjs/microservices, which could not be loaded. Run: npm install @nestjs/microservices',
+  );
 }
 
 /** What went wrong on a socket. Nest puts a broken frame in a text that quotes it, and payloads never reach a log. */
