@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { Findings } from '../../testing/mariadb-abroad.fixture';
 import { type ContractCase, inboxStoreContract, outboxStoreContract } from '../../testing/store-contract';
+import { processOf } from '../../testing/typescript-process.fixture';
 import { MariaDbFixture, type MariaDbFixtureOptions } from './mariadb.fixture';
 
 const CONFIGURATIONS: [string, MariaDbFixtureOptions][] = [
@@ -45,28 +45,7 @@ describe('MariaDbStore in a process in New York', () => {
 
 /** In a process of its own, which tells what it has found over its channel. */
 async function contractIn(zone: string): Promise<Findings> {
-  const program = `
-    require('reflect-metadata');
-    require.extensions['.ts'] = (module, file) => module._compile(
-      require('@swc/core').transformFileSync(file, {
-        jsc: {
-          target: 'es2022',
-          parser: { syntax: 'typescript', decorators: true },
-          transform: { legacyDecorator: true, decoratorMetadata: true },
-        },
-        module: { type: 'commonjs' },
-      }).code, file);
-    const { Module } = require('node:module');
-    const found = Module._resolveFilename;
-    const services = require('node:path').resolve('../../../../tools/services/src/index.ts');
-    Module._resolveFilename = (name, ...more) => found(name === '@tallystick/services' ? services : name, ...more);
-    require('./mariadb-abroad.fixture.ts');
-  `;
-  const child = spawn(process.execPath, ['-e', program], {
-    cwd: join(__dirname, '../../testing'),
-    env: { ...process.env, TZ: zone },
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  const child = processOf(join(__dirname, '../../testing/mariadb-abroad.fixture.ts'), { env: { TZ: zone } });
   const exit = once(child, 'exit');
   const told = once(child, 'message').then(([findings]) => findings as Findings);
   const ended = exit.then(([code]) => Promise.reject(new Error(`the process ended with ${String(code)}`)));
