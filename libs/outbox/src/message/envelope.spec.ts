@@ -23,41 +23,12 @@ const message: MessageEnvelope = {
   deadlineAt: '2026-11-22T10:15:00.000000Z',
   replyTo: 'user-service',
 };
+const answer = { messageId: id, consumer: 'order-service', attempt: 1, recordedAt: '2026-11-22T10:00:01Z' };
 const receipts: Receipt[] = [
-  {
-    messageId: id,
-    consumer: 'order-service',
-    attempt: 1,
-    recordedAt: '2026-11-22T10:00:01Z',
-    verdict: 'accepted',
-    payloadHash: '5e'.repeat(32),
-    result: { orderId: 7 },
-  },
-  {
-    messageId: id,
-    consumer: 'order-service',
-    attempt: 1,
-    recordedAt: '2026-11-22T10:00:01Z',
-    verdict: 'rejected',
-    reason: { code: 'OUT_OF_STOCK', message: 'none left', details: { left: 0 } },
-  },
-  {
-    messageId: id,
-    consumer: 'order-service',
-    attempt: 1,
-    recordedAt: '2026-11-22T10:00:01Z',
-    verdict: 'deferred',
-    reason: { code: 'FAILED' },
-    retryAfterMs: 5,
-  },
-  {
-    messageId: id,
-    consumer: 'order-service',
-    attempt: 1,
-    recordedAt: '2026-11-22T10:00:01Z',
-    verdict: 'unprocessable',
-    reason: { code: 'EXPIRED' },
-  },
+  { ...answer, verdict: 'accepted', payloadHash: '5e'.repeat(32), result: { orderId: 7 } },
+  { ...answer, verdict: 'rejected', reason: { code: 'OUT_OF_STOCK', message: 'none left', details: { left: 0 } } },
+  { ...answer, verdict: 'deferred', reason: { code: 'FAILED' }, retryAfterMs: 5 },
+  { ...answer, verdict: 'unprocessable', reason: { code: 'EXPIRED' } },
 ];
 
 describe('an envelope', () => {

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { decode, encode, type Envelope, type WireEnvelope } from './envelope';
+import { REQUEST } from '../testing/envelope.fixture';
 import { attemptProblem, instantProblem, MAX_ATTEMPT, serviceProblem, shortTextProblem, typeProblem } from './fields';
 import { MAX_JSON_DEPTH } from './json';
 import { boundedReason, type Receipt, sendablePart, UNSPECIFIED } from './receipt';
@@ -91,21 +92,7 @@ describe('what is written is what is read', () => {
   });
 
   it('of every field that is hostile: it is refused, or it is what a writer may write', () => {
-    const wire = encode({
-      kind: 'message',
-      message: {
-        id: '018f0000-0000-7000-8000-000000000001',
-        type: 'order.requested',
-        source: 'user-service',
-        key: 'k',
-        payload: '{}',
-        headers: {},
-        recordedAt: '2026-11-22T10:00:00Z',
-      },
-      attempt: 1,
-      deadlineAt: '2026-11-22T10:00:00Z',
-      replyTo: 'user-service',
-    });
+    const wire = encode(REQUEST);
     const headers = fc.constantFrom(...Object.keys(wire.headers), 'tenant', 'cloudEvents_correlationid');
     fc.assert(
       fc.property(headers, hostile, fc.option(hostile, { nil: wire.replyTo }), (name, value, replyTo) => {

@@ -1,3 +1,4 @@
+import { TcpProxy, testBroker } from '@tallystick/services';
 import { type Channel, connect, type GetMessage } from 'amqplib';
 import { type RabbitMqOptions, RabbitMqTransport } from '../adapters/rabbitmq';
 import { rabbitMqSettings } from '../adapters/rabbitmq/rabbitmq-options';
@@ -17,6 +18,21 @@ import {
 
 /** Nobody listens on this port; connecting to it is refused. */
 const NOBODY = 'amqp://guest:guest@127.0.0.1:1';
+
+/** A broker for one file of tests, and a bad network before it: `url` leads through it, `adminUrl` past it. */
+export interface BrokerBehindProxy {
+  readonly url: string;
+  readonly adminUrl: string;
+  readonly proxy: TcpProxy;
+}
+
+export async function brokerBehindProxy(name: string): Promise<BrokerBehindProxy> {
+  const adminUrl = await testBroker(name);
+  const url = new URL(adminUrl);
+  const proxy = new TcpProxy({ targetHost: url.hostname, targetPort: Number(url.port) });
+  url.host = `127.0.0.1:${await proxy.listen()}`;
+  return { url: url.href, adminUrl, proxy };
+}
 
 /** Services on one broker, and what an operator can do to it through its front door. */
 export class RabbitMqFixture implements TransportFixture {

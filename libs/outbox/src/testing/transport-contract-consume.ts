@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
-import type { Envelope } from '../message/envelope';
+import type { Envelope, MessageEnvelope } from '../message/envelope';
+import type { Reaction } from '../ports/transport';
 import {
   behaviour,
   cancellation,
+  type ContractEndpoint,
   eventually,
   idOf,
   receiptFrom,
@@ -10,6 +12,7 @@ import {
   requests,
   type SmugglersQueue,
   type TransportContractCase,
+  type TransportScenario,
 } from './transport-contract-scenario';
 
 /** What comes in is handled to its end, and no more at once than was agreed. */
@@ -29,32 +32,12 @@ export const consumeCases: TransportContractCase[] = [
   }),
 
   behaviour('what was answered with silence is done: no receipt, and it does not come again', async (scenario) => {
-    const { users, orders } = await scenario.pair(1);
-    orders.react = () => ({ kind: 'silence' });
-    await users.transport.publish(request(), 'order-service');
-    await eventually('it is handled', () => orders.finished === 1);
-    orders.react = (envelope) => orders.accept(envelope);
-
-    const next = request();
-    await users.publishUntilTaken(next, 'order-service');
-
-    await eventually('the next one is answered', () => users.receipts.length > 0);
-    assert.deepEqual(orders.receivedIds().slice(1), [idOf(next)]);
+    const { users, next } = await handled(scenario, { kind: 'silence' });
     assert.equal(users.receipts[0]!.receipt.messageId, idOf(next));
   }),
 
   behaviour('what belongs into quarantine does not come again, and holds up nothing', async (scenario) => {
-    const { users, orders } = await scenario.pair(1);
-    orders.react = () => ({ kind: 'quarantine', problem: 'nobody can be told' });
-    await users.transport.publish(request(), 'order-service');
-    await eventually('it is handled', () => orders.finished === 1);
-    orders.react = (envelope) => orders.accept(envelope);
-
-    const next = request();
-    await users.publishUntilTaken(next, 'order-service');
-
-    await eventually('the next one is answered', () => users.receipts.length > 0);
-    assert.deepEqual(orders.receivedIds().slice(1), [idOf(next)]);
+    await handled(scenario, { kind: 'quarantine', problem: 'nobody can be told' });
   }),
 
   behaviour('a receipt that could not be applied comes again', async (scenario) => {
@@ -201,3 +184,22 @@ export const consumeCases: TransportContractCase[] = [
     await eventually('it arrives', () => orders.received.length === 1);
   }),
 ];
+
+/** Handles one message so, and sees that it does not come again: the next one is handled, and answered. */
+async function handled(
+  scenario: TransportScenario,
+  reaction: Reaction,
+): Promise<{ users: ContractEndpoint; next: MessageEnvelope }> {
+  const { users, orders } = await scenario.pair(1);
+  orders.react = () => reaction;
+  await users.transport.publish(request(), 'order-service');
+  await eventually('it is handled', () => orders.finished === 1);
+  orders.react = (envelope) => orders.accept(envelope);
+
+  const next = request();
+  await users.publishUntilTaken(next, 'order-service');
+
+  await eventually('the next one is answered', () => users.receipts.length > 0);
+  assert.deepEqual(orders.receivedIds().slice(1), [idOf(next)]);
+  return { users, next };
+}

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
-import { decode, encode, type MessageEnvelope, type WireEnvelope } from '../../message/envelope';
+import { decode, encode, type WireEnvelope } from '../../message/envelope';
+import { REQUEST } from '../../testing/envelope.fixture';
 import { MAX_ATTEMPT } from '../../message/fields';
 import { payloadHash } from '../../message/payload';
 import type { Receipt } from '../../message/receipt';
@@ -17,24 +18,8 @@ describe('Whatever an envelope may hold', () => {
   });
   afterAll(() => fixture.stop());
 
-  const id = '018f0000-0000-7000-8000-000000000001';
-  const message: MessageEnvelope = {
-    kind: 'message',
-    message: {
-      id,
-      type: 'order.requested',
-      source: 'user-service',
-      key: 'k',
-      payload: '{}',
-      headers: {},
-      recordedAt: '2026-11-22T10:00:00Z',
-    },
-    attempt: 1,
-    deadlineAt: '2026-11-22T10:00:00Z',
-    replyTo: 'user-service',
-  };
   const receipt: Receipt = {
-    messageId: id,
+    messageId: REQUEST.message.id,
     consumer: 'order-service',
     attempt: 1,
     recordedAt: '2026-11-22T10:00:00Z',
@@ -69,7 +54,7 @@ describe('Whatever an envelope may hold', () => {
   };
 
   it('of a message can be stored in the inbox', async () => {
-    const wire = encode(message);
+    const wire = encode(REQUEST);
     const changed = fc.tuple(fc.constantFrom(...Object.keys(wire.headers)), hostile).map(([name, value]) => ({
       ...wire,
       headers: { ...wire.headers, [name]: value },

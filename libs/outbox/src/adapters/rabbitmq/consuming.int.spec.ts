@@ -1,5 +1,5 @@
-import { connectTestRabbit, TcpProxy, testBroker, until } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
+import { connectTestRabbit, until } from '@tallystick/services';
+import { type BrokerBehindProxy, brokerBehindProxy, RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, idOf, request, requests } from '../../testing/transport-contract-scenario';
 import type { RabbitMqTransport } from './rabbitmq-transport';
 
@@ -7,29 +7,23 @@ const QUEUE = 'order-service.order.requested';
 const QUARANTINE = 'order-service.quarantine';
 
 describe('consuming', () => {
-  let adminUrl: string;
-  let proxy: TcpProxy;
+  let broker: BrokerBehindProxy;
   let fixture: RabbitMqFixture;
   let orders: ContractEndpoint;
   let users: ContractEndpoint;
 
   beforeAll(async () => {
-    adminUrl = await testBroker('consuming');
-    const { hostname, port } = new URL(adminUrl);
-    proxy = new TcpProxy({ targetHost: hostname, targetPort: Number(port) });
-    await proxy.listen();
+    broker = await brokerBehindProxy('consuming');
   });
-  afterAll(() => proxy.close());
+  afterAll(() => broker.proxy.close());
 
-  beforeEach(async () => {
-    const url = new URL(adminUrl);
-    url.host = `127.0.0.1:${proxy.port}`;
-    fixture = new RabbitMqFixture(url.href, { adminUrl });
+  beforeEach(() => {
+    fixture = new RabbitMqFixture(broker.url, { adminUrl: broker.adminUrl });
     orders = new ContractEndpoint('order-service', [requests(5)]);
     users = new ContractEndpoint('user-service', []);
   });
   afterEach(async () => {
-    await proxy.refuse(false);
+    await broker.proxy.refuse(false);
     orders.open();
     await fixture.end();
   });
@@ -37,7 +31,7 @@ describe('consuming', () => {
   /** Both services; the producer is not behind the bad network. */
   async function start(idleResubscribe = '60s'): Promise<{ consumer: RabbitMqTransport; producer: RabbitMqTransport }> {
     const consumer = await fixture.connect('order-service', orders, { idleResubscribe });
-    const producer = await fixture.connect('user-service', users, { url: adminUrl });
+    const producer = await fixture.connect('user-service', users, { url: broker.adminUrl });
     return { consumer, producer };
   }
   /** Publishes until the broker has it in a queue. */
@@ -59,7 +53,7 @@ describe('consuming', () => {
     const ids = await Promise.all(Array.from({ length: 8 }, () => deliver(producer)));
     await until('five are being handled', () => orders.running === 5);
 
-    proxy.cut();
+    broker.proxy.cut();
     await until('the messages are back in the queue', async () => (await fixture.waiting(QUEUE)) === 8);
     await until('the idle queues are consumed again', () => consumer.describe().consumers.actual === 2);
     await time(1_000);
@@ -78,11 +72,11 @@ describe('consuming', () => {
     const id = await deliver(producer);
     await until('it is being handled', () => orders.running === 1);
 
-    await proxy.refuse(true);
-    proxy.cut();
+    await broker.proxy.refuse(true);
+    broker.proxy.cut();
     orders.open();
     await until('the handler is done', () => orders.finished === 1);
-    await proxy.refuse(false);
+    await broker.proxy.refuse(false);
 
     await until('its receipt comes', () => users.receipts.some(({ receipt }) => receipt.messageId === id));
     expect(fixture.events).not.toContainEqual(expect.objectContaining({ event: 'transport.receipt-not-sent' }));
@@ -106,7 +100,7 @@ describe('consuming', () => {
     const other = Object.assign(new ContractEndpoint('order-service', [requests(5)]), { database: 'another' });
     await fixture.connect('order-service', orders);
     await fixture.connect('order-service', other);
-    const vhost = decodeURIComponent(new URL(adminUrl).pathname.slice(1));
+    const vhost = decodeURIComponent(new URL(broker.adminUrl).pathname.slice(1));
     const listed = await connectTestRabbit().ctl('list_consumers', '-p', vhost, 'queue_name', 'consumer_tag');
     const tags = listed.split('\n').filter((line) => line.startsWith(QUEUE));
     expect(tags.map((line) => line.split('\t')[1]).sort()).toEqual([

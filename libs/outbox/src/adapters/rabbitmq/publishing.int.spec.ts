@@ -1,30 +1,24 @@
-import { TcpProxy, testBroker, until } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
+import { until } from '@tallystick/services';
+import { type BrokerBehindProxy, brokerBehindProxy, RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { ContractEndpoint, request, requests } from '../../testing/transport-contract-scenario';
 
 const QUEUE = 'order-service.order.requested';
 
 describe('publishing', () => {
-  let adminUrl: string;
-  let proxy: TcpProxy;
+  let broker: BrokerBehindProxy;
   let fixture: RabbitMqFixture;
   const users = new ContractEndpoint('user-service', []);
 
   beforeAll(async () => {
-    adminUrl = await testBroker('publishing');
-    const { hostname, port } = new URL(adminUrl);
-    proxy = new TcpProxy({ targetHost: hostname, targetPort: Number(port) });
-    await proxy.listen();
+    broker = await brokerBehindProxy('publishing');
   });
-  afterAll(() => proxy.close());
+  afterAll(() => broker.proxy.close());
 
-  beforeEach(async () => {
-    const url = new URL(adminUrl);
-    url.host = `127.0.0.1:${proxy.port}`;
-    fixture = new RabbitMqFixture(url.href, { adminUrl });
+  beforeEach(() => {
+    fixture = new RabbitMqFixture(broker.url, { adminUrl: broker.adminUrl });
   });
   afterEach(async () => {
-    proxy.thaw();
+    broker.proxy.thaw();
     await fixture.end();
   });
 
@@ -99,7 +93,7 @@ describe('publishing', () => {
     const transport = await fixture.connect('user-service', users, { publishTimeout: '100ms' });
     const patient = await fixture.connect('mail-service', new ContractEndpoint('mail-service', []));
 
-    proxy.freeze('down'); // the broker gets it; its confirm does not arrive
+    broker.proxy.freeze('down'); // the broker gets it; its confirm does not arrive
     const [late, held] = [transport.publish(request(), 'order-service'), patient.publish(request(), 'order-service')];
 
     expect(await late).toEqual({ kind: 'unknown', error: 'no confirm within 100 ms (`publishTimeout` of rabbitMq())' });
@@ -107,7 +101,7 @@ describe('publishing', () => {
     expect(patient.describe().inFlight).toBe(1);
     await patient.close();
     expect(await held).toMatchObject({ kind: 'unknown' });
-    proxy.thaw();
+    broker.proxy.thaw();
     await until('both had arrived', async () => (await fixture.waiting(QUEUE)) === 2);
   });
 
@@ -115,11 +109,11 @@ describe('publishing', () => {
     const orders = new ContractEndpoint('order-service', [requests(5)]);
     const transport = await fixture.connect('order-service', orders, { heartbeatSeconds: 1 });
 
-    proxy.freeze();
+    broker.proxy.freeze();
     await until('it has noticed', () => !transport.ready);
     expect(await transport.publish(request(), 'order-service')).toEqual({ kind: 'unavailable' });
-    proxy.cut();
-    proxy.thaw();
+    broker.proxy.cut();
+    broker.proxy.thaw();
 
     await until('it is back', () => transport.ready && transport.describe().consumers.actual === 3);
     expect(await transport.publish(request(), 'order-service')).toEqual({ kind: 'confirmed' });

@@ -1,24 +1,20 @@
-import { TcpProxy, testBroker } from '@tallystick/services';
-import { RabbitMqFixture } from '../../testing/rabbitmq.fixture';
+import { type BrokerBehindProxy, brokerBehindProxy, RabbitMqFixture } from '../../testing/rabbitmq.fixture';
 import { transportContract } from '../../testing/transport-contract';
 
 describe('RabbitMQ keeps the contract of a transport:', () => {
-  let adminUrl: string;
-  let proxy: TcpProxy;
+  let broker: BrokerBehindProxy;
   let fixture: RabbitMqFixture;
 
   beforeAll(async () => {
-    adminUrl = await testBroker('contract');
-    const { hostname, port } = new URL(adminUrl);
-    proxy = new TcpProxy({ targetHost: hostname, targetPort: Number(port) });
-    await proxy.listen();
+    broker = await brokerBehindProxy('contract');
   });
-  afterAll(() => proxy.close());
+  afterAll(() => broker.proxy.close());
 
   beforeEach(() => {
-    const url = new URL(adminUrl);
-    url.host = `127.0.0.1:${proxy.port}`;
-    fixture = new RabbitMqFixture(url.href, { adminUrl, breakConnections: () => proxy.cut() });
+    fixture = new RabbitMqFixture(broker.url, {
+      adminUrl: broker.adminUrl,
+      breakConnections: () => broker.proxy.cut(),
+    });
   });
   afterEach(() => fixture.end());
 

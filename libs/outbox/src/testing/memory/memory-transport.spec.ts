@@ -27,6 +27,12 @@ function message(number: number, changes: Partial<MessageEnvelope> = {}): Messag
   return { kind: 'message', message: recorded, attempt: 1, deadlineAt: undefined, replyTo: 'user-service', ...changes };
 }
 
+function receiptOf({ id }: { id: string }, more: { result?: unknown } = {}): Receipt {
+  const consumer = 'order-service';
+  const payloadHash = '5e'.repeat(32);
+  return { messageId: id, consumer, attempt: 1, recordedAt: AT, verdict: 'accepted', payloadHash, ...more };
+}
+
 describe('MemoryTransport', () => {
   let clock: VirtualClock;
   let broker: MemoryBroker;
@@ -94,15 +100,7 @@ describe('MemoryTransport', () => {
     });
     const { given } = await startConsumer();
     expect(await publish(producer)).toEqual({ kind: 'confirmed' });
-    const receipt: Receipt = {
-      messageId: given[0]!.id,
-      consumer: 'order-service',
-      attempt: 1,
-      recordedAt: AT,
-      verdict: 'accepted',
-      payloadHash: '5e'.repeat(32),
-      result: { order: 1 },
-    };
+    const receipt = receiptOf(given[0]!, { result: { order: 1 } });
     given[0]!.answer({ kind: 'answer', to: 'user-service', receipt });
     await clock.advance(0);
     expect(receipts).toEqual([receipt]);
@@ -113,14 +111,7 @@ describe('MemoryTransport', () => {
     expect(await publish(producer)).toEqual({ kind: 'returned' });
     const { given } = await startConsumer();
     await publish(producer, message(1, { replyTo: 'nobody' }));
-    const receipt: Receipt = {
-      messageId: given[0]!.id,
-      consumer: 'order-service',
-      attempt: 1,
-      recordedAt: AT,
-      verdict: 'accepted',
-      payloadHash: '5e'.repeat(32),
-    };
+    const receipt = receiptOf(given[0]!);
     given[0]!.answer({ kind: 'answer', to: 'nobody', receipt });
     await clock.advance(0);
     expect(events).toContainEqual({ event: 'transport.receipt-not-sent', outcome: 'returned' });
@@ -192,14 +183,7 @@ describe('MemoryTransport', () => {
     });
     const { given } = await startConsumer();
     await publish(producer);
-    const receipt: Receipt = {
-      messageId: given[0]!.id,
-      consumer: 'order-service',
-      attempt: 1,
-      recordedAt: AT,
-      verdict: 'accepted',
-      payloadHash: '5e'.repeat(32),
-    };
+    const receipt = receiptOf(given[0]!);
     given[0]!.answer({ kind: 'answer', to: 'user-service', receipt });
     await clock.advance(10_000);
     expect(tries).toBe(2);
