@@ -90,7 +90,11 @@ export class Execution {
   async together(group: readonly Executable[]): Promise<GroupOutcome> {
     const limits = { ...this.settings, lockTimeoutMs: GROUP_LOCK_TIMEOUT_MS };
     // A second one with this id is left out and goes alone: a copy will find the row of the first.
-    const members = new Map(group.map((executable) => [executable.message.messageId, executable]));
+    const members = new Map<string, Executable>();
+    for (const executable of group) {
+      const { messageId } = executable.message;
+      if (!members.has(messageId)) members.set(messageId, executable);
+    }
     try {
       return await this.parts.transactions.run(
         async (transaction): Promise<GroupOutcome> => {
