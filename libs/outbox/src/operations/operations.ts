@@ -85,7 +85,7 @@ export class OutboxOperations {
   }
 
   /** Bulk operations, the latest first. Nothing deletes them: that is for the owner of the table to do. */
-  jobs(page: { limit?: number } = {}): Promise<BulkJob[]> {
+  async jobs(page: { limit?: number } = {}): Promise<BulkJob[]> {
     return this.store.jobs.list(this.service, { limit: wholeNumber('limit', page.limit ?? 50, 1_000) });
   }
 
