@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { DataSource } from 'typeorm';
-import { newMessage, SOURCE } from '../../testing/store-contract-scenario';
+import { ACCEPTED, newMessage, Scenario, SOURCE } from '../../testing/store-contract-scenario';
 import { poolFrom } from './index';
 import { PostgresFixture } from './postgres.fixture';
 import { outboxSql } from './sql/outbox';
@@ -20,6 +20,9 @@ interface PlanNode {
 }
 
 const CLAIM = { leaseMs: 30_000, except: [], maxFollowUpAttempts: 20, giveUpAfterMs: 1e9, source: 'user-service' };
+
+/** So often a prepared statement is planned before PostgreSQL may take a plan for any values. */
+const PLANNED_FIRST = 5;
 
 describe('What PostgreSQL makes of the statements', () => {
   let fixture: PostgresFixture;
@@ -286,6 +289,45 @@ describe('What PostgreSQL makes of the statements', () => {
       expect(claimed.size).toBe(35);
     } finally {
       await pool.end();
+    }
+  });
+
+  it('plans what is prepared a few times and then no more, with however few it is asked', async () => {
+    const direct = await PostgresFixture.start({ direct: true }); // a pooler would hand out several sessions
+    const pool = poolFrom(direct.dataSource, { max: 1 });
+    try {
+      await direct.owner.query(`
+        with message as (
+          insert into outbox_message (id, aggregatetype, type, payload)
+          select gen_random_uuid(), 'user-service', 'order.requested', '{}' from generate_series(1, 20000)
+          returning id
+        )
+        insert into outbox_delivery (message_id, consumer, state, attempts, follow_up, settled_at)
+        select id, 'order-service', 'delivered', 1, 'none', clock_timestamp() from message`);
+      await direct.owner.query('analyze outbox_message, outbox_delivery');
+      const store = direct.store(pool);
+      const s = new Scenario({ ...direct, outbox: store, inbox: store.inbox, advance: (ms) => direct.advance(ms) });
+      const lease = { leaseToken: randomUUID(), leaseMs: 30_000, giveUpAfterMs: 1e9 };
+      for (let round = 0; round < 2 * PLANNED_FIRST; round++) {
+        const key = await s.pending();
+        await s.mark(await s.claimOnly(key), { kind: 'sent', waitMs: 60_000 });
+        await store.closeMany([{ ...key, answer: ACCEPTED }]);
+        const [first, second] = [await s.pending({ ordered: true }), await s.pending({ ordered: true })];
+        await s.claimOnly(first);
+        const [closed] = await store.closeMany([{ ...first, answer: ACCEPTED }], lease);
+        expect(closed?.next).toMatchObject(second);
+        await store.closeMany([{ ...second, answer: ACCEPTED }], lease);
+      }
+      const { rows } = await pool.query<{ name: string; custom: number }>(
+        'select name, custom_plans::int as custom, generic_plans::int as generic from pg_prepared_statements',
+      );
+      expect(rows.map(({ name }) => name)).toEqual(
+        expect.arrayContaining(['outbox.mark', 'outbox.close-many', 'outbox.next-turn', 'outbox.close-and-take']),
+      );
+      expect(rows.filter(({ custom }) => custom > PLANNED_FIRST)).toEqual([]);
+    } finally {
+      await pool.end();
+      await direct.stop();
     }
   });
 

@@ -5,7 +5,12 @@ import type { Tables } from '../tables';
 import { pastDeadline } from './rules';
 import { iso, messageColumns, ms, statement } from './text';
 
-/** Whoever is next of a key is let go. */
+/**
+ * Whoever is next of a key is let go.
+ *
+ * The lists come by way of a `select`, which hides from the planner how long they are. It would see that for these very values the
+ * statement costs less than for any (ten keys, it says), and plan it anew for each: 1.2 ms, for 0.1 that it runs.
+ */
 export function turnSql(t: Tables) {
   return {
     nextTurn: statement(
@@ -14,7 +19,7 @@ export function turnSql(t: Tables) {
       `
 with line as materialized (
   select distinct d.consumer, d.order_key
-  from unnest($1::uuid[], $2::text[]) as k (message_id, consumer)
+  from unnest((select $1::uuid[]), (select $2::text[])) as k (message_id, consumer)
   join ${t.delivery} d on d.message_id = k.message_id and d.consumer = k.consumer
   where d.order_no is not null
 ),
