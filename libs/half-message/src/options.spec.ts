@@ -16,6 +16,7 @@ describe('The options of half messages', () => {
       url: [],
       service: 'User Service',
       checkAfter: ['soon', '1s', 1_000],
+      maxAge: '',
       maxChecks: 0,
       maxage: '1d',
     } as unknown as HalfMessageOptions;
@@ -31,6 +32,7 @@ describe('The options of half messages', () => {
       'service',
       'checkAfter',
       'maxChecks',
+      'maxAge',
       'checkAfter',
     ]);
   });

@@ -59,8 +59,8 @@ const LONGEST_MS = 2 ** 32 - 1;
 export function resolveOptions(options: HalfMessageOptions): Settings {
   const problems: string[] = [];
   const duration = (name: string, value: Duration): number => {
-    const found = typeof value === 'number' ? value : ms(value as ms.StringValue);
-    if (Number.isSafeInteger(found) && found > 0 && found <= LONGEST_MS) return found;
+    const found: unknown = typeof value === 'string' && value !== '' ? ms(value as ms.StringValue) : value;
+    if (typeof found === 'number' && Number.isSafeInteger(found) && found > 0 && found <= LONGEST_MS) return found;
     problems.push(`${name}: ${JSON.stringify(value)} is no duration; write milliseconds or '10s'`);
     return NaN;
   };

@@ -6,6 +6,8 @@ describe('a duration', () => {
       30_000, 900_000, 7_200_000, 1_209_600_000, 604_800_000, 7, 250,
     ]);
     expect(['-1s', 'soon', NaN, Infinity, -5].map(toMs)).toEqual(Array(5).fill(undefined));
+    // An empty variable of the environment, or a caller without types.
+    expect((['', true, null, {}, []] as never[]).map(toMs)).toEqual(Array(5).fill(undefined));
   });
 
   it('may be none at all, which is not the same as no duration', () => {

@@ -5,7 +5,7 @@ export type Duration = number | `${number}${'ms' | 's' | 'm' | 'h' | 'd' | 'w'}`
 
 /** The duration in whole milliseconds, or undefined if it is none: negative, not finite, or not readable. */
 export function toMs(duration: Duration): number | undefined {
-  const value = typeof duration === 'number' ? duration : ms(duration as ms.StringValue);
+  const value = typeof duration === 'string' && duration !== '' ? ms(duration as ms.StringValue) : duration;
   return typeof value === 'number' && Number.isFinite(value) && value >= 0 ? Math.round(value) : undefined;
 }
 

@@ -15,7 +15,7 @@ export class MemoryTable<Row extends object> implements SlotTable<Row> {
     private readonly check: (row: Row) => void = () => undefined,
   ) {}
 
-  /** From now on this is told every row that a commit has changed, one by one, in the order of the commits. */
+  /** From now on this is told every row that a commit has changed, one by one, in the order of the commits. It must not throw. */
   onCommit(listener: (change: RowChange<Row>) => void): void {
     this.listeners.push(listener);
   }
