@@ -4,7 +4,7 @@ import { Remote } from '../processes/remote';
 import type { LoadResult } from '../processes/roles';
 import type { Place } from './cost';
 import { database } from './databases';
-import type { Context } from './scenario';
+import { type Context, WARM_UP } from './scenario';
 
 /** Connections of each producer's pool; the library has four more of its own, see `poolSize` there. */
 export const PRODUCER_POOL = 16;
@@ -146,7 +146,7 @@ function pairOf(name: string, place: Place, producer: { readonly pid: number }):
 
 /** Until the code is compiled, the statements are prepared and the tables are known to the planner. */
 async function warm({ small, stage }: Context, pair: Pair): Promise<Pair> {
-  await pair.roundTrips({ count: small ? 32 : 1_000, concurrency: 32 });
+  await pair.roundTrips({ count: small ? 32 : WARM_UP, concurrency: 32 });
   for (const url of pair.place.databases) await stage.analyze(url);
   return pair;
 }

@@ -12,7 +12,7 @@ import { LibraryProducer } from '../library/producer';
 import { pay } from '../library/purchases';
 import { costing, medianCost } from './cost';
 import { database, LIBRARY_TABLES, truncate } from './databases';
-import { type Context, type Findings, goal, type Scenario, size } from './scenario';
+import { type Context, type Findings, goal, type Scenario, size, WARM_UP } from './scenario';
 
 type Statements = 2 | 4;
 type Buy = (order: OrderRequested, statements: Statements) => Promise<unknown>;
@@ -70,6 +70,8 @@ export const record: Scenario = {
         buy: (order, statements) => plain.transaction((manager) => pay(manager, order, statements)),
       },
     ];
+    if (!context.small)
+      for (const { buy } of sides) await repeat(buy, { clients: POOL, statements: 4, messages: WARM_UP });
     const figures: Figure[] = [];
     for (const each of CASES) {
       const messages = each.clients === 1 ? Math.ceil(count / 2) : count;
