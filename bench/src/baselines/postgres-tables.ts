@@ -1,6 +1,7 @@
 import { Pool, type PoolClient } from 'pg';
 import type { OrderRequested } from '../business/order-requested';
 import { BUSINESS } from '../business/sql';
+import { KEPT } from '../engines/typeorm';
 import type { Due, Mark, OrdersTables, UsersTables } from './tables';
 
 const business = BUSINESS.postgres;
@@ -35,7 +36,7 @@ class PostgresTables {
   protected readonly pool: Pool;
 
   constructor(databaseUrl: string, poolSize: number) {
-    this.pool = new Pool({ connectionString: databaseUrl, max: poolSize });
+    this.pool = new Pool({ connectionString: databaseUrl, max: poolSize, ...KEPT });
   }
 
   end(): Promise<void> {
