@@ -3,7 +3,7 @@ import { engineOf } from './engine';
 
 /**
  * Of every pool on PostgreSQL, ours and by hand: its connections stay. `pg` closes those that were idle for ten seconds, as all are while
- * others are measured, and a server takes tens of milliseconds to open one: what was measured would be sixteen of those.
+ * others are measured, and a server takes tens of milliseconds to open one: what was measured would be that, sixteen times.
  */
 export const KEPT = { idleTimeoutMillis: 0 };
 

@@ -20,7 +20,7 @@ import {
 import type { DataSourceOptions } from 'typeorm';
 import type { SideOptions } from '../business/sides';
 import { engineOf } from '../engines/engine';
-import { connection, KEPT } from '../engines/typeorm';
+import { connection } from '../engines/typeorm';
 
 type OutboxEvent = Parameters<OutboxMonitor['record']>[0];
 
@@ -64,7 +64,7 @@ export function applicationModule(options: ApplicationOptions): DynamicModule {
 function connectionOf({ databaseUrl, poolSize }: ApplicationOptions): DataSourceOptions {
   const plain = connection(databaseUrl, poolSize);
   if (plain.type !== 'postgres') return plain;
-  return { ...plain, connectTimeoutMS: 10_000, extra: { max: poolSize, Client: OutboxClient, ...KEPT } };
+  return { ...plain, connectTimeoutMS: 10_000, extra: { ...plain.extra, Client: OutboxClient } };
 }
 
 export async function startApplication(options: ApplicationOptions): Promise<INestApplicationContext> {

@@ -15,7 +15,7 @@ import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const CLIENTS = 32;
 /** Before each round, for its processes have just started. Fewer than elsewhere: the slowest of them does a hundred a second. */
-const WARM_UP = 3_000;
+const ROUND_WARM_UP = 3_000;
 /** For the latency: so slow that nobody has a backlog. */
 const PER_SECOND = 50;
 /** Of the rate of the fastest of the others. */
@@ -135,7 +135,11 @@ async function measure(context: Context, system: System, count: number): Promise
   try {
     const orders = (await system.orders()) as Remote<'peer-orders'>;
     try {
-      await arrive(system, orders, await seller.call('sell', { count: small ? 20 : WARM_UP, concurrency: CLIENTS }));
+      await arrive(
+        system,
+        orders,
+        await seller.call('sell', { count: small ? 20 : ROUND_WARM_UP, concurrency: CLIENTS }),
+      );
       const databases = [system.place.usersUrl, system.place.ordersUrl];
       for (const url of databases) await stage.analyze(url);
       const place = { databases, processes: { producer: seller.pid, consumer: orders.pid } };
