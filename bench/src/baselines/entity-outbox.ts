@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import type { ConsumeMessage } from 'amqplib';
 import { type INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { DataSource, LessThanOrEqual } from 'typeorm';
+import { DataSource, IsNull, LessThanOrEqual, Not } from 'typeorm';
 import { ORDERS, type OrderRequested, USERS } from '../business/order-requested';
 import type { Consumer, Producer, SideOptions } from '../business/sides';
 import { engineOf } from '../engines/engine';
 import { HandWrittenBroker, ORDER_QUEUE, RECEIPT_QUEUE } from './broker';
 import { createOrder, debit, entities, InboxRow, OutboxRow } from './entities';
+import { SerialLoop } from './serial-loop';
 
 const CLAIM_LIMIT = 500;
 const SWEEP_EVERY_MS = 1_000;
@@ -27,6 +28,12 @@ function inMs(ms: number): Date {
   return new Date(Date.now() + ms);
 }
 
+export interface EntityOutboxOptions extends SideOptions {
+  readonly poolSize: number;
+  /** In the order of the table, one at a time: see `SerialLoop`. */
+  readonly serial?: boolean;
+}
+
 /** (d) The outbox of (a), row by row, as one writes it with TypeORM's entities. */
 export class EntityOutboxProducer implements Producer {
   onCompleted: () => void = () => {};
@@ -34,12 +41,18 @@ export class EntityOutboxProducer implements Producer {
   private database!: DataSource;
   private broker!: HandWrittenBroker;
   private sweeping: NodeJS.Timeout | undefined;
+  private readonly loop: SerialLoop<OutboxRow> | undefined;
   /** By the clock of the database. */
   private readonly now: () => string;
 
-  constructor(private readonly options: SideOptions & { readonly poolSize: number }) {
+  constructor(private readonly options: EntityOutboxOptions) {
     const clock = engineOf(options.databaseUrl) === 'postgres' ? 'clock_timestamp()' : 'utc_timestamp(6)';
     this.now = () => clock;
+    if (options.serial)
+      this.loop = new SerialLoop(
+        () => this.rows().findOne({ where: { nextAt: Not(IsNull()) }, order: { nextAt: 'asc' } }),
+        ({ id, payload }) => this.publish(id, payload),
+      );
   }
 
   async start(): Promise<void> {
@@ -48,7 +61,8 @@ export class EntityOutboxProducer implements Producer {
     this.database = this.app.get(DataSource);
     this.broker = await HandWrittenBroker.connect(amqpUrl);
     await this.broker.consume(RECEIPT_QUEUE, RECEIPT_PREFETCH, (message, ack) => void this.complete(message, ack));
-    this.sweeping = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
+    if (this.loop) void this.loop.recorded();
+    else this.sweeping = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
   }
 
   async stop(): Promise<void> {
@@ -70,22 +84,26 @@ export class EntityOutboxProducer implements Producer {
         nextAt: inMs(RESEND_AFTER_MS),
       });
     });
-    void this.send(id, order);
+    void (this.loop ? this.loop.recorded() : this.send(id, order));
     return id;
   }
 
   private async send(id: string, order: object): Promise<void> {
-    await this.broker.publish(ORDER_QUEUE, JSON.stringify(order), {
+    await this.publish(id, order);
+    await this.rows().update(
+      { id, state: 'pending' },
+      { state: 'sent', sentAt: this.now, nextAt: inMs(RECEIPT_WITHIN_MS) },
+    );
+  }
+
+  private publish(id: string, order: object): Promise<void> {
+    return this.broker.publish(ORDER_QUEUE, JSON.stringify(order), {
       messageId: id,
       type: 'order.requested',
       appId: USERS,
       replyTo: RECEIPT_QUEUE,
       timestamp: Math.floor(Date.now() / 1000),
     });
-    await this.rows().update(
-      { id, state: 'pending' },
-      { state: 'sent', sentAt: this.now, nextAt: inMs(RECEIPT_WITHIN_MS) },
-    );
   }
 
   private async complete({ properties }: ConsumeMessage, ack: () => void): Promise<void> {
@@ -95,6 +113,7 @@ export class EntityOutboxProducer implements Producer {
     );
     ack();
     this.onCompleted();
+    void this.loop?.completed();
   }
 
   private async sweep(): Promise<void> {

@@ -3,17 +3,15 @@ import { USERS } from '../business/order-requested';
 import type { OrderRequested } from '../business/order-requested';
 import { HandWrittenBroker, ORDER_QUEUE, RECEIPT_QUEUE } from './broker';
 import { CoalescedMarks, type Marks, SingleMarks } from './marks';
-import { type UsersTables, usersTables } from './tables';
+import { SerialLoop } from './serial-loop';
+import { type Due, type UsersTables, usersTables } from './tables';
 
 export interface HandWrittenProducerOptions {
   readonly databaseUrl: string;
   readonly amqpUrl: string;
   readonly poolSize: number;
   readonly marks: 'single' | 'coalesced';
-  /**
-   * One after another, in the order of the table: the next is sent when the one before is completed. One commit and one read a turn;
-   * no lease, for only one such process may run.
-   */
+  /** In the order of the table, one at a time: see `SerialLoop`. */
   readonly serial?: boolean;
 }
 
@@ -30,12 +28,16 @@ export class HandWrittenProducer {
   private readonly marks: Marks;
   private broker!: HandWrittenBroker;
   private sweeping: NodeJS.Timeout | undefined;
-  /** Of a serial one. */
-  private busy = false;
+  private readonly loop: SerialLoop<Due> | undefined;
 
   constructor(private readonly options: HandWrittenProducerOptions) {
     this.tables = usersTables(options.databaseUrl, options.poolSize);
     this.marks = options.marks === 'single' ? new SingleMarks(this.tables) : new CoalescedMarks(this.tables);
+    if (options.serial)
+      this.loop = new SerialLoop(
+        () => this.tables.first(),
+        ({ id, payload }) => this.publish(id, payload),
+      );
   }
 
   async start(): Promise<void> {
@@ -44,11 +46,11 @@ export class HandWrittenProducer {
       void this.marks.completed(message.properties.correlationId as string).then(() => {
         ack();
         this.onCompleted();
-        this.busy = false;
-        if (this.options.serial) void this.sendFirst();
+        void this.loop?.completed();
       });
     });
-    if (!this.options.serial) this.sweeping = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
+    if (this.loop) void this.loop.recorded();
+    else this.sweeping = setInterval(() => void this.sweep(), SWEEP_EVERY_MS);
   }
 
   async stop(): Promise<void> {
@@ -62,16 +64,8 @@ export class HandWrittenProducer {
     const id = randomUUID();
     const payload = JSON.stringify(order);
     await this.tables.purchase(order, id, payload);
-    void (this.options.serial ? this.sendFirst() : this.send(id, payload));
+    void (this.loop ? this.loop.recorded() : this.send(id, payload));
     return id;
-  }
-
-  private async sendFirst(): Promise<void> {
-    if (this.busy) return;
-    this.busy = true;
-    const first = await this.tables.first();
-    if (first) await this.publish(first.id, first.payload);
-    else this.busy = false;
   }
 
   private async send(id: string, payload: string): Promise<void> {

@@ -20,6 +20,8 @@ interface Baseline {
   readonly name: string;
   producer(place: Place): Producer;
   consumer(place: Place): Consumer;
+  /** After how many attempts a row is completed that somebody left behind in its first; the serial ones do not count. */
+  readonly attempts: number;
 }
 
 /**
@@ -31,16 +33,31 @@ const BASELINES: readonly Baseline[] = [
     name: '(a) hand-written, one update per mark',
     producer: (place) => new HandWrittenProducer({ ...place, poolSize: 4, marks: 'single' }),
     consumer: (place) => new HandWrittenConsumer({ ...place, concurrency: 4, transactions: 'single' }),
+    attempts: 2,
   },
   {
     name: '(b) hand-written, batched',
     producer: (place) => new HandWrittenProducer({ ...place, poolSize: 4, marks: 'coalesced' }),
     consumer: (place) => new HandWrittenConsumer({ ...place, concurrency: 4, transactions: 'batched' }),
+    attempts: 2,
   },
   {
     name: '(d) through entities',
     producer: (place) => new EntityOutboxProducer({ ...place, poolSize: 4 }),
     consumer: (place) => new EntityInboxConsumer({ ...place, concurrency: 4 }),
+    attempts: 2,
+  },
+  {
+    name: '(a), one at a time',
+    producer: (place) => new HandWrittenProducer({ ...place, poolSize: 4, marks: 'single', serial: true }),
+    consumer: (place) => new HandWrittenConsumer({ ...place, concurrency: 4, transactions: 'single' }),
+    attempts: 1,
+  },
+  {
+    name: '(d), one at a time',
+    producer: (place) => new EntityOutboxProducer({ ...place, poolSize: 4, serial: true }),
+    consumer: (place) => new EntityInboxConsumer({ ...place, concurrency: 4 }),
+    attempts: 1,
   },
 ];
 
@@ -53,7 +70,7 @@ describe.each(ENGINES)('on %s', (engine) => {
   });
   afterAll(() => cleanup.run());
 
-  describe.each(BASELINES)('the round trip of $name', ({ producer, consumer }) => {
+  describe.each(BASELINES)('the round trip of $name', ({ producer, consumer, attempts: counted }) => {
     let users: Place;
     let orders: Place;
     const running: { stop(): Promise<void> }[] = [];
@@ -104,7 +121,7 @@ describe.each(ENGINES)('on %s', (engine) => {
       await start(producer(users));
       const attempts = `select attempts as id from outbox where id = '${id}' and state = 'completed'`;
       await until('the row is completed', async () => (await idsIn(users, attempts)).length === 1);
-      expect(await idsIn(users, attempts)).toEqual([2]);
+      expect(await idsIn(users, attempts)).toEqual([counted]);
       expect(await idsIn(orders, `select id from orders where id = '${order.purchaseId}'`)).toHaveLength(1);
     });
   });

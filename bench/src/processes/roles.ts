@@ -1,6 +1,6 @@
 import { connectDatabase, type DatabaseClient } from '@tallystick/services';
 import { DualWriteConsumer, DualWriteProducer } from '../baselines/dual-write';
-import { EntityInboxConsumer, EntityOutboxProducer } from '../baselines/entity-outbox';
+import { EntityInboxConsumer, type EntityOutboxOptions, EntityOutboxProducer } from '../baselines/entity-outbox';
 import { HandWrittenConsumer, type HandWrittenConsumerOptions } from '../baselines/consumer';
 import { HandWrittenProducer, type HandWrittenProducerOptions } from '../baselines/producer';
 import { HandWrittenRelay } from '../baselines/relay';
@@ -226,7 +226,7 @@ const ROLES = {
     new OutboxProducerRole(new HandWrittenProducer(options), options, HAND_WRITTEN_ROWS),
   'raw-relay': (options: SideOptions) => new HandWrittenRelay(options),
   'raw-consumer': (options: HandWrittenConsumerOptions) => new ConsumerRole(new HandWrittenConsumer(options)),
-  'entity-producer': (options: PooledOptions) =>
+  'entity-producer': (options: EntityOutboxOptions) =>
     new OutboxProducerRole(new EntityOutboxProducer(options), options, HAND_WRITTEN_ROWS),
   'entity-consumer': (options: ConcurrentOptions) => new ConsumerRole(new EntityInboxConsumer(options)),
   'dual-write-producer': (options: PooledOptions) => new DualWriteProducerRole(new DualWriteProducer(options)),

@@ -3,20 +3,21 @@ import { alternate } from '../harness/rounds';
 import { summarise } from '../harness/statistics';
 import { everyPurchaseArrived } from './arrived';
 import { costing, type Measured, medianCost } from './cost';
-import { LIBRARY, libraryPair, type Pair, RAW_SINGLE, rawPair } from './pairs';
+import { ENTITY_OUTBOX, LIBRARY, libraryPair, type Pair, RAW_SINGLE, rawPair, typeormPair } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const CONCURRENCY = 32;
 const IN_LINE = 'ordered, 1,000 keys';
 const ONE_KEY = 'ordered, one key';
 const BY_HAND = 'hand-written loop, one at a time';
+const THROUGH_ENTITIES = 'the same loop through TypeORM entities';
 
 /** What order costs: among many keys, and with one, which is strictly serial. */
 export const order: Scenario = {
   name: 'order',
   rounds: 5,
   measures:
-    'round trips/s in order of 1,000 keys against none, and of one key against a serial loop by hand, 32 under way',
+    'round trips/s in order of 1,000 keys against none, and of one key against serial loops by hand, 32 under way',
 
   async run(context: Context): Promise<Findings> {
     const { rounds, stage, cleanup, progress } = context;
@@ -26,6 +27,7 @@ export const order: Scenario = {
     const unordered = await libraryPair(context, await broker());
     const inLine = await libraryPair(context, await broker(), { inLine: true });
     const byHand = await rawPair(context, await broker(), RAW_SINGLE, { serial: true });
+    const throughEntities = await typeormPair(context, await broker(), ENTITY_OUTBOX, { serial: true });
 
     const variant = (name: string, pair: Pair, load: { count: number; users?: number }) => ({
       name,
@@ -42,15 +44,16 @@ export const order: Scenario = {
         variant(IN_LINE, inLine, { count }),
         variant(ONE_KEY, inLine, { count: serial, users: 1 }),
         variant(BY_HAND, byHand, { count: serial, users: 1 }),
+        variant(THROUGH_ENTITIES, throughEntities, { count: serial, users: 1 }),
       ],
       (name, round, { result }) => progress.line(`  round ${round}: ${result.toFixed(0)}/s · ${name}`),
     );
-    for (const { place } of [unordered, inLine, byHand])
+    for (const { place } of [unordered, inLine, byHand, throughEntities])
       await everyPurchaseArrived(...(place.databases as [string, string]));
-    const against = (ours: string, baseline: string, atLeast: number) => {
+    const against = (name: string, ours: string, baseline: string, atLeast: number) => {
       const [own, other] = [measured.get(ours)!, measured.get(baseline)!];
       return figure({
-        name: ours,
+        name,
         unit: 'round trips/s',
         ours: summarise(own.map(({ result }) => result)),
         cost: medianCost(own),
@@ -60,7 +63,11 @@ export const order: Scenario = {
     };
     return {
       parameters: { messages: count, messagesOfOneKey: serial, concurrency: CONCURRENCY },
-      figures: [against(IN_LINE, LIBRARY, 0.7), against(ONE_KEY, BY_HAND, 0.8)],
+      figures: [
+        against(IN_LINE, IN_LINE, LIBRARY, 0.7),
+        against(`${ONE_KEY}, against the loop by hand`, ONE_KEY, BY_HAND, 0.8),
+        against(`${ONE_KEY}, against the loop through entities`, ONE_KEY, THROUGH_ENTITIES, 0.8),
+      ],
     };
   },
 };

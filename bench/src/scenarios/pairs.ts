@@ -100,6 +100,7 @@ export async function typeormPair(
   context: Context,
   amqpUrl: string,
   name: typeof DUAL_WRITE | typeof ENTITY_OUTBOX,
+  { serial }: { readonly serial?: boolean } = {},
 ): Promise<Pair> {
   const dual = name === DUAL_WRITE;
   const [users, orders] = [
@@ -111,6 +112,7 @@ export async function typeormPair(
       databaseUrl: users,
       amqpUrl,
       poolSize: PRODUCER_POOL,
+      ...(serial && { serial }),
     }),
     start(context, dual ? 'dual-write-consumer' : 'entity-consumer', {
       databaseUrl: orders,
