@@ -2,13 +2,11 @@ import { type Chart, figure, type Figure } from '../harness/result';
 import { alternate } from '../harness/rounds';
 import { type Latencies, latencies, summarise } from '../harness/statistics';
 import { costing, medianCost } from './cost';
-import { LIBRARY, libraryPair, type Pair, RAW_COALESCED, rawPair } from './pairs';
+import { LIBRARY, libraryPair, type Pair, RAW_COALESCED, rawPair, sustainableRate } from './pairs';
 import { type Context, type Findings, type Scenario, size } from './scenario';
 
 const SHARES = [0.25, 0.5, 0.75];
 const PERCENTILES = ['p50', 'p95', 'p99'] as const;
-/** Where the sustainable rate is measured, see the scenario `roundtrip`. */
-const CONCURRENCY = 32;
 const P50_AT_HALF_MS = 10;
 /** Of the time by hand: where a person would notice first. */
 const STRICTER: Readonly<Record<string, number>> = { 'one at a time, p50': 1.05, '50 %, p50': 1.3 };
@@ -52,13 +50,6 @@ export const latency: Scenario = {
     };
   },
 };
-
-/** What the library can keep up with: its own closed loop. Twice, because the first run warms up. */
-async function sustainableRate(pair: Pair, count: number): Promise<number> {
-  await pair.roundTrips({ count, concurrency: CONCURRENCY });
-  const { tookMs } = await pair.roundTrips({ count, concurrency: CONCURRENCY });
-  return (count / tookMs) * 1000;
-}
 
 async function compare(
   context: Context,

@@ -9,6 +9,9 @@ import { type Context, WARM_UP } from './scenario';
 /** Connections of each producer's pool; the library has four more of its own, see `poolSize` there. */
 export const PRODUCER_POOL = 16;
 
+/** Purchases of a closed loop. */
+const UNDER_WAY = 32;
+
 /** Both services as processes: one way of doing the whole round trip. */
 export interface Pair {
   readonly name: string;
@@ -123,6 +126,13 @@ export async function typeormPair(
   return warm(context, pairOf(name, placeOf([users, orders], producer, consumer), producer));
 }
 
+/** What a pair can keep up with, per second: its own closed loop, as in the scenario `roundtrip`. Twice, because the first run warms up. */
+export async function sustainableRate(pair: Pair, count: number): Promise<number> {
+  await pair.roundTrips({ count, concurrency: UNDER_WAY });
+  const { tookMs } = await pair.roundTrips({ count, concurrency: UNDER_WAY });
+  return (count / tookMs) * 1000;
+}
+
 /** Starts a service in a process of its own, and stops it when the scenario is over. */
 export async function start<Name extends Parameters<typeof Remote.start>[0]>(
   { cleanup }: Context,
@@ -148,7 +158,7 @@ function pairOf(name: string, place: Place, producer: { readonly pid: number }):
 
 /** Until the code is compiled, the statements are prepared and the tables are known to the planner. */
 async function warm({ small, stage }: Context, pair: Pair): Promise<Pair> {
-  await pair.roundTrips({ count: small ? 32 : WARM_UP, concurrency: 32 });
+  await pair.roundTrips({ count: small ? 32 : WARM_UP, concurrency: UNDER_WAY });
   for (const url of pair.place.databases) await stage.analyze(url);
   return pair;
 }
