@@ -12,7 +12,7 @@ export class OrdersService {
   constructor(private readonly failures: Failures) {}
 
   /** Every way of failing comes after the insert: a rollback that does not happen would leave an order behind. */
-  @MessageHandler(OrderWanted)
+  @MessageHandler(OrderWanted, { groupCommit: 'auto' })
   async create(order: OrderWanted, { manager, messageId, source }: MessageContext): Promise<void> {
     const { purchaseId, accountId, amount, script } = order;
     await manager.query(
