@@ -1,7 +1,12 @@
+import { randomUUID } from 'node:crypto';
+import type { ClaimedDelivery, DeliveryKey } from '../message/delivery';
+import type { OutboxStore } from '../ports/store';
 import type { DeliveryRow } from '../testing/memory/memory-tables';
 import { MessageRejected, OutboxMessage } from '../index';
 import { compensate, handle, type HarnessServiceOptions, OutboxHarness } from '../testing';
 import { InMemory } from '../testing/in-memory.fixture';
+import type { MemoryTransaction } from '../testing/memory/memory-transaction';
+import { ACCEPTED, newMessage } from '../testing/store-contract-scenario';
 import { Turns } from './turns';
 
 @OutboxMessage({ type: 'account.changed', to: 'audit-service', key: 'account', ordered: true })
@@ -129,6 +134,34 @@ describe('whoever looks for the next of a key', () => {
     await expect(undoing).rejects.toThrow('and not');
     await at.clock.advance(5_000);
     expect(await at.row(key)).toMatchObject({ code: undefined });
+  });
+
+  it('need not for what is recorded while one of its key is under way from here: who closes that takes it', async () => {
+    const [looks, handed] = [[] as DeliveryKey[], [] as ClaimedDelivery[]];
+    const nextTurn: OutboxStore['nextTurn'] = (keys, lease) => {
+      looks.push(...keys);
+      return at.store.nextTurn(keys, lease);
+    };
+    const slot = { leaseToken: randomUUID(), leaseMs: 30_000, release: () => {} };
+    const reserve = () => ({ ...slot, hand: (taken: readonly ClaimedDelivery[]) => void handed.push(...taken) });
+    turns = new Turns({ nextTurn }, { reserve, wake: () => {} }, 86_400_000, at.clock, at.monitor);
+    const record = async (): Promise<DeliveryKey> => {
+      const message = newMessage({ id: randomUUID(), ordered: true, key: 'user-1', waitsItsTurn: true });
+      await at.transactions.run((tx: MemoryTransaction) => at.store.add(tx, [message]));
+      turns.recorded([message]);
+      await at.clock.advance(1);
+      return { messageId: message.id, consumer: message.deliveries[0]!.consumer };
+    };
+    const [first, second] = [await record(), await record()];
+    expect([looks, handed]).toMatchObject([[first], [first]]);
+    await turns.taking(
+      1,
+      (lease) => at.store.closeMany([{ ...first, answer: ACCEPTED }], lease),
+      (rows) => rows.flatMap(({ next }) => next ?? []),
+    );
+    expect(handed).toMatchObject([first, second]);
+    await at.clock.advance(1_000);
+    expect(looks).toHaveLength(1);
   });
 
   it('leaves it to others when the process ends', async () => {

@@ -2,11 +2,13 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import type { ClaimedDelivery, DeliveryKey } from '../message/delivery';
 import { keyText } from '../message/envelope';
 import { errorText } from '../message/receipt';
+import { orderKeyOf } from '../message/start';
 import type { Clock } from '../ports/clock';
 import type { HandOff } from '../ports/hand-off';
 import type { Monitor } from '../ports/monitor';
-import type { OutboxStore, TurnLease } from '../ports/store';
+import type { NewMessage, OutboxStore, TurnLease } from '../ports/store';
 import { Coalescer } from './coalescer';
+import { PutOffLooks } from './put-off-looks';
 
 const MAX_BATCH = 500;
 /** A look that failed, or found whom it wanted locked, is repeated after so long; then the row's own clock has to do it. */
@@ -24,6 +26,7 @@ type Look = DeliveryKey & { readonly tries: number };
  */
 export class Turns {
   private readonly coalescer: Coalescer<Look, void>;
+  private readonly putOff: PutOffLooks;
   /** Ends the pauses after which somebody looks again. */
   private readonly pausing = new Set<() => void>();
   private draining = false;
@@ -53,6 +56,7 @@ export class Turns {
       return looks.map(() => undefined);
     };
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: 0 });
+    this.putOff = new PutOffLooks(clock, (key) => void this.next(key));
   }
 
   /** To be called after the commit. Never rejects; whoever dies before it resolves has not looked. */
@@ -61,7 +65,16 @@ export class Turns {
     return this.perhapsNext(key);
   }
 
-  /** The same where nobody knows whether it is in order. */
+  /** To be called after the commit that recorded them. */
+  recorded(messages: readonly NewMessage[]): void {
+    for (const message of messages)
+      for (const { consumer } of message.deliveries) {
+        const key = { messageId: message.id, consumer };
+        if (!this.putOff.putOff(key, lineOf(message, consumer))) void this.next(key);
+      }
+  }
+
+  /** The same as `next` where nobody knows whether it is in order. */
   perhapsNext(key: DeliveryKey): Promise<void> {
     return this.inOwnContext(() => this.look(key, 0));
   }
@@ -75,9 +88,12 @@ export class Turns {
     const slot = this.wanted ? this.handOff.reserve(count) : undefined;
     if (!slot) return statement(undefined);
     const { leaseToken, leaseMs } = slot;
+    const began = this.clock.monotonic();
     try {
       const result = await statement({ leaseToken, leaseMs, giveUpAfterMs: this.giveUpAfterMs });
-      slot.hand(taken(result));
+      const deliveries = taken(result);
+      slot.hand(deliveries);
+      for (const { message, consumer } of deliveries) this.putOff.taken(lineOf(message, consumer), began);
       return result;
     } finally {
       slot.release();
@@ -89,6 +105,7 @@ export class Turns {
     this.draining = true;
     for (const end of this.pausing) end();
     this.pausing.clear();
+    this.putOff.drain();
     return this.coalescer.drain();
   }
 
@@ -106,4 +123,9 @@ export class Turns {
     });
     this.pausing.add(end);
   }
+}
+
+/** Who is in order with each other: what one service records for one consumer with one key. */
+function lineOf(message: Pick<NewMessage, 'source' | 'key'>, consumer: string): string {
+  return `${consumer} ${orderKeyOf(message)}`;
 }

@@ -42,7 +42,7 @@ describe('the outbox', () => {
     const handOff = { reserve: () => (room ? slot : undefined), wake: () => void woken++ };
     verdicts = new VerdictWatch(at.clock);
     outbox = new Outbox(
-      { ...at, handOff, turns: { next: async () => undefined }, verdicts, prepare: async () => undefined },
+      { ...at, handOff, turns: { recorded: () => undefined }, verdicts, prepare: async () => undefined },
       { service: 'user-service', maxPayloadBytes: 65_536, giveUpAfterMs: 7 * DAY, horizonMs: 14 * DAY },
     );
   });

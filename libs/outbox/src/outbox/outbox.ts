@@ -55,7 +55,7 @@ export interface OutboxParts<Tx> {
   readonly store: OutboxStore<Tx>;
   readonly transactions: TransactionRunner<Tx>;
   readonly handOff: HandOff;
-  readonly turns: Pick<Turns, 'next'>;
+  readonly turns: Pick<Turns, 'recorded'>;
   readonly verdicts: VerdictWatch;
   readonly clock: Clock;
   readonly random: Random;
@@ -143,7 +143,8 @@ export class Outbox<Tx = EntityManager> {
       );
       const added = await this.insert(transaction, messages, options.id === undefined);
       if (slot) this.handOffAfterCommit(transaction, slot, messages, added);
-      else if (waitsItsTurn) this.parts.transactions.afterCommit(() => this.lookWhoseTurnItIs(messages), transaction);
+      else if (waitsItsTurn)
+        this.parts.transactions.afterCommit(() => this.parts.turns.recorded(messages), transaction);
       else if (drafts[0]!.delayMs === 0)
         this.parts.transactions.afterCommit(() => this.parts.handOff.wake(), transaction);
       this.parts.monitor.record({
@@ -260,12 +261,6 @@ export class Outbox<Tx = EntityManager> {
         news.forget();
       }
     }
-  }
-
-  /** Rows that are not there any more have no turn. */
-  private lookWhoseTurnItIs(messages: readonly NewMessage[]): void {
-    for (const { id: messageId, deliveries } of messages)
-      for (const { consumer } of deliveries) void this.parts.turns.next({ messageId, consumer });
   }
 
   private async deliveriesOf(id: string, to: string | undefined, transaction?: Tx): Promise<DeliveryRecord[]> {

@@ -1,0 +1,71 @@
+import type { DeliveryKey } from '../message/delivery';
+import type { Clock } from '../ports/clock';
+
+/** Several turns of a fast handler, and nothing that anybody notices if nobody takes the next one. */
+const PUT_OFF_MS = 25;
+
+interface Waiting {
+  /** The last one recorded. Who looks for it looks for its whole line. */
+  key: DeliveryKey;
+  since: number;
+  readonly cancel: () => void;
+}
+
+/**
+ * Looks of those who have recorded a message that is in order (K8), while another one of its line is under way from here. It is not
+ * their turn then, and who closes that one takes the next: in a statement that begins after their commit, and sees them. Then
+ * the look is not needed, for it was made. If none is taken soon, because somebody else has closed it, the look is made.
+ *
+ * Whoever dies meanwhile has not looked, as if he had died right after his commit. A *line* is who is in order with each other.
+ */
+export class PutOffLooks {
+  private readonly waiting = new Map<string, Waiting>();
+  /** When one of a line was last taken here: the oldest first, and none that is longer ago than a look is put off. */
+  private readonly takenAt = new Map<string, number>();
+  private draining = false;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly look: (key: DeliveryKey) => void,
+  ) {}
+
+  /** To be called after the commit that recorded `key`. @returns false: nothing is known to be under way, and nothing was put off */
+  putOff(key: DeliveryKey, line: string): boolean {
+    const now = this.clock.monotonic();
+    if (this.draining || now - (this.takenAt.get(line) ?? -Infinity) >= PUT_OFF_MS) return false;
+    const before = this.waiting.get(line);
+    if (before) Object.assign(before, { key, since: now });
+    else this.waiting.set(line, { key, since: now, cancel: this.clock.schedule(PUT_OFF_MS, () => this.lookNow(line)) });
+    return true;
+  }
+
+  /** One of the line is leased, and will be sent from here. @param began when the statement that took it did, or earlier */
+  taken(line: string, began: number): void {
+    const look = this.waiting.get(line);
+    if (look && look.since < began) this.forget(line, look);
+    const now = this.clock.monotonic();
+    for (const [other, at] of this.takenAt) {
+      if (now - at < PUT_OFF_MS) break;
+      this.takenAt.delete(other);
+    }
+    this.takenAt.delete(line); // so that it is the latest
+    this.takenAt.set(line, now);
+  }
+
+  /** Makes all looks, and puts off none any more. */
+  drain(): void {
+    this.draining = true;
+    for (const line of [...this.waiting.keys()]) this.lookNow(line);
+  }
+
+  private lookNow(line: string): void {
+    const look = this.waiting.get(line)!;
+    this.forget(line, look);
+    this.look(look.key);
+  }
+
+  private forget(line: string, { cancel }: Waiting): void {
+    cancel();
+    this.waiting.delete(line);
+  }
+}
