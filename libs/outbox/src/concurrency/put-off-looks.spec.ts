@@ -61,18 +61,18 @@ describe('a look of whoever has recorded one in order', () => {
     expect(looked).toEqual(['second']);
   });
 
-  it('is made once for all of its line that were recorded meanwhile, no later for those that come after', async () => {
+  it('is made with all others of its line that were recorded meanwhile, no later than for the first', async () => {
     await take();
     looks.putOff(key('second'), LINE);
     await clock.advance(20);
     looks.putOff(key('third'), LINE);
     await clock.advance(5);
-    expect(looked).toEqual(['third']);
+    expect(looked).toEqual(['second', 'third']);
     await clock.advance(1_000);
-    expect(looked).toEqual(['third']);
+    expect(looked).toEqual(['second', 'third']);
   });
 
-  it('is still made for the last one if only those before it were seen', async () => {
+  it('is still made for the last one if only the one before it was seen', async () => {
     await take();
     looks.putOff(key('second'), LINE);
     await clock.advance(1);

@@ -5,9 +5,7 @@ import type { Clock } from '../ports/clock';
 const PUT_OFF_MS = 25;
 
 interface Waiting {
-  /** The last one recorded. Who looks for it looks for its whole line. */
-  key: DeliveryKey;
-  since: number;
+  looks: readonly { readonly key: DeliveryKey; readonly since: number }[];
   readonly cancel: () => void;
 }
 
@@ -33,16 +31,20 @@ export class PutOffLooks {
   putOff(key: DeliveryKey, line: string): boolean {
     const now = this.clock.monotonic();
     if (this.draining || now - (this.takenAt.get(line) ?? -Infinity) >= PUT_OFF_MS) return false;
-    const before = this.waiting.get(line);
-    if (before) Object.assign(before, { key, since: now });
-    else this.waiting.set(line, { key, since: now, cancel: this.clock.schedule(PUT_OFF_MS, () => this.lookNow(line)) });
+    const looks = [{ key, since: now }];
+    const waiting = this.waiting.get(line);
+    if (waiting) waiting.looks = [...waiting.looks, ...looks];
+    else this.waiting.set(line, { looks, cancel: this.clock.schedule(PUT_OFF_MS, () => this.lookNow(line)) });
     return true;
   }
 
   /** One of the line is leased, and will be sent from here. @param began when the statement that took it did, or earlier */
   taken(line: string, began: number): void {
-    const look = this.waiting.get(line);
-    if (look && look.since < began) this.forget(line, look);
+    const waiting = this.waiting.get(line);
+    if (waiting) {
+      waiting.looks = waiting.looks.filter(({ since }) => since >= began);
+      if (waiting.looks.length === 0) this.forget(line, waiting);
+    }
     const now = this.clock.monotonic();
     for (const [other, at] of this.takenAt) {
       if (now - at < PUT_OFF_MS) break;
@@ -59,9 +61,9 @@ export class PutOffLooks {
   }
 
   private lookNow(line: string): void {
-    const look = this.waiting.get(line)!;
-    this.forget(line, look);
-    this.look(look.key);
+    const waiting = this.waiting.get(line)!;
+    this.forget(line, waiting);
+    for (const { key } of waiting.looks) this.look(key);
   }
 
   private forget(line: string, { cancel }: Waiting): void {
