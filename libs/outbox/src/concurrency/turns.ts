@@ -26,7 +26,7 @@ type Look = DeliveryKey & { readonly tries: number };
  */
 export class Turns {
   private readonly coalescer: Coalescer<Look, void>;
-  private readonly putOff: PutOffLooks;
+  private readonly putOffLooks: PutOffLooks;
   /** Ends the pauses after which somebody looks again. */
   private readonly pausing = new Set<() => void>();
   private draining = false;
@@ -56,7 +56,7 @@ export class Turns {
       return looks.map(() => undefined);
     };
     this.coalescer = new Coalescer(clock, flush, { maxBatch: MAX_BATCH, lingerMs: 0 });
-    this.putOff = new PutOffLooks(clock, (key) => void this.next(key));
+    this.putOffLooks = new PutOffLooks(clock, (key) => void this.next(key));
   }
 
   /** To be called after the commit. Never rejects; whoever dies before it resolves has not looked. */
@@ -70,7 +70,7 @@ export class Turns {
     for (const message of messages)
       for (const { consumer } of message.deliveries) {
         const key = { messageId: message.id, consumer };
-        if (!this.putOff.putOff(key, lineOf(message, consumer))) void this.next(key);
+        if (!this.putOffLooks.putOff(key, lineOf(message, consumer))) void this.next(key);
       }
   }
 
@@ -93,7 +93,7 @@ export class Turns {
       const result = await statement({ leaseToken, leaseMs, giveUpAfterMs: this.giveUpAfterMs });
       const deliveries = taken(result);
       slot.hand(deliveries);
-      for (const { message, consumer } of deliveries) this.putOff.taken(lineOf(message, consumer), began);
+      for (const { message, consumer } of deliveries) this.putOffLooks.taken(lineOf(message, consumer), began);
       return result;
     } finally {
       slot.release();
@@ -105,7 +105,7 @@ export class Turns {
     this.draining = true;
     for (const end of this.pausing) end();
     this.pausing.clear();
-    this.putOff.drain();
+    this.putOffLooks.drain();
     return this.coalescer.drain();
   }
 
