@@ -16,10 +16,10 @@ describe('a look of whoever has recorded one in order', () => {
   });
 
   /** A statement begins, and takes one of the line a millisecond later. */
-  async function take(line = LINE): Promise<void> {
+  async function take(line = LINE, taken = 'first'): Promise<void> {
     const began = clock.monotonic();
     await clock.advance(1);
-    looks.taken(line, began);
+    looks.taken(key(taken), line, began);
   }
 
   it('is not put off if nothing of its line was taken here, or not lately', async () => {
@@ -29,6 +29,15 @@ describe('a look of whoever has recorded one in order', () => {
     await clock.advance(25);
     expect(looks.putOff(key('late'), LINE)).toBe(false);
     expect(looked).toEqual([]);
+  });
+
+  it('is not put off when the one that was taken here has ended: nobody else would make it', async () => {
+    await take(LINE, 'first');
+    await take(LINE, 'second');
+    looks.ended(key('first'));
+    expect(looks.putOff(key('third'), LINE)).toBe(true);
+    looks.ended(key('second'));
+    expect(looks.putOff(key('fourth'), LINE)).toBe(false);
   });
 
   it('is not needed when the next of its line is taken by a statement that began after it', async () => {
@@ -45,7 +54,7 @@ describe('a look of whoever has recorded one in order', () => {
     const began = clock.monotonic();
     looks.putOff(key('second'), LINE);
     await clock.advance(1);
-    looks.taken(LINE, began);
+    looks.taken(key('first'), LINE, began);
     await clock.advance(23);
     expect(looked).toEqual([]);
     await clock.advance(1);
@@ -78,7 +87,7 @@ describe('a look of whoever has recorded one in order', () => {
     await clock.advance(1);
     const began = clock.monotonic();
     looks.putOff(key('third'), LINE);
-    looks.taken(LINE, began);
+    looks.taken(key('first'), LINE, began);
     await clock.advance(25);
     expect(looked).toEqual(['third']);
   });

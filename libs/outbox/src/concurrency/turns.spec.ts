@@ -54,6 +54,15 @@ describe('messages of one key', () => {
     expect(claimed).toEqual([]);
   });
 
+  it('that come one at a time are sent at once: one that has ended holds up nobody', async () => {
+    const { harness, change, row, seen } = await system();
+    for (let version = 1; version <= 3; version++) {
+      const { id } = await change('a', version);
+      await harness.advance('10ms');
+      expect([seen.length, row(id).state]).toEqual([version, 'completed']);
+    }
+  });
+
   it('that a process records which has no relay are due as their turns come, for another one to claim', async () => {
     const { harness, change, row, seen } = await system(undefined, { relay: false });
     const [first, second] = [await change('a', 1), await change('a', 2)];

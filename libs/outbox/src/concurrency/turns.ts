@@ -62,6 +62,7 @@ export class Turns {
   /** To be called after the commit. Never rejects; whoever dies before it resolves has not looked. */
   next(key: DeliveryKey): Promise<void> {
     this.wanted = true;
+    this.putOffLooks.ended(key);
     return this.perhapsNext(key);
   }
 
@@ -93,7 +94,8 @@ export class Turns {
       const result = await statement({ leaseToken, leaseMs, giveUpAfterMs: this.giveUpAfterMs });
       const deliveries = taken(result);
       slot.hand(deliveries);
-      for (const { message, consumer } of deliveries) this.putOffLooks.taken(lineOf(message, consumer), began);
+      for (const delivery of deliveries)
+        this.putOffLooks.taken(delivery, lineOf(delivery.message, delivery.consumer), began);
       return result;
     } finally {
       slot.release();
