@@ -28,7 +28,7 @@ export class PutOffLooks {
   private readonly waiting = new Map<string, Waiting>();
   /** Of each line the one that was last taken here and may still be under way: the oldest first, and none that is longer ago than a look is put off. */
   private readonly underWay = new Map<string, Taken>();
-  /** The lines of these. */
+  /** The line of each of these, by its key. */
   private readonly lines = new Map<string, string>();
   private draining = false;
 
@@ -53,14 +53,14 @@ export class PutOffLooks {
     const waiting = this.waiting.get(line);
     if (waiting) {
       waiting.looks = waiting.looks.filter(({ since }) => since >= began);
-      if (waiting.looks.length === 0) this.forget(line, waiting);
+      if (waiting.looks.length === 0) this.forgetWaiting(line, waiting);
     }
     const now = this.clock.monotonic();
     for (const [other, { at }] of this.underWay) {
       if (now - at < PUT_OFF_MS) break;
-      this.over(other);
+      this.forgetTaken(other);
     }
-    this.over(line);
+    this.forgetTaken(line);
     this.underWay.set(line, { key: keyText(key), at: now });
     this.lines.set(keyText(key), line);
   }
@@ -68,7 +68,7 @@ export class PutOffLooks {
   /** It is final, and nobody was taken with it. */
   ended(key: DeliveryKey): void {
     const line = this.lines.get(keyText(key));
-    if (line !== undefined) this.over(line);
+    if (line !== undefined) this.forgetTaken(line);
   }
 
   /** Makes all looks, and puts off none any more. */
@@ -79,18 +79,18 @@ export class PutOffLooks {
 
   private lookNow(line: string): void {
     const waiting = this.waiting.get(line)!;
-    this.forget(line, waiting);
+    this.forgetWaiting(line, waiting);
     for (const { key } of waiting.looks) this.look(key);
   }
 
-  private over(line: string): void {
+  private forgetTaken(line: string): void {
     const taken = this.underWay.get(line);
     if (!taken) return;
     this.underWay.delete(line);
     this.lines.delete(taken.key);
   }
 
-  private forget(line: string, { cancel }: Waiting): void {
+  private forgetWaiting(line: string, { cancel }: Waiting): void {
     cancel();
     this.waiting.delete(line);
   }
