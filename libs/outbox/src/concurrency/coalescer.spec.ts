@@ -47,31 +47,42 @@ describe('Coalescer', () => {
     expect(await Promise.all(all)).toEqual(['wrote 1', 'wrote 2', 'wrote 3']);
   });
 
-  it('rests as long as a flush took, so that more gather; a full batch does not wait', async () => {
-    const { coalescer, flushes, finish, clock } = open(0);
+  it('rests as long as a flush of several took, so that more gather; a full batch does not wait', async () => {
+    const { coalescer, flushes, finish, clock } = open();
     const add = (item: number): void => void coalescer.add(String(item), item);
-    add(1);
-    await clock.advance(20);
+    [1, 2].forEach(add);
+    await clock.advance(10 + 20);
     await finish();
-    add(2);
+    add(3);
     await clock.advance(19);
-    expect(flushes).toEqual([[1]]);
+    expect(flushes).toEqual([[1, 2]]);
     await clock.advance(1);
-    expect(flushes).toEqual([[1], [2]]);
+    expect(flushes).toEqual([[1, 2], [3]]);
     await clock.advance(5);
-    [3, 4, 5].forEach(add);
+    [4, 5, 6].forEach(add);
     await finish();
-    expect(flushes).toEqual([[1], [2], [3, 4, 5]]);
+    expect(flushes).toEqual([[1, 2], [3], [4, 5, 6]]);
+  });
+
+  it('does not rest after a flush of one: one after another, each goes at once', async () => {
+    const { coalescer, flushes, finish, clock } = open(0);
+    for (const item of [1, 2, 3]) {
+      const written = coalescer.add(String(item), item);
+      await clock.advance(20);
+      await finish();
+      expect(await written).toBe(`wrote ${item}`);
+    }
+    expect(flushes).toEqual([[1], [2], [3]]);
   });
 
   it('rests for a moment only after a flush that hung', async () => {
-    const { coalescer, flushes, finish, clock } = open(0);
-    void coalescer.add('a', 1);
+    const { coalescer, flushes, finish, clock } = open();
+    for (const item of [1, 2]) void coalescer.add(String(item), item);
     await clock.advance(30_000);
-    void coalescer.add('b', 2);
+    void coalescer.add('c', 3);
     await finish();
     await clock.advance(50);
-    expect(flushes).toEqual([[1], [2]]);
+    expect(flushes).toEqual([[1, 2], [3]]);
     await finish();
   });
 
@@ -127,6 +138,20 @@ describe('Coalescer', () => {
     expect(await taken).toBe('not needed');
     await clock.advance(10);
     expect(flushes).toEqual([]);
+  });
+
+  it('lets an item wait its own time for company, not what is left of one that was taken back', async () => {
+    const { coalescer, flushes, finish, clock } = open();
+    void coalescer.add('a', 1);
+    await clock.advance(6);
+    void coalescer.add('b', 2);
+    coalescer.withdraw('a', 'not needed');
+    await clock.advance(9);
+    expect(flushes).toEqual([]);
+    void coalescer.add('c', 3);
+    await clock.advance(1);
+    expect(flushes).toEqual([[2, 3]]);
+    await finish();
   });
 
   it('tells everybody in a batch that it failed, and goes on', async () => {

@@ -4,8 +4,8 @@ import type { Clock } from '../ports/clock';
 const MOST_REST_MS = 50;
 
 /**
- * Turns many single writes into few batched ones. At most one flush is in flight, and none for as long after it as it took
- * (50 ms at most); whatever arrives meanwhile goes with the next, so the batch size emerges from the load: alone, an item
+ * Turns many single writes into few batched ones. At most one flush is in flight, and after one of several none for as long as
+ * it took (50 ms at most); whatever arrives meanwhile goes with the next, so the batch size emerges from the load: alone, an item
  * waits `lingerMs`; under load nobody waits longer than two flushes and that.
  *
  * Items are keyed, and a batch holds a key once. `add` resolves when the item's batch is written: a caller that awaits
@@ -17,7 +17,7 @@ export class Coalescer<Item, Result> {
   private inFlight: ReadonlySet<string> = new Set();
   private flushing: Promise<void> | undefined;
   private cancelTimer: (() => void) | undefined;
-  /** Until then more may gather: a flush costs as much for one item as for a few. */
+  /** Until then more may gather: a flush costs as much for one item as for a few. Where one came alone, nobody is waited for. */
   private restsUntil = -Infinity;
 
   constructor(
@@ -41,7 +41,7 @@ export class Coalescer<Item, Result> {
   add(key: string, item: Item): Promise<Result> {
     const twin = this.waiting.get(key);
     if (twin) return twin.promise;
-    const waiting = new Waiting<Item, Result>(item);
+    const waiting = new Waiting<Item, Result>(item, this.clock.monotonic());
     this.waiting.set(key, waiting);
     this.flushInTime();
     return waiting.promise;
@@ -62,11 +62,18 @@ export class Coalescer<Item, Result> {
   }
 
   private flushInTime(): void {
-    if (this.flushing) return;
+    const [oldest] = this.waiting.values();
+    if (this.flushing || !oldest) return;
     const { maxBatch, lingerMs } = this.limits;
-    const waitMs = Math.max(lingerMs, this.restsUntil - this.clock.monotonic());
+    const waitMs = Math.max(oldest.since + lingerMs, this.restsUntil) - this.clock.monotonic();
     if (waitMs <= 0 || this.waiting.size >= maxBatch) this.flushSoon();
-    else this.cancelTimer ??= this.clock.schedule(waitMs, () => this.flushSoon());
+    else this.cancelTimer ??= this.clock.schedule(waitMs, () => this.timeIsUp());
+  }
+
+  /** For whoever was the oldest when it was set; he may have been taken back since. */
+  private timeIsUp(): void {
+    this.cancelTimer = undefined;
+    this.flushInTime();
   }
 
   private flushSoon(): void {
@@ -77,8 +84,8 @@ export class Coalescer<Item, Result> {
     this.flushing = this.flushNow().finally(() => {
       this.flushing = undefined;
       const ended = this.clock.monotonic();
-      this.restsUntil = ended + Math.min(ended - began, MOST_REST_MS);
-      if (this.waiting.size > 0) this.flushInTime();
+      this.restsUntil = this.inFlight.size > 1 ? ended + Math.min(ended - began, MOST_REST_MS) : -Infinity;
+      this.flushInTime();
     });
   }
 
@@ -104,5 +111,8 @@ class Waiting<Item, Result> {
     this.reject = reject;
   });
 
-  constructor(readonly item: Item) {}
+  constructor(
+    readonly item: Item,
+    readonly since: number,
+  ) {}
 }

@@ -6,15 +6,10 @@ import type { Writable } from 'node:stream';
  */
 export function joinWrites(stream: Writable): void {
   const write = stream.write.bind(stream) as (...given: unknown[]) => boolean;
-  let corked = false;
   stream.write = (...given: unknown[]): boolean => {
-    if (!corked) {
-      corked = true;
+    if (stream.writableCorked === 0) {
       stream.cork();
-      process.nextTick(() => {
-        corked = false;
-        stream.uncork();
-      });
+      process.nextTick(() => stream.uncork());
     }
     return write(...given);
   };

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { PassThrough } from 'node:stream';
 import type { ChannelModel, ConfirmChannel, Options } from 'amqplib';
 import { VirtualClock } from '../../testing/memory/virtual-clock';
 import { PublishingSession } from './publishing-session';
@@ -10,13 +11,16 @@ type Confirm = (error: Error | null) => void;
 
 /** amqplib's confirm channel, as far as a session uses it. */
 class FakeChannel extends EventEmitter {
+  readonly ch = 1;
+  readonly buffer = new PassThrough({ objectMode: true });
+  readonly connection = { stream: new PassThrough(), channels: [null, { buffer: this.buffer }] };
   readonly published: { routingKey: string; options: Options.Publish; confirm: Confirm }[] = [];
   throws: Error | undefined;
 
   publish(_: string, routingKey: string, __: Buffer, options: Options.Publish, confirm: Confirm): boolean {
     if (this.throws) throw this.throws;
     this.published.push({ routingKey, options, confirm });
-    return true;
+    return this.buffer.write(`${options.messageId};`);
   }
 
   /** The broker sends an unroutable message back. */
@@ -76,6 +80,19 @@ describe('PublishingSession', () => {
   it('always asks for an unroutable message to be returned', () => {
     void session.publish(message('a'));
     expect(channel.published[0]!.options).toMatchObject({ mandatory: true });
+  });
+
+  it('sends what is alone at once; what comes while something is under way is left to go together', async () => {
+    const sent = (): string => String(channel.connection.stream.read() ?? '');
+    const first = session.publish(message('first'));
+    expect(sent()).toBe('first;');
+    for (const id of ['second', 'third']) void session.publish(message(id));
+    expect(sent()).toBe('');
+
+    for (const { confirm } of channel.published) confirm(null);
+    await first;
+    void session.publish(message('fourth'));
+    expect(sent()).toBe('second;third;fourth;');
   });
 
   it('gives each publish its own outcome, in whatever order the confirms come', async () => {

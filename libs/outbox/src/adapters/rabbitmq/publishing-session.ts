@@ -4,6 +4,7 @@ import { errorText } from '../../message/receipt';
 import type { Clock } from '../../ports/clock';
 import { closeConnection, gone } from './connection';
 import type { Session } from './keep-open';
+import { sendNow } from './send-now';
 import { declare, type Queue } from './topology';
 import { quietly, wait } from '../../concurrency/waiting';
 import { ATTEMPT_HEADER, type Outgoing, publishProblem } from './wire';
@@ -121,6 +122,8 @@ export class PublishingSession implements Session {
           }
           // else the channel closed, and the end of the session will say why
         });
+        // As Nagle's algorithm (RFC 896): what is alone does not wait for company, and while something is under way more may gather.
+        if (this.unconfirmed.size === 1) sendNow(this.channel);
       } catch (error) {
         // amqplib counts a publish before it writes it. After a throw, every later confirm on this channel would be
         // taken for the one before it: a message could be *confirmed* that is not. So the session ends.
