@@ -22,8 +22,9 @@ export function nameOf(text: string): string {
 /** Where a process is that is about to send this. @param done what it has sent in this transaction */
 export function before(statement: string, done: ReadonlySet<string>): Point | undefined {
   if (statement === 'outbox.mark') return 'before a mark';
-  if (statement === 'outbox.close-many') return 'before receipts are applied in a batch';
-  if (statement === 'outbox.close-and-take') return 'before a receipt closes one, and the next one is taken';
+  if (['outbox.close-many', 'outbox.close-one'].includes(statement)) return 'before receipts are applied in a batch';
+  if (['outbox.close-and-take', 'outbox.close-one-and-take'].includes(statement))
+    return 'before a receipt closes one, and the next one is taken';
   if (statement === 'outbox.next-turn') return 'before a look whose turn it is';
   if (statement === 'inbox.reject') return 'before a rejection is stored';
   if (statement !== 'commit') return undefined;
@@ -51,6 +52,7 @@ export function after(statement: string, done: ReadonlySet<string>, rows: number
       return rows > 0 ? 'next one let go by a look' : undefined;
     // Those that it closes are among them, and those that it takes.
     case 'outbox.close-and-take':
+    case 'outbox.close-one-and-take':
       return rows > 1 ? 'closed, and the next one taken' : undefined;
     case 'outbox.discard':
       return rows > 0 ? 'discarded, and the next one not looked for' : undefined;
@@ -67,6 +69,7 @@ export function after(statement: string, done: ReadonlySet<string>, rows: number
     case 'inbox.reject':
       return 'rejection stored';
     case 'outbox.close-many':
+    case 'outbox.close-one':
       return rows > 0 ? 'receipts applied in a batch' : undefined;
     case 'outbox.close':
       return 'row closed';

@@ -63,7 +63,7 @@ describe("The library's statements in the application's transaction", () => {
     try {
       await fixture.store(pool).closeMany([{ ...key, answer }]);
       const { rows } = await pool.query<{ name: string }>('select name from pg_prepared_statements');
-      expect(rows.map(({ name }) => name)).toEqual(['outbox.close-many']);
+      expect(rows.map(({ name }) => name)).toEqual(['outbox.close-one']);
     } finally {
       await pool.end();
     }

@@ -117,11 +117,19 @@ export class PostgresOutboxStore implements OutboxStore<EntityManager> {
   }
 
   async closeMany(answers: readonly AnsweredDelivery[], lease?: TurnLease): Promise<ClosedRow[]> {
-    if (answers.length === 0) return [];
+    const [answer, ...others] = answers;
+    if (!answer) return [];
+    if (others.length === 0) return this.closeOne(answer, lease);
     refuseTwins(answers);
     const { closeMany, closeAndTake } = await this.sql();
     if (!lease) return (await this.database.run(closeMany, answers)).rows.map(closedRowOf);
     return closedWithNext((await this.database.run(closeAndTake, { answers, lease })).rows);
+  }
+
+  private async closeOne(answer: AnsweredDelivery, lease?: TurnLease): Promise<ClosedRow[]> {
+    const { closeOne, closeOneAndTake } = await this.sql();
+    if (!lease) return (await this.database.run(closeOne, answer)).rows.map(closedRowOf);
+    return closedWithNext((await this.database.run(closeOneAndTake, { answer, lease })).rows);
   }
 
   async close(tx: EntityManager, key: DeliveryKey, answer: ReceivedAnswer): Promise<ClosedDelivery | undefined> {

@@ -113,6 +113,7 @@ describe('What PostgreSQL makes of the statements', () => {
           all(null),
           all('5e'.repeat(32)),
         ]),
+        await explain(sql().closeOne, [ids[0], 'order-service', 'accepted', null, null, '5e'.repeat(32)]),
       ];
       for (const plan of plans) {
         expect(plan.filter((node) => node['Node Type'] === 'Seq Scan')).toEqual([]);
@@ -249,12 +250,23 @@ describe('What PostgreSQL makes of the statements', () => {
         const looks = await explain(sql().nextTurn, [[rows[0]!.message_id], ['order-service'], ...lease]);
         expect(turnsOf(looks)).toEqual([[1, 0]]);
 
-        const { rows: first } = await fixture.pool.query<{ message_id: string }>(
-          'select message_id from outbox_delivery where settled_at is null order by order_no limit 1',
+        const { rows: line } = await fixture.pool.query<{ message_id: string }>(
+          'select message_id from outbox_delivery where settled_at is null order by order_no limit 2',
         );
-        const answer = [[first[0]!.message_id], ['order-service'], ['accepted'], [null], [null], [null]];
+        const [first, second] = line.map(({ message_id }) => [
+          message_id,
+          'order-service',
+          'accepted',
+          null,
+          null,
+          null,
+        ]);
         // What it makes final itself is still there for it, and is passed over.
-        expect(turnsOf(await explain(sql().closeAndTake, [...answer, ...lease]))).toEqual([[1, 1]]);
+        for (const [statement, values] of [
+          [sql().closeAndTake, first!.map((value) => [value])],
+          [sql().closeOneAndTake, second!],
+        ] as const)
+          expect(turnsOf(await explain(statement, [...values, ...lease]))).toEqual([[1, 1]]);
       },
     );
   });
@@ -316,13 +328,22 @@ describe('What PostgreSQL makes of the statements', () => {
         await s.claimOnly(first);
         const [closed] = await store.closeMany([{ ...first, answer: ACCEPTED }], lease);
         expect(closed?.next).toMatchObject(second);
-        await store.closeMany([{ ...second, answer: ACCEPTED }], lease);
+        const others = [await s.pending(), await s.pending()].map((other) => ({ ...other, answer: ACCEPTED }));
+        await store.closeMany(others);
+        await store.closeMany([{ ...second, answer: ACCEPTED }, ...others], lease);
       }
       const { rows } = await pool.query<{ name: string; custom: number }>(
         'select name, custom_plans::int as custom, generic_plans::int as generic from pg_prepared_statements',
       );
       expect(rows.map(({ name }) => name)).toEqual(
-        expect.arrayContaining(['outbox.mark', 'outbox.close-many', 'outbox.next-turn', 'outbox.close-and-take']),
+        expect.arrayContaining([
+          'outbox.mark',
+          'outbox.close-one',
+          'outbox.close-many',
+          'outbox.next-turn',
+          'outbox.close-one-and-take',
+          'outbox.close-and-take',
+        ]),
       );
       expect(rows.filter(({ custom }) => custom > PLANNED_FIRST)).toEqual([]);
     } finally {

@@ -135,12 +135,17 @@ const acts: fc.Arbitrary<Act> = fc.oneof(
     statement: (key: DeliveryKey, { outbox, transactions }: PostgresFixture) =>
       transactions.run((tx) => outbox.close(tx, key, { ...answer, payloadHash: undefined })),
   })),
-  answers.map((answer) => ({
-    name: `close without a follow-up, as ${answer.verdict}`,
+  fc.tuple(answers, fc.boolean()).map(([answer, alone]) => ({
+    name: `close without a follow-up, as ${answer.verdict}, ${alone ? 'alone' : 'in company'}`,
     rule: (row: DeliveryRow, now: number) =>
       ['both', answer.verdict].includes(row.followUp) ? undefined : closed(row, answer, now),
     statement: (key: DeliveryKey, { outbox }: PostgresFixture) =>
-      outbox.closeMany([{ ...key, answer: { ...answer, payloadHash: undefined } }]),
+      outbox.closeMany(
+        [key, ...(alone ? [] : [{ ...key, messageId: randomUUID() }])].map((each) => ({
+          ...each,
+          answer: { ...answer, payloadHash: undefined },
+        })),
+      ),
   })),
   fc.constant<Act>({
     name: 'close what is answered',

@@ -54,30 +54,25 @@ function manyValues(answers: readonly AnsweredDelivery[]): unknown[] {
 /** A receipt came back. */
 export function answerSql(t: Tables) {
   return {
-    closeMany: statement(t, 'outbox.close-many', closeMany(t), manyValues, 'own'),
+    closeMany: statement(t, 'outbox.close-many', closing(t, listed(t)), manyValues, 'own'),
+    closeOne: statement(t, 'outbox.close-one', closing(t, single(t)), answerValues, 'own'),
 
-    /** The same, and in the same commit the next of their keys are leased, by what this statement sees. */
     closeAndTake: statement(
       t,
       'outbox.close-and-take',
-      `
-${closeMany(t, 'closed')},
-line as materialized (
-  select distinct consumer, order_key
-  from closed
-  where order_no is not null
-),
-${firstOf(t, { token: '$7', leaseMs: '$8', giveUpMs: '$9', closed: 'closed' })}
-select message_id, consumer, 'closed' as state, null::int as attempts, null::uuid as lease_token, null as deadline_at, order_key, order_no,
-  type, null as source, null as key, null as payload, null as headers, null as recorded_at, age_ms
-from closed
-union all
-select ${turnColumns('d', 'm')}, null
-from let_go d
-join ${t.message} m on m.id = d.message_id
-where d.lease_token is not null`,
+      taking(t, listed(t)),
       ({ answers, lease }: { answers: readonly AnsweredDelivery[]; lease: TurnLease }) => [
         ...manyValues(answers),
+        ...leaseValues(lease),
+      ],
+      'own',
+    ),
+    closeOneAndTake: statement(
+      t,
+      'outbox.close-one-and-take',
+      taking(t, single(t)),
+      ({ answer, lease }: { answer: AnsweredDelivery; lease: TurnLease }) => [
+        ...answerValues(answer),
         ...leaseValues(lease),
       ],
       'own',
@@ -276,10 +271,9 @@ from moved`,
   };
 }
 
-/** @param named as a part of a larger statement, under this name */
-function closeMany(t: Tables, named = ''): string {
-  return `
-with answer as materialized (
+/** Answers, as lists. */
+function listed(t: Tables): string {
+  return `answer as materialized (
   select *
   from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
     as a (message_id, consumer, verdict, reason, result, payload_hash)
@@ -294,7 +288,26 @@ locked as materialized (
     and ${closable(t, 'd', 'a.verdict', 'a.payload_hash')}
   order by d.message_id, d.consumer
   for no key update of d skip locked
-)${named ? `,\n${named} as (` : ''}
+)`;
+}
+
+/** One answer, without lists: PostgreSQL takes longer to start a statement of theirs than to execute it for one row. */
+function single(t: Tables): string {
+  return `locked as materialized (
+  select message_id, consumer, $3::text as verdict, $4::text as reason, $5::text as result
+  from ${t.delivery} d
+  where message_id = $1
+    and consumer = $2
+    and ${allowed('answer')}
+    and ${closable(t, 'd', '$3::text', '$6::text')}
+  for no key update of d skip locked
+)`;
+}
+
+/** @param named as a part of a larger statement, under this name */
+function closing(t: Tables, locked: string, named = ''): string {
+  return `
+with ${locked}${named ? `,\n${named} as (` : ''}
 update ${t.delivery} d
 set state = ${finalState('locked.verdict')},
     verdict = locked.verdict,
@@ -309,6 +322,26 @@ cross join lateral (select m.type, m.created_at from ${t.message} m where m.id =
 where d.message_id = locked.message_id
   and d.consumer = locked.consumer
 returning d.message_id, d.consumer, d.order_no, ${named ? 'd.order_key, ' : ''}m.type, ${ageMs('m.created_at')} as age_ms${named ? '\n)' : ''}`;
+}
+
+/** In the same commit the next of their keys are leased, by what this statement sees. */
+function taking(t: Tables, locked: string): string {
+  return `
+${closing(t, locked, 'closed')},
+line as materialized (
+  select distinct consumer, order_key
+  from closed
+  where order_no is not null
+),
+${firstOf(t, { token: '$7', leaseMs: '$8', giveUpMs: '$9', closed: 'closed' })}
+select message_id, consumer, 'closed' as state, null::int as attempts, null::uuid as lease_token, null as deadline_at, order_key, order_no,
+  type, null as source, null as key, null as payload, null as headers, null as recorded_at, age_ms
+from closed
+union all
+select ${turnColumns('d', 'm')}, null
+from let_go d
+join ${t.message} m on m.id = d.message_id
+where d.lease_token is not null`;
 }
 
 function finalState(verdict: string): string {
