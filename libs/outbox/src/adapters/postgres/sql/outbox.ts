@@ -1,6 +1,7 @@
 import type { Tables } from '../tables';
 import { answerSql } from './answer';
 import { auditSql } from './audit';
+import { closingSql } from './closing';
 import { historySql } from './history';
 import { jobsSql } from './jobs';
 import { operateSql } from './operate';
@@ -10,7 +11,7 @@ import { sendSql } from './send';
 import { turnSql } from './turn';
 
 /**
- * Every statement on the outbox's tables. The files follow a message's life: record, send, answer, whose turn it is, operate.
+ * Every statement on the outbox's tables. The files follow a message's life: record, send, close, answer, whose turn it is, operate.
  *
  * Time is always the database's: values use `clock_timestamp()` or `statement_timestamp()`, which move on inside a transaction; comparisons that
  * should use an index use `(select clock_timestamp())`, which is evaluated once: 0.03 ms instead of 28 ms for a poll that
@@ -22,6 +23,7 @@ export function outboxSql(t: Tables) {
     ...recordSql(t),
     ...sendSql(t),
     ...turnSql(t),
+    ...closingSql(t),
     ...answerSql(t),
     ...operateSql(t),
     ...pauseSql(t),
